@@ -1,0 +1,61 @@
+# Recoup's commands. `make` alone lists them.
+
+PYTHON ?= python3
+STACK := $(PYTHON) tests/stack
+VENV_BIN := .local/venv/bin
+STATE := $(or $(RECOUP_STATE),.local)
+# The tests bring their own stack, beside the one that may be running.
+TEST_STACK := RECOUP_STATE=.local/test RECOUP_PORT=$(or $(RECOUP_TEST_PORT),4577) $(STACK) with
+
+# nextest where it is installed, else what comes with Rust
+CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run --no-fail-fast || echo cargo test --no-fail-fast)
+
+.DEFAULT_GOAL := help
+.PHONY: help up down listen logs test fmt format-check lint unit template deployed deployed-tests sam-local tools
+
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+up: tools ## Build, start the local stack, deploy, seed; print a curl to try
+	@$(STACK) up
+
+down: ## End the local stack
+	@$(STACK) down
+
+listen: tools ## Print the webhooks that arrive on 127.0.0.1:8788
+	@$(STACK) listen
+
+logs: ## Follow the log of the local stack and its functions
+	@tail -n 50 -F $(STATE)/ministack.log
+
+test: format-check lint template unit deployed sam-local ## Everything, from a fresh clone
+
+fmt: ## Format the Rust sources
+	cargo fmt --all
+
+format-check:
+	cargo fmt --all --check
+
+lint: ## Clippy, warnings as errors
+	cargo clippy --workspace --all-targets -- -D warnings
+
+template: tools ## Check template.yaml
+	$(VENV_BIN)/python -m cfnlint template.yaml
+	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 $(VENV_BIN)/python -m samcli validate --lint
+
+unit: ## The tests that need no stack
+	$(CARGO_TEST)
+
+deployed: tools ## The tests against functions on a stack of their own
+	@$(TEST_STACK) $(MAKE) --no-print-directory deployed-tests
+
+# Needs the values of a running stack in the environment: `. .local/env`
+deployed-tests:
+	$(CARGO_TEST) -p recoup-deployed-tests
+
+sam-local: tools ## sam build and sam local invoke, where Docker answers
+	$(VENV_BIN)/python -m pytest -q -rs -p no:cacheprovider tests/sam_local
+
+tools:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not found. Install Python 3.10 or newer, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(STACK) tools

@@ -1,0 +1,77 @@
+"""Makes what a new user needs: an account, a sandbox key, and the payment of the getpaid example."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from deploy import client
+from settings import Settings
+from steps import Problem, end_of, step
+
+PAYMENT_ID = "pay_926ap9a2ioesd1p0qsfjuk1bvv"
+SELLER = "acc_4zjjxn0nm1tnweqbttedkvnsc8"
+SUPPLIER = "acc_4djj3n0hm1tn2eqwetedkvnsc3"
+PAYMENT = {
+    "amount": 3100,
+    "currency": "EUR",
+    "routing": {
+        "platform": {"amount": 100},
+        "merchants": [{"account_id": SELLER, "amount": 2500}, {"account_id": SUPPLIER, "amount": 500}],
+    },
+    "processor": {"name": "sandbox", "reference": "sandbox_succeed"},
+}
+
+
+@dataclass(frozen=True)
+class Account:
+    """A sandbox account and the secrets that are shown once."""
+
+    account_id: str
+    api_key: str
+    webhook_secret: str
+
+
+def make_account(settings: Settings, admin_function: str) -> Account:
+    """Make an account with one sandbox key, through the admin function."""
+    with step("Making a sandbox account and its key"):
+        made = _admin(settings, admin_function, {"command": "create_account", "name": "Example marketplace"})
+        key = _admin(
+            settings,
+            admin_function,
+            {"command": "create_api_key", "account_id": made["account_id"], "environment": "sandbox"},
+        )
+        return Account(made["account_id"], key["secret"], made["webhook_secrets"]["sandbox"])
+
+
+def register_payment(settings: Settings, url: str, api_key: str) -> None:
+    """Register the example payment through the API; done twice it changes nothing."""
+    with step("Registering the example payment"):
+        request = urllib.request.Request(
+            f"{url}/v1/payments/{PAYMENT_ID}",
+            method="PUT",
+            data=json.dumps(PAYMENT).encode(),
+            headers={"authorization": f"Bearer {api_key}", "content-type": "application/json"},
+        )
+        try:
+            urllib.request.urlopen(request, timeout=30).close()
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace")
+            raise Problem(
+                f"{end_of(settings.log('ministack'))}\n"
+                f"The API refused the example payment with {error.code}: {said} (its log is above)"
+            ) from None
+
+
+def _admin(settings: Settings, function: str, command: dict[str, Any]) -> dict[str, Any]:
+    answer = client(settings, "lambda").invoke(FunctionName=function, Payload=json.dumps(command))
+    said = answer["Payload"].read().decode()
+    if "FunctionError" in answer:
+        raise Problem(
+            f"{end_of(settings.log('ministack'))}\n"
+            f"The admin function failed at {command['command']}: {said} (its log is above)"
+        )
+    return json.loads(said)

@@ -1,0 +1,93 @@
+"""Where the local stack keeps its things, and the names under which it runs."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".local" / "venv"
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+
+STACK_NAME = "recoup"
+REGION = "eu-central-1"
+PORT_DEFAULT = 4566
+CARGO_PROFILE = "quick"
+
+# MiniStack treats this key as the account's root, whose requests it neither checks nor limits. It opens
+# nothing but a server on the loopback interface.
+ROOT_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One local stack: its port and the directory with its state."""
+
+    state: Path
+    port: int
+    port_was_chosen: bool
+
+    @staticmethod
+    def from_environment() -> Settings:
+        """Read `RECOUP_STATE` (default `.local`) and `RECOUP_PORT` (default 4566)."""
+        chosen = os.environ.get("RECOUP_PORT", "")
+        return Settings(
+            state=(ROOT / os.environ.get("RECOUP_STATE", ".local")).resolve(),
+            port=int(chosen) if chosen.isdigit() else PORT_DEFAULT,
+            port_was_chosen=bool(chosen),
+        )
+
+    @property
+    def endpoint(self) -> str:
+        """The AWS endpoint, as a caller on this machine reaches it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def build(self) -> Path:
+        """The packaged functions and the template that names them."""
+        return self.state / "build"
+
+    @property
+    def env_file(self) -> Path:
+        """What a shell or a test needs to know about the running stack."""
+        return self.state / "env"
+
+    @property
+    def server_file(self) -> Path:
+        """Process id and port of the running server."""
+        return self.state / "server.json"
+
+    @property
+    def deployed_file(self) -> Path:
+        """Fingerprint of what the running server has deployed."""
+        return self.state / "deployed"
+
+    def log(self, name: str) -> Path:
+        """A log file of this stack."""
+        return self.state / f"{name}.log"
+
+    def parameters(self) -> dict[str, str]:
+        """The template's parameters, as far as a local stack differs from AWS."""
+        arm = platform.machine().lower() in ("aarch64", "arm64")
+        return {
+            "Architecture": "arm64" if arm else "x86_64",
+            "LocalGatewayUrl": f"{self.endpoint}/_aws/execute-api",
+            "AllowPrivateWebhookTargets": "true",
+            "ProtectTable": "false",
+        }
+
+    def aws_environment(self) -> dict[str, str]:
+        """This process's environment, but speaking to the local stack and to nothing else."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return {
+            **kept,
+            **ROOT_CREDENTIALS,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "SAM_CLI_TELEMETRY": "0",
+        }
