@@ -1,0 +1,179 @@
+//! API keys: their text, their checksum, and the only form in which they are stored.
+//!
+//! `sk_sandbox_` or `sk_live_`, 26 characters that name the key, 26 that are the secret, and 7 of
+//! checksum, so that a typo is refused before anything is read.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::ids::{Environment, KeyId, Tenant, crockford, is_crockford};
+
+const ID_LENGTH: usize = 26;
+const SECRET_LENGTH: usize = 26;
+const CHECKSUM_LENGTH: usize = 7;
+
+/// What a caller may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Read payments.
+    PaymentsRead,
+    /// Register payments.
+    PaymentsWrite,
+    /// Read refunds.
+    RefundsRead,
+    /// Make and change refunds.
+    RefundsWrite,
+    /// Manage webhook endpoints.
+    WebhooksManage,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 5] = [
+        Self::PaymentsRead,
+        Self::PaymentsWrite,
+        Self::RefundsRead,
+        Self::RefundsWrite,
+        Self::WebhooksManage,
+    ];
+
+    /// `refunds:write` and its like.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PaymentsRead => "payments:read",
+            Self::PaymentsWrite => "payments:write",
+            Self::RefundsRead => "refunds:read",
+            Self::RefundsWrite => "refunds:write",
+            Self::WebhooksManage => "webhooks:manage",
+        }
+    }
+
+    /// Reads a scope's name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+}
+
+/// The secret with which keys are hashed; it lives outside the table.
+pub struct Pepper(Vec<u8>);
+
+impl Pepper {
+    /// Fewest bytes.
+    pub const LENGTH_MIN: usize = 32;
+
+    /// Takes a secret that is long enough.
+    pub fn new(secret: Vec<u8>) -> Option<Self> {
+        (secret.len() >= Self::LENGTH_MIN).then_some(Self(secret))
+    }
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pepper(…)")
+    }
+}
+
+/// A key as its owner holds it. It is shown once, when it is made.
+pub struct ApiKey {
+    environment: Environment,
+    id: KeyId,
+    text: String,
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ApiKey({}, …)", self.id)
+    }
+}
+
+fn prefix(environment: Environment) -> String {
+    format!("sk_{}_", environment.as_str())
+}
+
+/// 35 bits of SHA-256 over what stands before it.
+fn checksum(of: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(of).into();
+    let bits = digest.iter().take(16).fold(0, |bits: u128, byte| bits.wrapping_shl(8) | u128::from(*byte));
+    let text = crockford(bits);
+    text.chars().rev().take(CHECKSUM_LENGTH).collect()
+}
+
+impl ApiKey {
+    /// A new key from two times 128 random bits.
+    pub fn random(environment: Environment, name: u128, secret: u128) -> Self {
+        let body = format!("{}{}{}", prefix(environment), crockford(name), crockford(secret));
+        let text = format!("{body}{}", checksum(&body));
+        Self { environment, id: KeyId::random(name), text }
+    }
+
+    /// Reads a key; `None` for anything that this code cannot have made.
+    pub fn parse(text: &str) -> Option<Self> {
+        let environment = [Environment::Sandbox, Environment::Live]
+            .into_iter()
+            .find(|environment| text.starts_with(&prefix(*environment)))?;
+        let rest = text.strip_prefix(&prefix(environment))?;
+        let wanted = ID_LENGTH.saturating_add(SECRET_LENGTH).saturating_add(CHECKSUM_LENGTH);
+        if rest.len() != wanted || !is_crockford(rest) {
+            return None;
+        }
+        let body = text.get(..text.len().checked_sub(CHECKSUM_LENGTH)?)?;
+        let sum = text.get(body.len()..)?;
+        if checksum(body) != sum {
+            return None;
+        }
+        let id = KeyId::try_from(format!("key_{}", rest.get(..ID_LENGTH)?).as_str()).ok()?;
+        Some(Self { environment, id, text: text.to_owned() })
+    }
+
+    /// Sandbox or live, as the key itself says.
+    pub fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// The key's id, which is no secret.
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// The whole secret text, to be shown once.
+    pub fn reveal(&self) -> &str {
+        &self.text
+    }
+
+    /// What is stored of it.
+    pub fn hash(&self, pepper: &Pepper) -> KeyHash {
+        KeyHash(self.mac(pepper).map(|mac| mac.finalize().into_bytes().into()).unwrap_or_default())
+    }
+
+    /// Whether this key is the one that was stored; the comparison's time does not depend on the content.
+    pub fn is(&self, stored: &KeyHash, pepper: &Pepper) -> bool {
+        self.mac(pepper).is_some_and(|mac| mac.verify_slice(&stored.0).is_ok())
+    }
+
+    fn mac(&self, pepper: &Pepper) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&pepper.0).ok()?;
+        mac.update(self.text.as_bytes());
+        Some(mac)
+    }
+}
+
+/// HMAC-SHA-256 of a key under the pepper.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyHash(pub [u8; 32]);
+
+/// A key as the table knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredKey {
+    /// Its id.
+    pub id: KeyId,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Its hash.
+    pub hash: KeyHash,
+    /// Whether it was taken back.
+    pub revoked: bool,
+}

@@ -1,0 +1,294 @@
+//! The decision whether and how a payment is refunded: pure, so that it can be explained and repeated.
+//!
+//! It is made on a read that may be stale; [`Reservation`] carries what must still hold when it is written.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::ids::{ActorId, LineId, RefundId};
+use crate::money::{Currency, Money, MoneyError};
+use crate::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Routing, Settlement};
+use crate::refund::{Fingerprint, Kind, Refund, State};
+use crate::split::{Actor, MerchantPart, Split};
+use crate::time::Timestamp;
+use crate::wanted::{Wanted, WantedRouting};
+
+/// What an actor would have to give, and what it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShortActor {
+    /// Who.
+    pub actor: Actor,
+    /// What was asked of it.
+    pub wanted: Money,
+    /// What it has left.
+    pub refundable: Money,
+}
+
+/// Why a payment is not refunded as asked. Nothing is written.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The payment is not captured.
+    #[error("only a completed payment can be refunded; this one is {}", .0.as_str())]
+    NotCompleted(CaptureStatus),
+    /// The payment has as many refunds as it can carry.
+    #[error("the payment already has {} refunds, which is the most one can have", Payment::REFUNDS_MAX)]
+    TooManyRefunds,
+    /// The customer disputes it; a chargeback would give the money back a second time.
+    #[error("the payment is disputed")]
+    Disputed,
+    /// Too late.
+    #[error("the payment could be refunded until {}", .0.rfc3339())]
+    WindowExpired(Timestamp),
+    /// Another currency than the payment's.
+    #[error("the payment is in {}", .0.code())]
+    CurrencyMismatch(Currency),
+    /// An amount that the payment's currency cannot have.
+    #[error("{param} {why}")]
+    Amount {
+        /// The parameter, by path.
+        param: String,
+        /// What is wrong with it.
+        why: MoneyError,
+    },
+    /// All of it is refunded or on its way.
+    #[error("nothing is left to refund")]
+    NothingLeft,
+    /// The caller believed that another amount was left.
+    #[error("{} {} are refundable now", .0.decimal(), .0.currency().code())]
+    RefundableChanged(Money),
+    /// More than is left.
+    #[error("at most {} {} can still be refunded", .0.decimal(), .0.currency().code())]
+    ExceedsRefundable(Money),
+    /// More than an actor has left.
+    #[error("an actor would give back more than it has left of this payment")]
+    ActorsShort(Vec<ShortActor>),
+    /// Its refunds must be full.
+    #[error("this payment can only be refunded in full")]
+    PartialNotAllowed,
+    /// Its partial refunds have to wait for the payout.
+    #[error("this payment can be refunded in part only after its payout has started")]
+    PartialBeforePayout,
+    /// A partial refund of a routed payment has to say who gives.
+    #[error("a partial refund of a routed payment needs routing")]
+    RoutingRequired,
+    /// The routing fits neither the payment nor the amount.
+    #[error("{0}")]
+    RoutingMismatch(RoutingProblem),
+    /// A line the payment does not have.
+    #[error("the payment has no line {0}")]
+    LineUnknown(LineId),
+    /// A line that another refund covers.
+    #[error("line {0} is already refunded or its refund is on the way")]
+    LineTaken(LineId),
+}
+
+/// How a routing does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RoutingProblem {
+    /// The payment was not routed.
+    #[error("the payment has no routing, so its refunds have none")]
+    NotRouted,
+    /// A merchant that has no part in the payment.
+    #[error("nothing of the payment was routed to {0}")]
+    Stranger(ActorId),
+    /// The parts do not add up to the amount.
+    #[error("the routing adds up to {} and the amount is {}", .0.decimal(), .1.decimal())]
+    Sum(Money, Money),
+}
+
+/// What a new refund gets beside the wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its id.
+    pub id: RefundId,
+    /// What was asked for.
+    pub fingerprint: Fingerprint,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// A decided refund, with what must still be true of the payment when it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// The refund.
+    pub refund: Refund,
+    /// The facts it was decided on.
+    pub revision: u32,
+    /// Whether it takes all that is left: then exactly that must be left, else at least the amount.
+    pub takes_all: bool,
+}
+
+/// Decides.
+///
+/// How much: the amount; without one the lines' sum; without lines the routing's sum; without routing all
+/// that is left. An amount equal to all that is left is a full refund, however it was come by: every
+/// actor gives what it has left.
+pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<Reservation, Refusal> {
+    may_be_refunded(payment, wanted, identity.now)?;
+    let lines_sum = lines_sum(payment, &wanted.lines)?;
+    let routing = wanted.routing.as_ref().map(|routing| split_of(payment, routing)).transpose()?;
+    let amount = amount_of(payment, wanted, lines_sum, routing.as_ref())?;
+    let takes_all = amount == payment.refundable;
+    if !takes_all {
+        partial_allowed(payment)?;
+    }
+    let split = match (&payment.routing, routing) {
+        (None, None) => None,
+        (None, Some(_)) => return Err(Refusal::RoutingMismatch(RoutingProblem::NotRouted)),
+        (Some(_), None) if !takes_all => return Err(Refusal::RoutingRequired),
+        (Some(left), None) => Some(left.refundable.clone()),
+        (Some(left), Some(split)) => {
+            actors_suffice(left, &split)?;
+            Some(split)
+        }
+    };
+    let refund = Refund {
+        tenant: payment.tenant.clone(),
+        id: identity.id,
+        payment_id: payment.id.clone(),
+        amount,
+        kind: match payment.facts.settlement {
+            Settlement::Unsettled => Kind::Reversal,
+            Settlement::Settled => Kind::Refund,
+        },
+        split,
+        lines: wanted.lines.clone(),
+        state: State::Initiated,
+        notes: wanted.notes.clone(),
+        processor: payment.processor.clone(),
+        processor_reference: None,
+        fingerprint: identity.fingerprint,
+        sequence: 1,
+        handed_over_at: None,
+        created_at: identity.now,
+        updated_at: identity.now,
+    };
+    Ok(Reservation { refund, revision: payment.revision, takes_all })
+}
+
+fn may_be_refunded(payment: &Payment, wanted: &Wanted, now: Timestamp) -> Result<(), Refusal> {
+    let facts = &payment.facts;
+    if facts.status != CaptureStatus::Completed {
+        return Err(Refusal::NotCompleted(facts.status));
+    }
+    if facts.disputed {
+        return Err(Refusal::Disputed);
+    }
+    if let Some(until) = facts.refundable_until.filter(|until| now > *until) {
+        return Err(Refusal::WindowExpired(until));
+    }
+    let currency = payment.amount.currency();
+    if wanted.currency.is_some_and(|wanted| wanted != currency) {
+        return Err(Refusal::CurrencyMismatch(currency));
+    }
+    if payment.refunds.len() >= Payment::REFUNDS_MAX {
+        return Err(Refusal::TooManyRefunds);
+    }
+    if let Some(expected) = &wanted.expected_refundable {
+        let expected = expected
+            .in_currency(currency)
+            .map_err(|why| Refusal::Amount { param: "expected_refundable_amount".into(), why })?;
+        if expected != payment.refundable {
+            return Err(Refusal::RefundableChanged(payment.refundable));
+        }
+    }
+    if payment.refundable.is_zero() { Err(Refusal::NothingLeft) } else { Ok(()) }
+}
+
+fn lines_sum(payment: &Payment, wanted: &[LineId]) -> Result<Option<Money>, Refusal> {
+    let mut sum = None;
+    for id in wanted {
+        let line = payment.lines.iter().find(|line| &line.id == id);
+        let line = line.ok_or_else(|| Refusal::LineUnknown(id.clone()))?;
+        if line.refunded {
+            return Err(Refusal::LineTaken(id.clone()));
+        }
+        let so_far = sum.unwrap_or(Money::zero(payment.amount.currency()));
+        // The lines add up to the payment's amount, so their sum cannot pass the bound.
+        sum = Some(so_far.plus(line.amount).ok_or(Refusal::ExceedsRefundable(payment.refundable))?);
+    }
+    Ok(sum)
+}
+
+/// The wanted parts in the payment's own order of merchants, those not named with nothing.
+fn split_of(payment: &Payment, wanted: &WantedRouting) -> Result<Split, Refusal> {
+    let Some(routing) = &payment.routing else {
+        return Err(Refusal::RoutingMismatch(RoutingProblem::NotRouted));
+    };
+    let currency = payment.amount.currency();
+    let platform = match &wanted.platform {
+        None => Money::zero(currency),
+        Some(amount) => amount
+            .in_currency(currency)
+            .map_err(|why| Refusal::Amount { param: "routing.platform.amount".into(), why })?,
+    };
+    let mut parts = BTreeMap::new();
+    for (index, part) in wanted.merchants.iter().enumerate() {
+        if routing.original.of(&part.account).is_none() {
+            return Err(Refusal::RoutingMismatch(RoutingProblem::Stranger(part.account.clone())));
+        }
+        let param = || format!("routing.merchants[{index}].amount");
+        let amount = part.amount.in_currency(currency);
+        let amount = amount.map_err(|why| Refusal::Amount { param: param(), why })?;
+        parts.insert(&part.account, amount);
+    }
+    let merchants = routing.original.merchants().iter().map(|merchant| MerchantPart {
+        account: merchant.account.clone(),
+        amount: parts.get(&merchant.account).copied().unwrap_or(Money::zero(currency)),
+    });
+    // The merchants are the payment's own, so all that can be wrong is a sum beyond every payment.
+    Split::new(platform, merchants.collect()).map_err(|_| Refusal::ExceedsRefundable(payment.refundable))
+}
+
+fn amount_of(
+    payment: &Payment,
+    wanted: &Wanted,
+    lines_sum: Option<Money>,
+    routing: Option<&Split>,
+) -> Result<Money, Refusal> {
+    let explicit = wanted.amount.as_ref().map(|amount| {
+        amount
+            .positive_in(payment.amount.currency())
+            .map_err(|why| Refusal::Amount { param: "amount".into(), why })
+    });
+    let explicit = explicit.transpose()?;
+    let routed = routing.map(Split::total);
+    let amount = explicit.or(lines_sum).or(routed).unwrap_or(payment.refundable);
+    if let Some(routed) = routed.filter(|routed| *routed != amount) {
+        return Err(Refusal::RoutingMismatch(RoutingProblem::Sum(routed, amount)));
+    }
+    if amount.is_zero() {
+        return Err(Refusal::Amount { param: "routing".into(), why: MoneyError::Zero });
+    }
+    if let Some(sum) = lines_sum.filter(|sum| amount.exceeds(*sum)) {
+        return Err(Refusal::ExceedsRefundable(if sum.exceeds(payment.refundable) {
+            payment.refundable
+        } else {
+            sum
+        }));
+    }
+    if amount.exceeds(payment.refundable) {
+        return Err(Refusal::ExceedsRefundable(payment.refundable));
+    }
+    Ok(amount)
+}
+
+fn partial_allowed(payment: &Payment) -> Result<(), Refusal> {
+    match (payment.facts.partial_refunds, payment.facts.payout) {
+        (PartialRefunds::FullOnly, _) => Err(Refusal::PartialNotAllowed),
+        (PartialRefunds::AfterPayout, Payout::NotStarted) => Err(Refusal::PartialBeforePayout),
+        (PartialRefunds::Allowed, _) | (PartialRefunds::AfterPayout, Payout::Started) => Ok(()),
+    }
+}
+
+fn actors_suffice(left: &Routing, split: &Split) -> Result<(), Refusal> {
+    let short: Vec<_> = split
+        .parts()
+        .filter_map(|(actor, wanted)| {
+            let refundable = left.refundable.part_of(&actor);
+            wanted.exceeds(refundable).then_some(ShortActor { actor, wanted, refundable })
+        })
+        .collect();
+    if short.is_empty() { Ok(()) } else { Err(Refusal::ActorsShort(short)) }
+}

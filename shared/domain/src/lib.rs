@@ -1,0 +1,15 @@
+//! The rules of giving money back: pure values and decisions, no clock, no storage, no transport.
+//!
+//! Read [`decide`] for how a refund comes to be and [`refund::Refund::step`] for how it ends.
+
+pub mod api_key;
+pub mod balance;
+pub mod decide;
+pub mod ids;
+pub mod money;
+pub mod payment;
+pub mod refund;
+pub mod split;
+pub mod text;
+pub mod time;
+pub mod wanted;

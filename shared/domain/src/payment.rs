@@ -1,0 +1,271 @@
+//! A captured payment: what may be refunded of it, and the facts that say whether.
+
+use crate::ids::{LineId, PaymentId, RefundId, Tenant};
+use crate::money::Money;
+use crate::refund::Refund;
+use crate::split::Split;
+use crate::text::{Metadata, Text};
+use crate::time::Timestamp;
+
+/// A fact with an order and a name for each of its values.
+macro_rules! fact {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl $name {
+            /// The names of all values, in order.
+            pub const NAMES: &'static [&'static str] = &[$($text),+];
+
+            /// The name in the API and the table.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Reads a name.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+pub(crate) use fact;
+
+fact!(
+    /// How far the payment itself has come; moves forward only.
+    CaptureStatus {
+        /// Known, not begun.
+        Created = "created",
+        /// The customer has begun.
+        Started = "started",
+        /// Waiting for the result.
+        Processing = "processing",
+        /// Captured: the only state in which it can be refunded.
+        Completed = "completed"
+    }
+);
+fact!(
+    /// Whether the customer's money has reached the account; before that a refund is a reversal.
+    Settlement {
+        /// Not yet.
+        Unsettled = "unsettled",
+        /// It has.
+        Settled = "settled"
+    }
+);
+fact!(
+    /// Whether paying out to the merchants has begun.
+    Payout {
+        /// Not yet.
+        NotStarted = "not_started",
+        /// It has.
+        Started = "started"
+    }
+);
+fact!(
+    /// Which partial refunds the payment allows.
+    PartialRefunds {
+        /// Any.
+        Allowed = "allowed",
+        /// None.
+        FullOnly = "full_only",
+        /// Any, once the payout has started.
+        AfterPayout = "after_payout"
+    }
+);
+fact!(
+    /// Who moves the money back.
+    ProcessorName {
+        /// The built-in rehearsal, chosen by its reference.
+        Sandbox = "sandbox"
+    }
+);
+
+/// What may change after a payment is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// How far the payment has come.
+    pub status: CaptureStatus,
+    /// Whether it is settled.
+    pub settlement: Settlement,
+    /// Whether its payout has started.
+    pub payout: Payout,
+    /// Whether the customer disputes it.
+    pub disputed: bool,
+    /// Its policy on partial refunds.
+    pub partial_refunds: PartialRefunds,
+    /// After this moment nothing is refunded any more.
+    pub refundable_until: Option<Timestamp>,
+    /// The caller's own pairs.
+    pub metadata: Metadata,
+}
+
+/// The processor that captured the payment, and its name for it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Processor {
+    /// Which one.
+    pub name: ProcessorName,
+    /// The payment's name there.
+    pub reference: Text<255>,
+}
+
+/// A line of the invoice that was paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its name.
+    pub id: LineId,
+    /// Its amount.
+    pub amount: Money,
+    /// Whether a refund that has not failed covers it.
+    pub refunded: bool,
+}
+
+/// The actors' parts, as routed and as left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// What each actor was routed.
+    pub original: Split,
+    /// What each actor can still give back.
+    pub refundable: Split,
+}
+
+/// What is fixed when a payment is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The whole amount.
+    pub amount: Money,
+    /// How it was routed, if it was.
+    pub routing: Option<Split>,
+    /// Its invoice's lines, if it has any.
+    pub lines: Vec<(LineId, Money)>,
+    /// Who captured it.
+    pub processor: Processor,
+}
+
+/// A payment as it stands.
+///
+/// `amount = refundable + held + refunded`, in total and for each actor. Only `refundable` is kept:
+/// what is held and what is refunded are told apart by the refunds themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Its id.
+    pub id: PaymentId,
+    /// The whole amount.
+    pub amount: Money,
+    /// What no refund has taken yet.
+    pub refundable: Money,
+    /// The actors' parts, if it was routed.
+    pub routing: Option<Routing>,
+    /// Its lines, if it has any.
+    pub lines: Vec<Line>,
+    /// Who captured it.
+    pub processor: Processor,
+    /// What may change.
+    pub facts: Facts,
+    /// Counts the changes of `facts`: a refund is only committed against the facts it was decided on.
+    pub revision: u32,
+    /// Every refund ever made of it, oldest first.
+    pub refunds: Vec<RefundId>,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// When its facts last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Why a payment cannot be registered as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// Something fixed differs.
+    #[error("{0} is fixed when the payment is first registered")]
+    Fixed(&'static str),
+    /// A fact would go back.
+    #[error("{0} only moves forward")]
+    Backwards(&'static str),
+}
+
+impl Payment {
+    /// Most refunds of one payment: their ids stand in the payment's own item.
+    pub const REFUNDS_MAX: usize = 5_000;
+    /// Most invoice lines of one payment.
+    pub const LINES_MAX: usize = 100;
+
+    /// A payment seen for the first time: all of it is refundable.
+    pub fn registered(tenant: Tenant, id: PaymentId, terms: Terms, facts: Facts, now: Timestamp) -> Self {
+        let lines = terms.lines.into_iter();
+        Self {
+            tenant,
+            id,
+            amount: terms.amount,
+            refundable: terms.amount,
+            routing: terms.routing.map(|split| Routing { original: split.clone(), refundable: split }),
+            lines: lines.map(|(id, amount)| Line { id, amount, refunded: false }).collect(),
+            processor: terms.processor,
+            facts,
+            revision: 1,
+            refunds: Vec::new(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// What was fixed at registration.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            amount: self.amount,
+            routing: self.routing.as_ref().map(|routing| routing.original.clone()),
+            lines: self.lines.iter().map(|line| (line.id.clone(), line.amount)).collect(),
+            processor: self.processor.clone(),
+        }
+    }
+
+    /// The same payment with newer facts; `None` if nothing is new.
+    pub fn moved_to(&self, facts: Facts, now: Timestamp) -> Result<Option<Self>, Conflict> {
+        if facts.status < self.facts.status {
+            return Err(Conflict::Backwards("status"));
+        }
+        if facts.settlement < self.facts.settlement {
+            return Err(Conflict::Backwards("settlement"));
+        }
+        if facts.payout < self.facts.payout {
+            return Err(Conflict::Backwards("payout"));
+        }
+        if facts == self.facts {
+            return Ok(None);
+        }
+        let revision = self.revision.saturating_add(1);
+        Ok(Some(Self { facts, revision, updated_at: now, ..self.clone() }))
+    }
+
+    /// The payment after a refund of it was reserved; `None` if it does not hold that much.
+    pub fn after_reserving(&self, refund: &Refund) -> Option<Self> {
+        let mut after = self.clone();
+        after.refundable = self.refundable.minus(refund.amount)?;
+        if let (Some(routing), Some(split)) = (&mut after.routing, &refund.split) {
+            routing.refundable = routing.refundable.minus(split)?;
+        }
+        for line in after.lines.iter_mut().filter(|line| refund.lines.contains(&line.id)) {
+            line.refunded = true;
+        }
+        after.refunds.push(refund.id.clone());
+        Some(after)
+    }
+
+    /// The payment after a refund of it failed or was cancelled; `None` if that were more than it ever had.
+    pub fn after_giving_back(&self, refund: &Refund) -> Option<Self> {
+        let mut after = self.clone();
+        after.refundable = self.refundable.plus(refund.amount)?;
+        if after.refundable.exceeds(after.amount) {
+            return None;
+        }
+        if let (Some(routing), Some(split)) = (&mut after.routing, &refund.split) {
+            routing.refundable = routing.refundable.plus(split)?;
+        }
+        for line in after.lines.iter_mut().filter(|line| refund.lines.contains(&line.id)) {
+            line.refunded = false;
+        }
+        Some(after)
+    }
+}

@@ -1,0 +1,233 @@
+//! A refund, and the only ways in which it can change.
+
+use crate::ids::{LineId, PaymentId, RefundId, Tenant};
+use crate::money::Money;
+use crate::payment::{Processor, fact};
+use crate::split::Split;
+use crate::text::{Metadata, TargetUrl, Text};
+use crate::time::Timestamp;
+
+fact!(
+    /// What giving back means for this payment.
+    Kind {
+        /// The money had been settled.
+        Refund = "refund",
+        /// The money had not been settled yet.
+        Reversal = "reversal"
+    }
+);
+fact!(
+    /// Why a refund that is being processed is not done yet.
+    Pending {
+        /// The processor has it and will say.
+        Processor = "processor_pending",
+        /// Nobody knows whether the processor has it; the amount stays held.
+        OutcomeUnknown = "processor_outcome_unknown"
+    }
+);
+fact!(
+    /// Why money could not be given back.
+    FailureCode {
+        /// The customer's bank refused.
+        Declined = "declined",
+        /// The balance at the processor did not suffice.
+        InsufficientFunds = "insufficient_funds",
+        /// The card or account is gone.
+        ExpiredOrClosedAccount = "expired_or_closed_account",
+        /// The processor refused the request.
+        ProcessorRejected = "processor_rejected",
+        /// The processor failed at it.
+        ProcessorError = "processor_error",
+        /// The processor did not say.
+        Unknown = "unknown"
+    }
+);
+fact!(
+    /// The merchant's reason, as far as it is one of the usual three.
+    ReasonCode {
+        /// The customer asked.
+        CustomerRequest = "customer_request",
+        /// Paid twice.
+        Duplicate = "duplicate",
+        /// Believed fraudulent.
+        Fraud = "fraud",
+        /// Any other text.
+        Other = "other"
+    }
+);
+
+impl ReasonCode {
+    /// The code of a reason's text.
+    pub fn of(reason: &Text<255>) -> Self {
+        Self::parse(reason.as_str()).unwrap_or(Self::Other)
+    }
+}
+
+/// How a refund failed, in words a merchant may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The kind of failure.
+    pub code: FailureCode,
+    /// A sentence.
+    pub message: Text<255>,
+}
+
+/// Where a refund stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Decided and reserved; the amount is held.
+    Initiated,
+    /// With the processor, which has not said yet; the amount is held.
+    Processing(Pending),
+    /// The money went back.
+    Succeeded,
+    /// It did not; the amount is refundable again.
+    Failed(Failure),
+    /// Withdrawn before it was handed over; the amount is refundable again.
+    Cancelled,
+}
+
+impl State {
+    /// The name in the API and the table.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Initiated => "initiated",
+            Self::Processing(_) => "processing",
+            Self::Succeeded => "succeeded",
+            Self::Failed(_) => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the amount is on its way: neither given nor given back.
+    pub fn holds_money(&self) -> bool {
+        matches!(self, Self::Initiated | Self::Processing(_))
+    }
+}
+
+/// What the refund's caller asked for, beside the amount: kept as given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Why, at most 255 characters.
+    pub reason: Option<Text<255>>,
+    /// More about it, at most 1000 characters.
+    pub information: Option<Text<1000>>,
+    /// For the bank statement, at most 255 characters.
+    pub description: Option<Text<255>>,
+    /// The merchant's own reference, at most 128 characters.
+    pub reference: Option<Text<128>>,
+    /// The caller's own pairs.
+    pub metadata: Metadata,
+    /// Who is told about this refund, besides the account's endpoints.
+    pub webhook_url: Option<TargetUrl>,
+}
+
+/// SHA-256 of what a request asked for; tells a retry from another request under the same key.
+pub type Fingerprint = [u8; 32];
+
+/// A refund as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Its id.
+    pub id: RefundId,
+    /// The payment it gives back.
+    pub payment_id: PaymentId,
+    /// How much.
+    pub amount: Money,
+    /// Refund or reversal.
+    pub kind: Kind,
+    /// Which actor gives how much, with the payment's merchants in the payment's order; there if and only
+    /// if the payment was routed.
+    pub split: Option<Split>,
+    /// The invoice lines it covers.
+    pub lines: Vec<LineId>,
+    /// Where it stands.
+    pub state: State,
+    /// What its caller said about it.
+    pub notes: Notes,
+    /// Who moves the money.
+    pub processor: Processor,
+    /// The processor's name for the refund, once it gave one.
+    pub processor_reference: Option<Text<255>>,
+    /// What was asked for, to recognise a retry.
+    pub fingerprint: Fingerprint,
+    /// Counts the announced changes, from 1.
+    pub sequence: u32,
+    /// When it was first handed to the processor; from then on nobody may cancel it.
+    pub handed_over_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a processor says about a refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The money went back.
+    Succeeded {
+        /// The processor's name for it.
+        reference: Text<255>,
+    },
+    /// It did not and will not.
+    Failed(Failure),
+    /// It has it and will say later.
+    Pending,
+    /// No answer: the money may or may not have moved.
+    Unknown,
+}
+
+/// What an outcome means for a refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing new: a repeat, or an answer that a later one has overtaken.
+    Stay,
+    /// A new state; the money stays with whom it is.
+    Move(Refund),
+    /// A new state, and the amounts return to every actor they came from.
+    GiveBack(Refund),
+}
+
+impl Refund {
+    /// The positions among the payment's actors (the platform is 0) of those who give, with what each gives.
+    pub fn takes(&self) -> impl Iterator<Item = (usize, Money)> {
+        let parts = self.split.iter().flat_map(Split::parts).enumerate();
+        parts.map(|(position, (_, part))| (position, part)).filter(|(_, part)| !part.is_zero())
+    }
+
+    /// What an outcome makes of this refund. The write that follows is conditional on this very state.
+    pub fn step(&self, outcome: Outcome, now: Timestamp) -> Step {
+        match (&self.state, outcome) {
+            (State::Initiated | State::Processing(_), Outcome::Succeeded { reference }) => {
+                let mut next = self.changed_to(State::Succeeded, now);
+                next.processor_reference = Some(reference);
+                Step::Move(next)
+            }
+            // A processor that takes a success back gives the money back, too.
+            (State::Initiated | State::Processing(_) | State::Succeeded, Outcome::Failed(failure)) => {
+                Step::GiveBack(self.changed_to(State::Failed(failure), now))
+            }
+            (State::Initiated | State::Processing(_), Outcome::Pending) => {
+                self.processing(Pending::Processor, now)
+            }
+            (State::Initiated | State::Processing(_), Outcome::Unknown) => {
+                self.processing(Pending::OutcomeUnknown, now)
+            }
+            (State::Succeeded, Outcome::Succeeded { .. } | Outcome::Pending | Outcome::Unknown)
+            | (State::Failed(_) | State::Cancelled, _) => Step::Stay,
+        }
+    }
+
+    fn processing(&self, pending: Pending, now: Timestamp) -> Step {
+        let state = State::Processing(pending);
+        if self.state == state { Step::Stay } else { Step::Move(self.changed_to(state, now)) }
+    }
+
+    fn changed_to(&self, state: State, now: Timestamp) -> Self {
+        let sequence = self.sequence.saturating_add(1);
+        let updated_at = now.max(self.updated_at);
+        Self { state, sequence, updated_at, ..self.clone() }
+    }
+}

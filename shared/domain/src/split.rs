@@ -1,0 +1,128 @@
+//! How an amount divides over the actors of a payment: the platform and its merchants.
+
+use thiserror::Error;
+
+use crate::ids::ActorId;
+use crate::money::{Currency, Money};
+
+/// Who gives or gave a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The platform itself.
+    Platform,
+    /// One of its merchants.
+    Merchant(ActorId),
+}
+
+/// One merchant's part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MerchantPart {
+    /// The merchant.
+    pub account: ActorId,
+    /// Its part; may be zero.
+    pub amount: Money,
+}
+
+/// Why parts make no split.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SplitError {
+    /// A merchant is named twice.
+    #[error("names {0} twice")]
+    Twice(ActorId),
+    /// More than [`Split::MERCHANTS_MAX`].
+    #[error("has more than 50 merchants")]
+    TooMany,
+    /// The sum passes the bound of [`Money`], or currencies are mixed.
+    #[error("adds up to more than 1000000000000000 minor units")]
+    TooLarge,
+}
+
+/// An amount divided over the platform and its merchants, each named once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    platform: Money,
+    merchants: Vec<MerchantPart>,
+    total: Money,
+}
+
+impl Split {
+    /// The most merchants in one payment; keeps an update within DynamoDB's expression limits.
+    pub const MERCHANTS_MAX: usize = 50;
+
+    /// A split of its parts' sum.
+    pub fn new(platform: Money, merchants: Vec<MerchantPart>) -> Result<Self, SplitError> {
+        if merchants.len() > Self::MERCHANTS_MAX {
+            return Err(SplitError::TooMany);
+        }
+        for (index, part) in merchants.iter().enumerate() {
+            if merchants.iter().skip(index.saturating_add(1)).any(|other| other.account == part.account) {
+                return Err(SplitError::Twice(part.account.clone()));
+            }
+        }
+        let parts = merchants.iter().map(|part| part.amount).chain([platform]);
+        let total = Money::sum(platform.currency(), parts).ok_or(SplitError::TooLarge)?;
+        Ok(Self { platform, merchants, total })
+    }
+
+    /// The platform's part.
+    pub fn platform(&self) -> Money {
+        self.platform
+    }
+
+    /// The merchants' parts, in the order they were given.
+    pub fn merchants(&self) -> &[MerchantPart] {
+        &self.merchants
+    }
+
+    /// The sum of all parts.
+    pub fn total(&self) -> Money {
+        self.total
+    }
+
+    /// The currency of every part.
+    pub fn currency(&self) -> Currency {
+        self.total.currency()
+    }
+
+    /// A merchant's part, if it is named.
+    pub fn of(&self, merchant: &ActorId) -> Option<Money> {
+        self.merchants.iter().find(|part| &part.account == merchant).map(|part| part.amount)
+    }
+
+    /// Every actor with its part, the platform first.
+    pub fn parts(&self) -> impl Iterator<Item = (Actor, Money)> {
+        let merchants =
+            self.merchants.iter().map(|part| (Actor::Merchant(part.account.clone()), part.amount));
+        std::iter::once((Actor::Platform, self.platform)).chain(merchants)
+    }
+
+    /// What an actor's part is; nothing for an actor that is not named.
+    pub fn part_of(&self, actor: &Actor) -> Money {
+        match actor {
+            Actor::Platform => self.platform,
+            Actor::Merchant(id) => self.of(id).unwrap_or(Money::zero(self.currency())),
+        }
+    }
+
+    /// What is left of each part after `taken`; `None` if an actor has less or is unknown here.
+    pub fn minus(&self, taken: &Self) -> Option<Self> {
+        self.combine(taken, Money::minus)
+    }
+
+    /// Each part with what `given` returns; `None` if an actor is unknown here.
+    pub fn plus(&self, given: &Self) -> Option<Self> {
+        self.combine(given, Money::plus)
+    }
+
+    fn combine(&self, other: &Self, with: fn(Money, Money) -> Option<Money>) -> Option<Self> {
+        if other.merchants.iter().any(|part| self.of(&part.account).is_none()) {
+            return None;
+        }
+        let platform = with(self.platform, other.platform)?;
+        let merchants = self.merchants.iter().map(|part| {
+            let change = other.of(&part.account).unwrap_or(Money::zero(other.currency()));
+            Some(MerchantPart { account: part.account.clone(), amount: with(part.amount, change)? })
+        });
+        Self::new(platform, merchants.collect::<Option<_>>()?).ok()
+    }
+}

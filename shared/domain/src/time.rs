@@ -1,0 +1,53 @@
+//! Points in time to the millisecond, and the business days after them.
+
+use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime, UtcOffset, Weekday};
+
+const MILLIS: &[BorrowedFormatItem<'static>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+const DAY: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]");
+
+/// A moment in UTC, to the millisecond, in the years 1970 to 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(OffsetDateTime);
+
+impl Timestamp {
+    /// Milliseconds since 1970; `None` outside the years that RFC 3339 can write.
+    pub fn from_unix_millis(millis: u64) -> Option<Self> {
+        let nanos = i128::from(millis).checked_mul(1_000_000)?;
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?;
+        (moment.year() <= 9999).then_some(Self(moment))
+    }
+
+    /// Milliseconds since 1970.
+    pub fn unix_millis(self) -> u64 {
+        u64::try_from(self.0.unix_timestamp_nanos().checked_div(1_000_000).unwrap_or(0)).unwrap_or(0)
+    }
+
+    /// Reads RFC 3339 with any offset; finer than a millisecond is cut.
+    pub fn parse(text: &str) -> Option<Self> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?.to_offset(UtcOffset::UTC);
+        let millis = moment.unix_timestamp_nanos().checked_div(1_000_000)?;
+        Self::from_unix_millis(u64::try_from(millis).ok()?)
+    }
+
+    /// `2026-11-22T09:30:00.000Z`: always 24 characters, so that text sorts as time does.
+    pub fn rfc3339(self) -> String {
+        self.0.format(MILLIS).unwrap_or_default()
+    }
+
+    /// The day, `2026-11-25`, that lies `days` business days (weekdays, UTC) later.
+    pub fn business_days_later(self, days: u8) -> String {
+        let mut date = self.0.date();
+        let mut left = days;
+        while left > 0 {
+            date = date.next_day().unwrap_or(Date::MAX);
+            if !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday) {
+                left = left.saturating_sub(1);
+            }
+        }
+        date.format(DAY).unwrap_or_default()
+    }
+}

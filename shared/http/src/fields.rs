@@ -1,0 +1,181 @@
+//! A body's fields, taken one by one: each refusal names the parameter by its path, and what nobody took
+//! is unknown.
+
+use recoup_domain::money::WrittenAmount;
+use recoup_domain::text::{Metadata, Text};
+
+use crate::json::Node;
+use crate::problem::{Code, Problem};
+
+/// A value with the path that leads to it.
+#[derive(Debug)]
+pub struct Entry {
+    path: String,
+    node: Node,
+}
+
+/// The fields of one object that were not taken yet.
+#[derive(Debug)]
+pub struct Fields {
+    path: String,
+    left: Vec<(String, Node)>,
+}
+
+impl Fields {
+    /// Reads a whole body; an empty one has no fields.
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+        if body.is_empty() {
+            return Ok(Self { path: String::new(), left: Vec::new() });
+        }
+        let node = Node::parse(body).map_err(|why| {
+            Problem::new(Code::InvalidJson, format!("The body is not the JSON this endpoint reads: {why}."))
+        })?;
+        match node {
+            Node::Object(left) => Ok(Self { path: String::new(), left }),
+            _ => Err(Problem::new(Code::InvalidJson, "The body must be a JSON object.")),
+        }
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// A field, if it is there and not null.
+    pub fn take(&mut self, name: &str) -> Option<Entry> {
+        self.take_nullable(name).flatten()
+    }
+
+    /// A field: absent, null, or a value.
+    pub fn take_nullable(&mut self, name: &str) -> Option<Option<Entry>> {
+        let position = self.left.iter().position(|(key, _)| key == name)?;
+        let (_, node) = self.left.remove(position);
+        Some(match node {
+            Node::Null => None,
+            node => Some(Entry { path: self.path_of(name), node }),
+        })
+    }
+
+    /// A field that must be there.
+    pub fn require(&mut self, name: &str) -> Result<Entry, Problem> {
+        self.take(name).ok_or_else(|| {
+            let path = self.path_of(name);
+            Problem::new(Code::MissingParameter, format!("{path} is required.")).about(path)
+        })
+    }
+
+    /// Whether a field is there, without taking it.
+    pub fn has(&self, name: &str) -> bool {
+        self.left.iter().any(|(key, node)| key == name && *node != Node::Null)
+    }
+
+    /// Refuses what was not taken.
+    pub fn finish(self) -> Result<(), Problem> {
+        match self.left.first() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let path = self.path_of(name);
+                Err(Problem::new(Code::UnknownParameter, format!("{path} is not a parameter here."))
+                    .about(path))
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// The path that leads to the value, `routing.merchants[1].amount`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The problem with this value: `<path> <what>.`
+    pub fn invalid(&self, what: impl std::fmt::Display) -> Problem {
+        invalid(&self.path, what)
+    }
+
+    /// An object.
+    pub fn object(self) -> Result<Fields, Problem> {
+        match self.node {
+            Node::Object(left) => Ok(Fields { path: self.path, left }),
+            _ => Err(invalid(&self.path, "must be an object")),
+        }
+    }
+
+    /// A list of at most `max` values.
+    pub fn list(self, max: usize) -> Result<Vec<Entry>, Problem> {
+        let Node::List(items) = self.node else {
+            return Err(invalid(&self.path, "must be a list"));
+        };
+        if items.len() > max {
+            return Err(invalid(&self.path, format_args!("must have at most {max} entries")));
+        }
+        let entries = items.into_iter().enumerate();
+        Ok(entries.map(|(index, node)| Entry { path: format!("{}[{index}]", self.path), node }).collect())
+    }
+
+    /// A text, as it is.
+    pub fn string(self) -> Result<(String, String), Problem> {
+        match self.node {
+            Node::Text(text) => Ok((text, self.path)),
+            _ => Err(invalid(&self.path, "must be a string")),
+        }
+    }
+
+    /// A text that `read` understands.
+    pub fn read<T, E: std::fmt::Display>(
+        self,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Problem> {
+        let (text, path) = self.string()?;
+        read(&text).map_err(|why| invalid(&path, why))
+    }
+
+    /// One of a few names.
+    pub fn one_of<T>(self, names: &[&str], parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Problem> {
+        self.read(|text| parse(text).ok_or_else(|| format!("must be one of {}", names.join(", "))))
+    }
+
+    /// A bounded text.
+    pub fn text<const MAX: usize>(self) -> Result<Text<MAX>, Problem> {
+        let (text, path) = self.string()?;
+        Text::new(text).map_err(|why| invalid(&path, why))
+    }
+
+    /// True or false.
+    pub fn boolean(self) -> Result<bool, Problem> {
+        match self.node {
+            Node::Bool(value) => Ok(value),
+            _ => Err(invalid(&self.path, "must be true or false")),
+        }
+    }
+
+    /// An amount: an integer in minor units or a decimal string in major units.
+    pub fn amount(self) -> Result<WrittenAmount, Problem> {
+        match self.node {
+            Node::Whole(minor) => Ok(WrittenAmount::Minor(minor)),
+            Node::Text(text) => Ok(WrittenAmount::Major(text)),
+            Node::Negative => Err(invalid(&self.path, "must not be negative")),
+            _ => Err(invalid(
+                &self.path,
+                "must be an integer in minor units or a decimal string in major units, never a float",
+            )),
+        }
+    }
+
+    /// The caller's own pairs.
+    pub fn metadata(self) -> Result<Metadata, Problem> {
+        let path = self.path.clone();
+        let mut pairs = std::collections::BTreeMap::new();
+        for (key, node) in self.object()?.left {
+            let Node::Text(value) = node else {
+                return Err(invalid(&format!("{path}.{key}"), "must be a string"));
+            };
+            pairs.insert(key, value);
+        }
+        Metadata::new(pairs).map_err(|why| invalid(&path, why))
+    }
+}
+
+/// An `invalid_parameter` problem about the value at a path.
+pub fn invalid(path: &str, what: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::InvalidParameter, format!("{path} {what}.")).about(path)
+}

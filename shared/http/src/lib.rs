@@ -1,0 +1,10 @@
+//! The API's outer skin: strict JSON in, views and problems out. No rule about money lives here.
+
+pub mod fields;
+mod json;
+pub mod problem;
+mod refusal;
+pub mod request;
+pub mod respond;
+pub mod view;
+pub mod webhook;

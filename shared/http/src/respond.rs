@@ -1,0 +1,139 @@
+//! Answers: every one has `request-id`, and an internal fault leaves a log line that finds it.
+
+use lambda_http::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use lambda_http::http::{HeaderName, StatusCode};
+use lambda_http::{Body, Request, Response};
+use recoup_ports::refunds::ReserveError;
+use recoup_ports::{ReadError, WriteError};
+use serde::Serialize;
+
+use crate::problem::{Code, Problem};
+use crate::request::request_id;
+
+/// What a handler has to say.
+#[derive(Debug)]
+pub struct Answer {
+    status: StatusCode,
+    body: String,
+    replayed: bool,
+}
+
+impl Answer {
+    /// 200 or 201 with an object.
+    pub fn new(status: StatusCode, view: &impl Serialize) -> Result<Self, Problem> {
+        let body = serde_json::to_string(view).map_err(|error| {
+            tracing::error!(%error, "a view could not be written as JSON");
+            internal()
+        })?;
+        Ok(Self { status, body, replayed: false })
+    }
+
+    /// Marks the answer as one that was given before.
+    #[must_use]
+    pub fn replayed(mut self) -> Self {
+        self.replayed = true;
+        self
+    }
+}
+
+/// Runs a handler's work in a span that names the request, and writes its answer or its problem.
+pub async fn respond(
+    request: &Request,
+    work: impl Future<Output = Result<Answer, Problem>>,
+) -> Response<Body> {
+    use tracing::Instrument;
+    let id = request_id(request);
+    let span = tracing::info_span!("request", request.id = %id);
+    let outcome = async {
+        let outcome = work.await;
+        match &outcome {
+            Ok(answer) => tracing::info!(http.status = answer.status.as_u16(), "answered"),
+            Err(problem) => tracing::info!(
+                http.status = problem.code().status().as_u16(),
+                problem.code = problem.code().as_str(),
+                "refused"
+            ),
+        }
+        outcome
+    };
+    let outcome = outcome.instrument(span).await;
+    write(request, &id, outcome)
+}
+
+fn write(request: &Request, id: &str, outcome: Result<Answer, Problem>) -> Response<Body> {
+    let json = HeaderValue::from_static("application/json");
+    let mut response;
+    match outcome {
+        Ok(answer) => {
+            response = Response::new(Body::from(answer.body));
+            *response.status_mut() = answer.status;
+            response.headers_mut().insert(CONTENT_TYPE, json);
+            if answer.replayed {
+                let name = HeaderName::from_static("idempotent-replayed");
+                response.headers_mut().insert(name, HeaderValue::from_static("true"));
+            }
+        }
+        Err(problem) => {
+            response = Response::new(Body::from(problem.body(request.uri().path(), id)));
+            *response.status_mut() = problem.code().status();
+            let json = HeaderValue::from_static("application/problem+json");
+            response.headers_mut().insert(CONTENT_TYPE, json);
+            if let Some(seconds) = problem.retry_after() {
+                response.headers_mut().insert(RETRY_AFTER, seconds);
+            }
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(HeaderName::from_static("request-id"), value);
+    }
+    response
+}
+
+fn internal() -> Problem {
+    Problem::new(Code::Internal, "Something went wrong here. The request id helps us to find it.")
+}
+
+fn unavailable() -> Problem {
+    Problem::new(
+        Code::Unavailable,
+        "The service cannot answer right now. The same request may be sent again.",
+    )
+}
+
+fn log_chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        tracing::error!(error = log_chain(&error), "a read failed");
+        match error {
+            ReadError::Unavailable(_) => unavailable(),
+            ReadError::Unreadable { .. } => internal(),
+        }
+    }
+}
+
+impl From<WriteError> for Problem {
+    fn from(error: WriteError) -> Self {
+        tracing::error!(error = log_chain(&error), "a write failed");
+        match error {
+            WriteError::Unavailable(_) => unavailable(),
+        }
+    }
+}
+
+impl From<ReserveError> for Problem {
+    fn from(error: ReserveError) -> Self {
+        tracing::warn!(error = log_chain(&error), "a reservation has no outcome");
+        match error {
+            ReserveError::KeyInUse => Problem::new(
+                Code::IdempotencyKeyInUse,
+                "Another request with this Idempotency-Key is being written. Send it again to learn what became of it.",
+            ),
+            ReserveError::Contended | ReserveError::Unavailable(_) => unavailable(),
+            ReserveError::Unreadable { .. } => internal(),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Webhooks as Standard Webhooks 1.0 has them: the body, the signature, and which URLs may be told.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use recoup_domain::refund::Refund;
+use recoup_domain::text::TargetUrl;
+use recoup_domain::time::Timestamp;
+use recoup_ports::webhooks::{Signed, WebhookSecret};
+use serde::Serialize;
+use sha2::Sha256;
+use url::{Host, Url};
+
+use crate::view::{PublicUrl, RefundView};
+
+#[derive(Serialize)]
+struct EventBody {
+    r#type: String,
+    timestamp: String,
+    data: RefundView,
+}
+
+/// The body that announces the state a refund has come to.
+pub fn event_body(refund: &Refund, public_url: &PublicUrl) -> serde_json::Result<String> {
+    serde_json::to_string(&EventBody {
+        r#type: format!("refund.{}", refund.state.as_str()),
+        timestamp: refund.updated_at.rfc3339(),
+        data: RefundView::of(refund, public_url),
+    })
+}
+
+/// Signs `id.timestamp.body`, as scheme `v1`.
+pub fn sign(id: &str, now: Timestamp, body: &str, secret: &WebhookSecret) -> Signed {
+    let timestamp = now.unix_millis().checked_div(1_000).unwrap_or(0).to_string();
+    let signature = Hmac::<Sha256>::new_from_slice(secret.reveal()).map(|mut mac| {
+        mac.update(format!("{id}.{timestamp}.").as_bytes());
+        mac.update(body.as_bytes());
+        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    });
+    Signed {
+        id: id.to_owned(),
+        timestamp,
+        // HMAC takes keys of any length, so there is always a signature; an empty one verifies nowhere.
+        signature: signature.unwrap_or_default(),
+        body: body.to_owned(),
+    }
+}
+
+/// A secret as its owner keeps it, `whsec_…`.
+pub fn reveal_secret(secret: &WebhookSecret) -> String {
+    format!("whsec_{}", STANDARD.encode(secret.reveal()))
+}
+
+/// Whether targets may be plain http or private: the local stack alone says yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// https to public addresses.
+    Public,
+    /// Anything, for a receiver on the same machine.
+    Any,
+}
+
+/// Reads a URL to be told: https, port 443 or from 1024, a host, no credentials. The address behind a
+/// name is judged when it is dialled.
+pub fn target_url(text: &str, targets: Targets) -> Result<TargetUrl, String> {
+    if text.len() > TargetUrl::MAX {
+        return Err(format!("must have at most {} characters", TargetUrl::MAX));
+    }
+    let url = Url::parse(text).map_err(|_| "must be an https URL".to_owned())?;
+    let scheme_allowed = url.scheme() == "https" || (targets == Targets::Any && url.scheme() == "http");
+    if !scheme_allowed || url.host().is_none() {
+        return Err("must be an https URL".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not carry credentials".to_owned());
+    }
+    let port = url.port_or_known_default().unwrap_or(0);
+    if targets == Targets::Public && port != 443 && port < 1024 {
+        return Err("must use port 443 or one from 1024".to_owned());
+    }
+    if targets == Targets::Public && matches!(url.host(), Some(Host::Domain("localhost"))) {
+        return Err("must lead to a public address".to_owned());
+    }
+    Ok(TargetUrl::checked(url.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standardwebhooks_crate_verifies_what_we_sign() {
+        let secret = WebhookSecret::new(vec![7; 32]).unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let now = Timestamp::from_unix_millis(u64::try_from(now.as_millis()).unwrap()).unwrap();
+        let signed = sign("evt_1", now, "{\"a\":\"é\"}", &secret);
+        let verifier = standardwebhooks::Webhook::new(&reveal_secret(&secret)).unwrap();
+        let mut headers = lambda_http::http::HeaderMap::new();
+        headers.insert("webhook-id", signed.id.parse().unwrap());
+        headers.insert("webhook-timestamp", signed.timestamp.parse().unwrap());
+        headers.insert("webhook-signature", signed.signature.parse().unwrap());
+        verifier.verify(signed.body.as_bytes(), &headers).unwrap();
+        assert!(verifier.verify(b"{\"a\":\"e\"}", &headers).is_err());
+    }
+
+    #[test]
+    fn only_https_urls_without_credentials_are_told() {
+        let refused = [
+            "http://example.com/",
+            "ftp://example.com/",
+            "https://user:secret@example.com/",
+            "https://user@example.com/",
+            "https://example.com:80/",
+            "https://example.com:22/",
+            "https:///nohost",
+            "not a url",
+            "https://localhost/",
+        ];
+        for url in refused {
+            assert!(target_url(url, Targets::Public).is_err(), "{url}");
+        }
+        for url in ["https://example.com/", "https://example.com:8443/hook?token=1", "HTTPS://EXAMPLE.com"] {
+            assert!(target_url(url, Targets::Public).is_ok(), "{url}");
+        }
+        assert!(target_url("http://127.0.0.1:8788/", Targets::Any).is_ok());
+    }
+}

@@ -1,0 +1,16 @@
+//! What the functions need from the world: one trait per need, one error enum per operation.
+//!
+//! Implemented in `storage` and `outbound`; a function's `main.rs` joins the two.
+
+pub mod credentials;
+pub mod images;
+pub mod jobs;
+pub mod payments;
+pub mod processor;
+pub mod refunds;
+pub mod settlement;
+pub mod webhooks;
+
+mod errors;
+
+pub use errors::{BoxError, ReadError, WriteError};

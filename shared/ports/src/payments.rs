@@ -1,0 +1,43 @@
+//! Reading and registering payments.
+
+use recoup_domain::ids::{PaymentId, Tenant};
+use recoup_domain::payment::Payment;
+
+use crate::{ReadError, WriteError};
+
+/// Reads payments, always as last written.
+pub trait Payments {
+    /// One payment of this tenant.
+    fn payment(
+        &self,
+        tenant: &Tenant,
+        id: &PaymentId,
+    ) -> impl Future<Output = Result<Option<Payment>, ReadError>> + Send;
+}
+
+/// What became of a first registration.
+#[derive(Clone, Debug)]
+pub enum Registered {
+    /// It is new.
+    New,
+    /// It was there already; nothing was written.
+    Existing(Box<Payment>),
+}
+
+/// What became of newer facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// They are written.
+    Applied,
+    /// The facts had changed meanwhile; nothing was written.
+    Overtaken,
+}
+
+/// Registers payments.
+pub trait Register: Payments {
+    /// Writes a payment if there is none of that id.
+    fn register(&self, payment: &Payment) -> impl Future<Output = Result<Registered, ReadError>> + Send;
+
+    /// Writes a payment's facts if they are still those of the revision before; touches no amount.
+    fn move_facts(&self, payment: &Payment) -> impl Future<Output = Result<Moved, WriteError>> + Send;
+}

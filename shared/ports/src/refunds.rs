@@ -1,0 +1,86 @@
+//! Reading refunds, and reserving a new one.
+
+use recoup_domain::decide::Reservation;
+use recoup_domain::ids::{PaymentId, RefundId, Tenant};
+use recoup_domain::payment::Payment;
+use recoup_domain::refund::Refund;
+use thiserror::Error;
+
+use crate::{BoxError, ReadError};
+
+/// Reads refunds, always as last written.
+pub trait Refunds {
+    /// One refund of this tenant.
+    fn refund(
+        &self,
+        tenant: &Tenant,
+        id: &RefundId,
+    ) -> impl Future<Output = Result<Option<Refund>, ReadError>> + Send;
+
+    /// Those of these refunds that exist, in any order.
+    fn refunds(
+        &self,
+        tenant: &Tenant,
+        ids: &[RefundId],
+    ) -> impl Future<Output = Result<Vec<Refund>, ReadError>> + Send;
+}
+
+/// What a decision is made on.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The payment, if this tenant has it.
+    pub payment: Option<Payment>,
+    /// The refund of the same idempotency key, if there is one.
+    pub refund: Option<Refund>,
+}
+
+/// What became of a reservation.
+#[derive(Clone, Debug)]
+pub enum Reserved {
+    /// The refund is made and its amount held.
+    New,
+    /// A refund of that id exists already, and nothing was written: a replay or a reused key.
+    Existing(Box<Refund>),
+    /// The payment no longer is what the decision was made on; nothing was written.
+    PaymentChanged(Box<Payment>),
+}
+
+/// Why a reservation has no outcome.
+#[derive(Debug, Error)]
+pub enum ReserveError {
+    /// Another request is writing the refund of this very key.
+    #[error("another request with this idempotency key is being written")]
+    KeyInUse,
+    /// Other writes kept getting in the way; nothing was written.
+    #[error("the payment is being written by too many at once")]
+    Contended,
+    /// The table did not answer in time: it may or may not be written, a retry with the key tells.
+    #[error("the table did not answer")]
+    Unavailable(#[source] BoxError),
+    /// What is stored is not what this program writes.
+    #[error("the item {key} cannot be read: {why}")]
+    Unreadable {
+        /// The item's partition key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Makes refunds.
+pub trait Reserve {
+    /// The payment and, where a key names one, the refund of that key: one call.
+    fn payment_and_refund(
+        &self,
+        tenant: &Tenant,
+        payment: &PaymentId,
+        refund: Option<&RefundId>,
+    ) -> impl Future<Output = Result<Found, ReadError>> + Send;
+
+    /// Writes the refund and takes its amounts from the payment, both or neither, if the refund is
+    /// absent and the payment still allows it.
+    fn reserve(
+        &self,
+        reservation: &Reservation,
+    ) -> impl Future<Output = Result<Reserved, ReserveError>> + Send;
+}

@@ -1,0 +1,64 @@
+//! Moving a refund to its end: each move is one conditional write, and a repeat is an answer.
+
+use recoup_domain::refund::Refund;
+use recoup_domain::time::Timestamp;
+use thiserror::Error;
+
+use crate::refunds::Refunds;
+use crate::{BoxError, WriteError};
+
+/// Whether the refund may now be handed to the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandedOver {
+    /// It may: nobody can cancel it any more.
+    Yes,
+    /// It is no longer on its way.
+    TooLate,
+}
+
+/// What became of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is written.
+    Applied,
+    /// The refund was no longer in the state the move started from; nothing was written.
+    Overtaken,
+}
+
+/// Why a move has no outcome.
+#[derive(Debug, Error)]
+pub enum SettleError {
+    /// Other writes kept getting in the way; nothing was written. Worth a retry.
+    #[error("the payment is being written by too many at once")]
+    Contended,
+    /// The refund or its payment is not in the table: the books are wrong and a person must look.
+    #[error("the refund or its payment does not exist")]
+    Missing,
+    /// The table did not answer in time: it may or may not be written, a retry tells.
+    #[error("the table did not answer")]
+    Unavailable(#[source] BoxError),
+}
+
+/// Moves refunds.
+pub trait Settle: Refunds {
+    /// Marks a refund as handed to the processor, before the processor is asked, unless it was withdrawn.
+    fn hand_over(
+        &self,
+        refund: &Refund,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<HandedOver, WriteError>> + Send;
+
+    /// Writes the state of `next` if the refund is still as it was in `from`.
+    fn move_on(
+        &self,
+        from: &Refund,
+        next: &Refund,
+    ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
+
+    /// The same, and in the same transaction every amount returns to the actor it came from.
+    fn give_back(
+        &self,
+        from: &Refund,
+        next: &Refund,
+    ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
+}

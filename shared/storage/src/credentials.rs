@@ -1,0 +1,144 @@
+//! Accounts and API keys. A key's secret is not here: only its HMAC.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use recoup_domain::api_key::{KeyHash, Scope, StoredKey};
+use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
+use recoup_domain::time::Timestamp;
+use recoup_ports::credentials::{Accounts, Keys, NewAccount, Revoked};
+use recoup_ports::webhooks::{WebhookSecret, WebhookSecrets};
+use recoup_ports::{BoxError, ReadError, WriteError};
+use serde::{Deserialize, Serialize};
+use serde_bytes::{ByteArray, ByteBuf};
+
+use crate::expression::{Expression, text};
+use crate::keys::{Key, PK};
+use crate::table::{Table, cause, key_text, unreadable};
+use crate::write::Transacted;
+
+const REVOKED_AT: &str = "revoked_at";
+
+#[derive(Serialize, Deserialize)]
+struct AccountItem {
+    pk: String,
+    sk: String,
+    name: String,
+    webhook_secret: ByteBuf,
+    created_at: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyItem {
+    pk: String,
+    sk: String,
+    environment: String,
+    account_id: String,
+    scopes: Vec<String>,
+    hash: ByteArray<32>,
+    created_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<String>,
+}
+
+impl KeyItem {
+    fn into_stored(self, id: &KeyId) -> Result<StoredKey, &'static str> {
+        let environment = Environment::parse(&self.environment).ok_or("environment is unknown")?;
+        let account = AccountId::try_from(self.account_id.as_str()).map_err(|_| "account_id is invalid")?;
+        Ok(StoredKey {
+            id: id.clone(),
+            tenant: Tenant { environment, account },
+            scopes: self.scopes.iter().filter_map(|scope| Scope::parse(scope)).collect(),
+            hash: KeyHash(self.hash.into_array()),
+            revoked: self.revoked_at.is_some(),
+        })
+    }
+}
+
+fn failed(error: impl Into<BoxError>) -> WriteError {
+    WriteError::Unavailable(error.into())
+}
+
+impl Keys for Table {
+    async fn key(&self, id: &KeyId) -> Result<Option<StoredKey>, ReadError> {
+        let Some(item) = self.item(&Key::api_key(id)).await? else { return Ok(None) };
+        let key = key_text(&item, PK).to_owned();
+        let item: KeyItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
+        item.into_stored(id).map(Some).map_err(|why| unreadable(&key, why))
+    }
+}
+
+impl WebhookSecrets for Table {
+    async fn webhook_secret(&self, tenant: &Tenant) -> Result<Option<WebhookSecret>, ReadError> {
+        let Some(item) = self.item(&Key::account(tenant)).await? else { return Ok(None) };
+        let key = key_text(&item, PK).to_owned();
+        let item: AccountItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
+        let secret = WebhookSecret::new(item.webhook_secret.into_vec());
+        secret.map(Some).ok_or_else(|| unreadable(&key, "webhook_secret has a wrong length"))
+    }
+}
+
+impl Accounts for Table {
+    async fn create_account(&self, account: &NewAccount) -> Result<(), WriteError> {
+        let tenants =
+            [(Environment::Sandbox, &account.sandbox_secret), (Environment::Live, &account.live_secret)];
+        let mut writes = Vec::with_capacity(tenants.len());
+        for (environment, secret) in tenants {
+            let key = Key::account(&Tenant { environment, account: account.id.clone() });
+            let item = AccountItem {
+                pk: key.pk,
+                sk: key.sk.to_owned(),
+                name: account.name.clone(),
+                webhook_secret: ByteBuf::from(secret.reveal()),
+                created_at: account.created_at.rfc3339(),
+            };
+            writes.push(self.transact_put(item).map_err(failed)?);
+        }
+        match self.transact(writes).await {
+            // The id is made of 128 random bits, so an account that exists is this one, written by a lost try.
+            Transacted::Done | Transacted::Refused(_) => Ok(()),
+            Transacted::Contended(_) => Err(failed("the account is being written by too many at once")),
+            Transacted::Failed(cause) => Err(failed(cause)),
+        }
+    }
+
+    async fn account_exists(&self, account: &AccountId, environment: Environment) -> Result<bool, ReadError> {
+        let tenant = Tenant { environment, account: account.clone() };
+        Ok(self.item(&Key::account(&tenant)).await?.is_some())
+    }
+
+    async fn create_key(&self, key: &StoredKey, now: Timestamp) -> Result<(), WriteError> {
+        let at = Key::api_key(&key.id);
+        let item = KeyItem {
+            pk: at.pk,
+            sk: at.sk.to_owned(),
+            environment: key.tenant.environment.as_str().to_owned(),
+            account_id: key.tenant.account.to_string(),
+            scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+            hash: ByteArray::new(key.hash.0),
+            created_at: now.rfc3339(),
+            revoked_at: None,
+        };
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(serde_dynamo::to_item(item).map_err(failed)?))
+            .condition_expression(format!("attribute_not_exists({PK})"));
+        request.send().await.map_err(|error| failed(cause(error)))?;
+        Ok(())
+    }
+
+    async fn revoke_key(&self, id: &KeyId, now: Timestamp) -> Result<Revoked, WriteError> {
+        let mut expression = Expression::default();
+        expression.require(format!("attribute_exists({PK})"));
+        let revoked_at = expression.name(REVOKED_AT);
+        let now = expression.value(text(now.rfc3339()));
+        expression.set(format!("{revoked_at} = if_not_exists({revoked_at}, {now})"));
+        let Err(error) = self.update(&Key::api_key(id), expression).send().await else {
+            return Ok(Revoked::Yes);
+        };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Revoked::NoSuchKey),
+            _ => Err(failed(cause(error))),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The one DynamoDB table: key shapes, items, and the conditions that hold the rules.
+//!
+//! A read may inform a decision; only the condition of a write makes it true. Reads are strongly
+//! consistent, and each names its tenant, because every key does.
+
+mod credentials;
+mod expression;
+mod images;
+mod keys;
+mod payment_item;
+mod refund_item;
+mod register;
+mod reserve;
+mod retry;
+mod settle;
+mod table;
+mod write;
+
+pub use images::TableImages;
+pub use table::Table;

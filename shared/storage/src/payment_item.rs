@@ -1,0 +1,204 @@
+//! A payment as it lies in the table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use recoup_domain::ids::{LineId, PaymentId, RefundId};
+use recoup_domain::money::{Currency, Money};
+use recoup_domain::payment::{
+    CaptureStatus, Facts, Line, PartialRefunds, Payment, Payout, Processor, ProcessorName, Routing,
+    Settlement,
+};
+use recoup_domain::split::{Actor, MerchantPart, Split};
+use recoup_domain::text::{Metadata, Text};
+use recoup_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::keys::{Key, PAYMENT, owner_and_id};
+
+pub(crate) const REFUNDABLE: &str = "refundable";
+pub(crate) const REFUNDS: &str = "refunds";
+pub(crate) const REFUNDABLE_UNTIL: &str = "refundable_until";
+pub(crate) const REVISION: &str = "revision";
+/// The list of actors, the platform first; their positions never change.
+pub(crate) const ACTORS: &str = "actors";
+pub(crate) const LINES_REFUNDED: &str = "lines_refunded";
+
+/// One actor: what was routed to it, and what it has left.
+#[derive(Debug, Serialize, Deserialize)]
+struct ActorItem {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    amount: u64,
+    refundable: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct LineItem {
+    id: String,
+    amount: u64,
+}
+
+/// What may change, under the attribute names that `move_facts` writes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct FactsItem {
+    status: String,
+    settlement: String,
+    payout: String,
+    disputed: bool,
+    partial_refunds: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refundable_until: Option<String>,
+    metadata: BTreeMap<String, String>,
+    revision: u32,
+    updated_at: String,
+}
+
+/// The attributes. Money is `N` in minor units, so that conditions can compare it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PaymentItem {
+    pk: String,
+    sk: String,
+    amount: u64,
+    refundable: u64,
+    currency: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    actors: Vec<ActorItem>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<LineItem>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "serde_dynamo::string_set")]
+    lines_refunded: BTreeSet<String>,
+    processor: String,
+    processor_payment: String,
+    refunds: Vec<String>,
+    created_at: String,
+    #[serde(flatten)]
+    facts: FactsItem,
+}
+
+impl From<&Payment> for FactsItem {
+    fn from(payment: &Payment) -> Self {
+        let facts = &payment.facts;
+        Self {
+            status: facts.status.as_str().to_owned(),
+            settlement: facts.settlement.as_str().to_owned(),
+            payout: facts.payout.as_str().to_owned(),
+            disputed: facts.disputed,
+            partial_refunds: facts.partial_refunds.as_str().to_owned(),
+            refundable_until: facts.refundable_until.map(Timestamp::rfc3339),
+            metadata: facts.metadata.pairs().clone(),
+            revision: payment.revision,
+            updated_at: payment.updated_at.rfc3339(),
+        }
+    }
+}
+
+impl From<&Payment> for PaymentItem {
+    fn from(payment: &Payment) -> Self {
+        let key = Key::payment(&payment.tenant, &payment.id);
+        let refunded = payment.lines.iter().filter(|line| line.refunded);
+        Self {
+            pk: key.pk,
+            sk: key.sk.to_owned(),
+            amount: payment.amount.minor(),
+            refundable: payment.refundable.minor(),
+            currency: payment.amount.currency().code().to_owned(),
+            actors: payment.routing.as_ref().map(actors).unwrap_or_default(),
+            lines_refunded: refunded.map(|line| line.id.to_string()).collect(),
+            lines: payment
+                .lines
+                .iter()
+                .map(|line| LineItem { id: line.id.to_string(), amount: line.amount.minor() })
+                .collect(),
+            processor: payment.processor.name.as_str().to_owned(),
+            processor_payment: payment.processor.reference.as_str().to_owned(),
+            refunds: payment.refunds.iter().map(ToString::to_string).collect(),
+            created_at: payment.created_at.rfc3339(),
+            facts: payment.into(),
+        }
+    }
+}
+
+fn actors(routing: &Routing) -> Vec<ActorItem> {
+    let parts = routing.original.parts();
+    parts
+        .map(|(actor, amount)| ActorItem {
+            refundable: routing.refundable.part_of(&actor).minor(),
+            amount: amount.minor(),
+            id: match actor {
+                Actor::Platform => None,
+                Actor::Merchant(id) => Some(id.to_string()),
+            },
+        })
+        .collect()
+}
+
+fn routing(actors: Vec<ActorItem>, currency: Currency) -> Result<Option<Routing>, &'static str> {
+    let money = |minor| Money::of_minor(minor, currency).map_err(|_| "an actor's amount is too large");
+    let mut rest = actors.into_iter();
+    let Some(platform) = rest.next() else { return Ok(None) };
+    let mut original = Vec::with_capacity(rest.len());
+    let mut refundable = Vec::with_capacity(rest.len());
+    for actor in rest {
+        let account = actor.id.as_deref().unwrap_or_default().try_into();
+        let account: recoup_domain::ids::ActorId = account.map_err(|_| "an actor has no valid id")?;
+        original.push(MerchantPart { account: account.clone(), amount: money(actor.amount)? });
+        refundable.push(MerchantPart { account, amount: money(actor.refundable)? });
+    }
+    let original = Split::new(money(platform.amount)?, original).map_err(|_| "actors do not add up")?;
+    let refundable =
+        Split::new(money(platform.refundable)?, refundable).map_err(|_| "actors do not add up")?;
+    Ok(Some(Routing { original, refundable }))
+}
+
+impl FactsItem {
+    fn into_facts(self) -> Result<Facts, &'static str> {
+        Ok(Facts {
+            status: CaptureStatus::parse(&self.status).ok_or("status is unknown")?,
+            settlement: Settlement::parse(&self.settlement).ok_or("settlement is unknown")?,
+            payout: Payout::parse(&self.payout).ok_or("payout is unknown")?,
+            disputed: self.disputed,
+            partial_refunds: PartialRefunds::parse(&self.partial_refunds)
+                .ok_or("partial_refunds is unknown")?,
+            refundable_until: match self.refundable_until {
+                None => None,
+                Some(text) => Some(Timestamp::parse(&text).ok_or("refundable_until is no time")?),
+            },
+            metadata: Metadata::new(self.metadata).map_err(|_| "metadata is out of bounds")?,
+        })
+    }
+}
+
+impl PaymentItem {
+    /// Reads the attributes back; the error names the one that is wrong.
+    pub(crate) fn into_payment(self) -> Result<Payment, &'static str> {
+        let (tenant, id) = owner_and_id(&self.pk, PAYMENT).ok_or("pk is not a payment's")?;
+        let currency = Currency::parse(&self.currency).ok_or("currency is unknown")?;
+        let money = |minor| Money::of_minor(minor, currency).map_err(|_| "an amount is too large");
+        let mut lines = Vec::with_capacity(self.lines.len());
+        for line in self.lines {
+            let refunded = self.lines_refunded.contains(&line.id);
+            let id = LineId::try_from(line.id.as_str()).map_err(|_| "lines has an invalid id")?;
+            lines.push(Line { id, amount: money(line.amount)?, refunded });
+        }
+        let refunds = self.refunds.iter().map(|id| RefundId::try_from(id.as_str()));
+        let reference =
+            Text::new(self.processor_payment).map_err(|_| "processor_payment is out of bounds")?;
+        Ok(Payment {
+            tenant,
+            id: PaymentId::try_from(id).map_err(|_| "pk has no payment id")?,
+            amount: money(self.amount)?,
+            refundable: money(self.refundable)?,
+            routing: routing(self.actors, currency)?,
+            lines,
+            processor: Processor {
+                name: ProcessorName::parse(&self.processor).ok_or("processor is unknown")?,
+                reference,
+            },
+            revision: self.facts.revision,
+            refunds: refunds.collect::<Result<_, _>>().map_err(|_| "refunds has an invalid id")?,
+            created_at: Timestamp::parse(&self.created_at).ok_or("created_at is no time")?,
+            updated_at: Timestamp::parse(&self.facts.updated_at).ok_or("updated_at is no time")?,
+            facts: self.facts.into_facts()?,
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! Registering payments and moving their facts; neither ever touches an amount that exists.
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use recoup_domain::payment::Payment;
+use recoup_ports::payments::{Moved, Register, Registered};
+use recoup_ports::{ReadError, WriteError};
+
+use crate::expression::{Expression, number};
+use crate::keys::{Key, PK};
+use crate::payment_item::{FactsItem, PaymentItem, REFUNDABLE_UNTIL, REVISION};
+use crate::table::{Item, Table, cause, read_payment, unavailable};
+
+impl Register for Table {
+    async fn register(&self, payment: &Payment) -> Result<Registered, ReadError> {
+        let item = serde_dynamo::to_item(PaymentItem::from(payment));
+        let item = item.map_err(|error| ReadError::Unavailable(error.into()))?;
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression(format!("attribute_not_exists({PK})"))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = request.send().await else { return Ok(Registered::New) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => match failed.item.clone() {
+                Some(item) => Ok(Registered::Existing(Box::new(read_payment(item)?))),
+                None => Err(unavailable(error)),
+            },
+            _ => Err(unavailable(error)),
+        }
+    }
+
+    async fn move_facts(&self, payment: &Payment) -> Result<Moved, WriteError> {
+        let facts: Result<Item, _> = serde_dynamo::to_item(FactsItem::from(payment));
+        let facts = facts.map_err(|error| WriteError::Unavailable(error.into()))?;
+        let mut expression = Expression::default();
+        let revision = expression.name(REVISION);
+        let before = expression.value(number(payment.revision.saturating_sub(1)));
+        expression.require(format!("{revision} = {before}"));
+        if payment.facts.refundable_until.is_none() {
+            expression.assign(REFUNDABLE_UNTIL, None);
+        }
+        for (attribute, value) in facts {
+            expression.assign(&attribute, Some(value));
+        }
+        let key = Key::payment(&payment.tenant, &payment.id);
+        let Err(error) = self.update(&key, expression).send().await else { return Ok(Moved::Applied) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Moved::Overtaken),
+            _ => Err(WriteError::Unavailable(cause(error))),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Reserving: the refund is put and its amounts are taken in one transaction, or nothing happens.
+//!
+//! The refund's item is its own idempotency record (its key is derived from the idempotency key) and its
+//! own outbox record (the stream carries it). The old items that come back with a refused condition tell a
+//! replay, a reused key and a changed payment apart without a further read.
+
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
+use recoup_domain::decide::Reservation;
+use recoup_domain::ids::{PaymentId, RefundId, Tenant};
+use recoup_domain::refund::Refund;
+use recoup_ports::ReadError;
+use recoup_ports::payments::Payments;
+use recoup_ports::refunds::{Found, Reserve, ReserveError, Reserved};
+
+use crate::expression::{Expression, number, text};
+use crate::keys::Key;
+use crate::payment_item::{ACTORS, LINES_REFUNDED, REFUNDABLE, REFUNDS, REVISION};
+use crate::refund_item::RefundItem;
+use crate::table::{Table, read_payment, read_refund, sort};
+use crate::write::{Transacted, condition_failed, in_conflict};
+
+impl Reserve for Table {
+    async fn payment_and_refund(
+        &self,
+        tenant: &Tenant,
+        payment: &PaymentId,
+        refund: Option<&RefundId>,
+    ) -> Result<Found, ReadError> {
+        let Some(refund) = refund else {
+            return Ok(Found { payment: self.payment(tenant, payment).await?, refund: None });
+        };
+        let keys = [Key::payment(tenant, payment), Key::refund(tenant, refund)];
+        let (payment, refund) = sort(self.items(&keys).await?)?;
+        Ok(Found { payment, refund })
+    }
+
+    async fn reserve(&self, reservation: &Reservation) -> Result<Reserved, ReserveError> {
+        let refund = &reservation.refund;
+        let put = self.transact_put(RefundItem::from(refund)).map_err(ReserveError::Unavailable)?;
+        let payment = Key::payment(&refund.tenant, &refund.payment_id);
+        let take = self.transact_update(&payment, take(reservation));
+        let take = take.map_err(|error| ReserveError::Unavailable(error.into()))?;
+        match self.transact(vec![put, take]).await {
+            Transacted::Done => Ok(Reserved::New),
+            Transacted::Refused(reasons) => told(&reasons),
+            Transacted::Contended(reasons) => match reasons.first() {
+                Some(of_payment_only) if !in_conflict(of_payment_only) => Err(ReserveError::Contended),
+                _ => Err(ReserveError::KeyInUse),
+            },
+            Transacted::Failed(cause) => Err(ReserveError::Unavailable(cause)),
+        }
+    }
+}
+
+/// What the refused conditions tell. An existing refund wins over a changed payment: it is a replay.
+fn told(reasons: &[CancellationReason]) -> Result<Reserved, ReserveError> {
+    let old = |index: usize| reasons.get(index).filter(|reason| condition_failed(reason))?.item.clone();
+    if let Some(item) = old(0) {
+        return Ok(Reserved::Existing(Box::new(read_refund(item).map_err(read_error)?)));
+    }
+    if let Some(item) = old(1) {
+        return Ok(Reserved::PaymentChanged(Box::new(read_payment(item).map_err(read_error)?)));
+    }
+    Err(ReserveError::Unavailable("a condition failed, and what was there is not said".into()))
+}
+
+fn read_error(error: ReadError) -> ReserveError {
+    match error {
+        ReadError::Unavailable(cause) => ReserveError::Unavailable(cause),
+        ReadError::Unreadable { key, why } => ReserveError::Unreadable { key, why },
+    }
+}
+
+/// Takes the amounts from the payment, if it is still as it was judged: the conditions are the rule.
+fn take(reservation: &Reservation) -> Expression {
+    let refund = &reservation.refund;
+    let mut expression = Expression::default();
+    let revision = expression.name(REVISION);
+    let judged = expression.value(number(reservation.revision));
+    expression.require(format!("{revision} = {judged}"));
+
+    let refundable = expression.name(REFUNDABLE);
+    let amount = expression.value(number(refund.amount.minor()));
+    let compare = if reservation.takes_all { "=" } else { ">=" };
+    expression.require(format!("{refundable} {compare} {amount}"));
+    expression.set(format!("{refundable} = {refundable} - {amount}"));
+
+    for (position, part) in refund.takes() {
+        let actors = expression.name(ACTORS);
+        let part = expression.value(number(part.minor()));
+        let left = format!("{actors}[{position}].{refundable}");
+        expression.require(format!("{left} >= {part}"));
+        expression.set(format!("{left} = {left} - {part}"));
+    }
+    lines(&mut expression, refund, |expression, taken, lines| {
+        expression.add(format!("{taken} {lines}"));
+    });
+    for line in &refund.lines {
+        let taken = expression.name(LINES_REFUNDED);
+        let line = expression.value(text(line.as_str()));
+        expression.require(format!("NOT contains({taken}, {line})"));
+    }
+    let refunds = expression.name(REFUNDS);
+    let id = expression.value(AttributeValue::L(vec![text(refund.id.as_str())]));
+    expression.set(format!("{refunds} = list_append({refunds}, {id})"));
+    expression
+}
+
+/// Changes the set of lines that are refunded, if the refund covers any.
+pub(crate) fn lines(
+    expression: &mut Expression,
+    refund: &Refund,
+    change: impl FnOnce(&mut Expression, &str, &str),
+) {
+    if refund.lines.is_empty() {
+        return;
+    }
+    let taken = expression.name(LINES_REFUNDED);
+    let lines = refund.lines.iter().map(ToString::to_string).collect();
+    let lines = expression.value(AttributeValue::Ss(lines));
+    change(expression, &taken, &lines);
+}

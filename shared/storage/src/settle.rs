@@ -1,0 +1,132 @@
+//! Moving a refund on: one conditional write each, recognised when it is repeated.
+//!
+//! The condition is the refund's `sequence`: every announced change counts it up, so whoever decided on an
+//! older state is told so. A success is the refund's own write alone, because the payment keeps only what
+//! is refundable; a failure gives its amounts back in the same transaction.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use recoup_domain::refund::Refund;
+use recoup_domain::time::Timestamp;
+use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
+use recoup_ports::{BoxError, WriteError};
+
+use crate::expression::{Expression, number, text};
+use crate::keys::{Key, PK};
+use crate::payment_item::{ACTORS, REFUNDABLE};
+use crate::refund_item::{
+    FAILURE_CODE, FAILURE_MESSAGE, HANDED_OVER_AT, PENDING_REASON, PROCESSOR_REFERENCE, SEQUENCE, STATUS,
+    UPDATED_AT, failure, pending_reason,
+};
+use crate::reserve::lines;
+use crate::table::{Item, Table, cause, read_refund};
+use crate::write::{Transacted, condition_failed};
+
+/// The write of a refund's next state, if it still is where the move starts.
+fn next_state(from: &Refund, next: &Refund) -> Expression {
+    let mut expression = Expression::default();
+    let sequence = expression.name(SEQUENCE);
+    let started = expression.value(number(from.sequence));
+    expression.require(format!("{sequence} = {started}"));
+    expression.assign(SEQUENCE, Some(number(next.sequence)));
+    expression.assign(STATUS, Some(text(next.state.as_str())));
+    expression.assign(UPDATED_AT, Some(text(next.updated_at.rfc3339())));
+    expression.assign(PENDING_REASON, pending_reason(&next.state).map(text));
+    let failure = failure(&next.state);
+    expression.assign(FAILURE_CODE, failure.map(|failure| text(failure.code.as_str())));
+    expression.assign(FAILURE_MESSAGE, failure.map(|failure| text(failure.message.as_str())));
+    let reference = next.processor_reference.as_ref();
+    expression.assign(PROCESSOR_REFERENCE, reference.map(|reference| text(reference.as_str())));
+    expression
+}
+
+/// The write that puts every amount back where it came from.
+fn amounts_back(refund: &Refund) -> Expression {
+    let mut expression = Expression::default();
+    expression.require(format!("attribute_exists({PK})"));
+    let refundable = expression.name(REFUNDABLE);
+    let amount = expression.value(number(refund.amount.minor()));
+    expression.set(format!("{refundable} = {refundable} + {amount}"));
+    for (position, part) in refund.takes() {
+        let actors = expression.name(ACTORS);
+        let part = expression.value(number(part.minor()));
+        let left = format!("{actors}[{position}].{refundable}");
+        expression.set(format!("{left} = {left} + {part}"));
+    }
+    lines(&mut expression, refund, |expression, taken, lines| {
+        expression.delete(format!("{taken} {lines}"));
+    });
+    expression
+}
+
+/// What a refused condition means: an earlier try of this very move, or somebody else's.
+fn refused(old: Option<Item>, next: &Refund) -> Result<Settled, SettleError> {
+    let Some(item) = old else { return Err(SettleError::Missing) };
+    let stored = read_refund(item).map_err(|error| SettleError::Unavailable(error.into()))?;
+    let ours = stored.sequence == next.sequence
+        && stored.state == next.state
+        && stored.updated_at == next.updated_at;
+    Ok(if ours { Settled::Applied } else { Settled::Overtaken })
+}
+
+impl Settle for Table {
+    async fn hand_over(&self, refund: &Refund, now: Timestamp) -> Result<HandedOver, WriteError> {
+        let mut expression = Expression::default();
+        let status = expression.name(STATUS);
+        let initiated = expression.value(text("initiated"));
+        let processing = expression.value(text("processing"));
+        expression.require(format!("{status} IN ({initiated}, {processing})"));
+        let handed_over_at = expression.name(HANDED_OVER_AT);
+        let now = expression.value(text(now.rfc3339()));
+        expression.set(format!("{handed_over_at} = if_not_exists({handed_over_at}, {now})"));
+        match self.update_refund(refund, expression).await {
+            Ok(()) => Ok(HandedOver::Yes),
+            Err(UpdateRefused::Condition(_)) => Ok(HandedOver::TooLate),
+            Err(UpdateRefused::Unavailable(cause)) => Err(WriteError::Unavailable(cause)),
+        }
+    }
+
+    async fn move_on(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+        match self.update_refund(from, next_state(from, next)).await {
+            Ok(()) => Ok(Settled::Applied),
+            Err(UpdateRefused::Condition(old)) => refused(old, next),
+            Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),
+        }
+    }
+
+    async fn give_back(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+        let refund = Key::refund(&from.tenant, &from.id);
+        let payment = Key::payment(&from.tenant, &from.payment_id);
+        let unavailable = |error: aws_sdk_dynamodb::error::BuildError| SettleError::Unavailable(error.into());
+        let writes = vec![
+            self.transact_update(&refund, next_state(from, next)).map_err(unavailable)?,
+            self.transact_update(&payment, amounts_back(from)).map_err(unavailable)?,
+        ];
+        match self.transact(writes).await {
+            Transacted::Done => Ok(Settled::Applied),
+            Transacted::Refused(reasons) => match reasons.into_iter().next() {
+                Some(of_refund) if condition_failed(&of_refund) => refused(of_refund.item, next),
+                _ => Err(SettleError::Missing),
+            },
+            Transacted::Contended(_) => Err(SettleError::Contended),
+            Transacted::Failed(cause) => Err(SettleError::Unavailable(cause)),
+        }
+    }
+}
+
+enum UpdateRefused {
+    Condition(Option<Item>),
+    Unavailable(BoxError),
+}
+
+impl Table {
+    async fn update_refund(&self, refund: &Refund, expression: Expression) -> Result<(), UpdateRefused> {
+        let key = Key::refund(&refund.tenant, &refund.id);
+        let Err(error) = self.update(&key, expression).send().await else { return Ok(()) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Err(UpdateRefused::Condition(failed.item.clone()))
+            }
+            _ => Err(UpdateRefused::Unavailable(cause(error))),
+        }
+    }
+}

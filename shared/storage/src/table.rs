@@ -1,0 +1,139 @@
+//! The table and its reads.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use recoup_domain::ids::{PaymentId, RefundId, Tenant};
+use recoup_domain::payment::Payment;
+use recoup_domain::refund::Refund;
+use recoup_ports::payments::Payments;
+use recoup_ports::refunds::Refunds;
+use recoup_ports::{BoxError, ReadError};
+
+use crate::keys::{Key, PAYMENT, PK, REFUND, SK};
+use crate::payment_item::PaymentItem;
+use crate::refund_item::RefundItem;
+use crate::retry::Backoff;
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// Most keys in one `BatchGetItem`.
+const KEYS_PER_READ: usize = 100;
+
+/// The table, through one client per process.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+}
+
+impl Table {
+    /// The table of that name.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// One item, as last written.
+    pub(crate) async fn item(&self, key: &Key) -> Result<Option<Item>, ReadError> {
+        let request = self.client.get_item().table_name(&self.name).set_key(Some(key.attributes()));
+        let found = request.consistent_read(true).send().await.map_err(unavailable)?;
+        Ok(found.item)
+    }
+
+    /// Those of up to 100 items that exist, as last written, in any order.
+    pub(crate) async fn items(&self, keys: &[Key]) -> Result<Vec<Item>, ReadError> {
+        let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
+        let mut found = Vec::with_capacity(keys.len());
+        let mut backoff = Backoff::new();
+        loop {
+            let asked = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+            let asked = asked.map_err(|error| ReadError::Unavailable(error.into()))?;
+            let request = self.client.batch_get_item().request_items(&self.name, asked);
+            let mut answer = request.send().await.map_err(unavailable)?;
+            let responses = answer.responses.as_mut().and_then(|tables| tables.remove(&self.name));
+            found.extend(responses.unwrap_or_default());
+            let left = answer.unprocessed_keys.as_mut().and_then(|tables| tables.remove(&self.name));
+            match left.map(|left| left.keys).filter(|keys| !keys.is_empty()) {
+                None => return Ok(found),
+                // The table is busy: what it left out is asked for again, a bounded number of times.
+                Some(keys) if backoff.wait().await => wanted = keys,
+                Some(_) => return Err(ReadError::Unavailable("keys stayed unprocessed".into())),
+            }
+        }
+    }
+}
+
+pub(crate) fn unavailable<E, R>(error: SdkError<E, R>) -> ReadError
+where
+    E: std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    ReadError::Unavailable(cause(error))
+}
+
+pub(crate) fn cause<E, R>(error: SdkError<E, R>) -> BoxError
+where
+    E: std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    Box::new(error)
+}
+
+/// The text of a key attribute, for errors and for telling items apart.
+pub(crate) fn key_text<'a>(item: &'a Item, name: &str) -> &'a str {
+    item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+}
+
+pub(crate) fn unreadable(key: &str, why: impl std::fmt::Display) -> ReadError {
+    ReadError::Unreadable { key: key.to_owned(), why: why.to_string() }
+}
+
+pub(crate) fn read_refund(item: Item) -> Result<Refund, ReadError> {
+    let key = key_text(&item, PK).to_owned();
+    let item: RefundItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
+    item.into_refund().map_err(|why| unreadable(&key, why))
+}
+
+pub(crate) fn read_payment(item: Item) -> Result<Payment, ReadError> {
+    let key = key_text(&item, PK).to_owned();
+    let item: PaymentItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
+    item.into_payment().map_err(|why| unreadable(&key, why))
+}
+
+/// A payment and a refund out of one read's items.
+pub(crate) fn sort(items: Vec<Item>) -> Result<(Option<Payment>, Option<Refund>), ReadError> {
+    let (mut payment, mut refund) = (None, None);
+    for item in items {
+        match key_text(&item, SK) {
+            PAYMENT => payment = Some(read_payment(item)?),
+            REFUND => refund = Some(read_refund(item)?),
+            other => return Err(unreadable(key_text(&item, PK), format_args!("unexpected kind {other}"))),
+        }
+    }
+    Ok((payment, refund))
+}
+
+impl Payments for Table {
+    async fn payment(&self, tenant: &Tenant, id: &PaymentId) -> Result<Option<Payment>, ReadError> {
+        self.item(&Key::payment(tenant, id)).await?.map(read_payment).transpose()
+    }
+}
+
+impl Refunds for Table {
+    async fn refund(&self, tenant: &Tenant, id: &RefundId) -> Result<Option<Refund>, ReadError> {
+        self.item(&Key::refund(tenant, id)).await?.map(read_refund).transpose()
+    }
+
+    async fn refunds(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Vec<Refund>, ReadError> {
+        let mut refunds = Vec::with_capacity(ids.len());
+        for some in ids.chunks(KEYS_PER_READ) {
+            let keys: Vec<Key> = some.iter().map(|id| Key::refund(tenant, id)).collect();
+            for item in self.items(&keys).await? {
+                refunds.push(read_refund(item)?);
+            }
+        }
+        Ok(refunds)
+    }
+}

@@ -1,0 +1,13 @@
+//! Logs as JSON lines on standard output, which Lambda keeps.
+
+use tracing_subscriber::filter::LevelFilter;
+
+/// Starts logging, once per process. `LOG_LEVEL` is `error`, `warn`, `info` (the default), `debug` or `trace`.
+pub fn init() {
+    let level = std::env::var("LOG_LEVEL").ok().and_then(|level| level.parse().ok());
+    let logs = tracing_subscriber::fmt().json().flatten_event(true).with_target(false);
+    let logs =
+        logs.with_current_span(true).with_span_list(false).with_max_level(level.unwrap_or(LevelFilter::INFO));
+    // Only a second start can fail, and then the first one logs.
+    let _ = logs.try_init();
+}
