@@ -11,10 +11,11 @@ TEST_STACK := RECOUP_STATE=.local/test RECOUP_PORT=$(or $(RECOUP_TEST_PORT),4577
 CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run --no-fail-fast || echo cargo test --no-fail-fast)
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help up down listen logs test fmt format-check lint unit template deployed deployed-tests sam-local tools
 
 help: ## List the commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: tools ## Build, start the local stack, deploy, seed; print a curl to try
 	@$(STACK) up
@@ -40,7 +41,7 @@ lint: ## Clippy, warnings as errors
 	cargo clippy --workspace --all-targets -- -D warnings
 
 template: tools ## Check template.yaml
-	$(VENV_BIN)/python -m cfnlint template.yaml
+	$(VENV_BIN)/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 $(VENV_BIN)/python -m samcli validate --lint
 
 unit: ## The tests that need no stack
