@@ -69,6 +69,8 @@ def run_with(settings: Settings, command: list[str]) -> int:
 def main(arguments: list[str]) -> int:
     """Do what the command line asks; 1 with a sentence if that cannot be."""
     settings = Settings.from_environment()
+    # A proxy of the user's has no way to this machine's loopback interface.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     command = arguments[0] if arguments else ""
     try:
         check_python()
@@ -88,7 +90,7 @@ def main(arguments: list[str]) -> int:
             import envfile
             import listen
 
-            listen.listen(envfile.read(settings).get("RECOUP_WEBHOOK_SECRET", ""))
+            listen.listen(lambda: envfile.read(settings).get("RECOUP_WEBHOOK_SECRET"))
         elif command == "with" and arguments[1:]:
             return run_with(settings, arguments[1:])
         elif command != "tools":

@@ -36,7 +36,8 @@ def check_port(settings: Settings) -> None:
         if probe.connect_ex(("127.0.0.1", settings.port)) == 0:
             raise Problem(
                 f"Port {settings.port} of 127.0.0.1 is taken by another program. "
-                f"End that one, or choose another port: RECOUP_PORT={settings.port + 10} make up"
+                f"End that one, or choose another port: RECOUP_PORT={settings.port + 10} make up "
+                f"(for make test: RECOUP_TEST_PORT={settings.port + 10})"
             )
 
 
@@ -65,20 +66,22 @@ def stop(settings: Settings) -> bool:
     settings.server_file.unlink(missing_ok=True)
     if record is None or not _is_ours(record["pid"]):
         return False
-    # It leads its own process group, in which its functions run.
-    for ending in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(record["pid"], ending)
-        except ProcessLookupError:
-            break
-        deadline = time.monotonic() + _STOP_SECONDS_MAX
-        while _is_ours(record["pid"]) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        if not _is_ours(record["pid"]):
-            break
+    # It leads its own process group, in which its functions run: first ask, then leave nothing behind.
+    _signal_group(record["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS_MAX
+    while _is_ours(record["pid"]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    _signal_group(record["pid"], signal.SIGKILL)
     for name in ("tmp", "home"):
         shutil.rmtree(settings.state / name, ignore_errors=True)
     return True
+
+
+def _signal_group(leader: int, ending: signal.Signals) -> None:
+    try:
+        os.killpg(leader, ending)
+    except (ProcessLookupError, PermissionError):
+        pass  # nobody is left
 
 
 def _spawn(settings: Settings) -> subprocess.Popen[bytes]:
