@@ -4,12 +4,14 @@
 //! absent on purpose: Lambda hands region and credentials over in the environment.
 
 mod clients;
+mod surroundings;
 
 use std::ffi::OsString;
 
 use thiserror::Error;
 
 pub use clients::Aws;
+pub use surroundings::{now, random};
 
 /// An environment variable that is absent or cannot be used; its value is never printed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -5,6 +5,7 @@
 pub mod api_key;
 pub mod balance;
 pub mod decide;
+mod fingerprint;
 pub mod ids;
 pub mod money;
 pub mod payment;

@@ -1,6 +1,7 @@
 //! A body's fields, taken one by one: each refusal names the parameter by its path, and what nobody took
 //! is unknown.
 
+use recoup_domain::ids::InvalidId;
 use recoup_domain::money::WrittenAmount;
 use recoup_domain::text::{Metadata, Text};
 
@@ -12,6 +13,17 @@ use crate::problem::{Code, Problem};
 pub struct Entry {
     path: String,
     node: Node,
+}
+
+/// What an object says of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given<T> {
+    /// Nothing: the field is not there.
+    Absent,
+    /// The field is there, and null.
+    Null,
+    /// A value.
+    Value(T),
 }
 
 /// The fields of one object that were not taken yet.
@@ -42,17 +54,19 @@ impl Fields {
 
     /// A field, if it is there and not null.
     pub fn take(&mut self, name: &str) -> Option<Entry> {
-        self.take_nullable(name).flatten()
+        match self.take_nullable(name) {
+            Given::Absent | Given::Null => None,
+            Given::Value(entry) => Some(entry),
+        }
     }
 
-    /// A field: absent, null, or a value.
-    pub fn take_nullable(&mut self, name: &str) -> Option<Option<Entry>> {
-        let position = self.left.iter().position(|(key, _)| key == name)?;
-        let (_, node) = self.left.remove(position);
-        Some(match node {
-            Node::Null => None,
-            node => Some(Entry { path: self.path_of(name), node }),
-        })
+    /// A field, where null means something else than absent.
+    pub fn take_nullable(&mut self, name: &str) -> Given<Entry> {
+        let Some(position) = self.left.iter().position(|(key, _)| key == name) else { return Given::Absent };
+        match self.left.remove(position).1 {
+            Node::Null => Given::Null,
+            node => Given::Value(Entry { path: self.path_of(name), node }),
+        }
     }
 
     /// A field that must be there.
@@ -127,6 +141,11 @@ impl Entry {
     ) -> Result<T, Problem> {
         let (text, path) = self.string()?;
         read(&text).map_err(|why| invalid(&path, why))
+    }
+
+    /// An id of any kind.
+    pub fn id<T: for<'text> TryFrom<&'text str, Error = InvalidId>>(self) -> Result<T, Problem> {
+        self.read(|text| T::try_from(text))
     }
 
     /// One of a few names.

@@ -2,6 +2,7 @@
 
 pub mod fields;
 mod json;
+pub mod payment;
 pub mod problem;
 mod refusal;
 pub mod request;

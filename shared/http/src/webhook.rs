@@ -60,6 +60,13 @@ pub enum Targets {
     Any,
 }
 
+impl Targets {
+    /// Reads the deployment's switch.
+    pub fn allowing_private(allowed: bool) -> Self {
+        if allowed { Self::Any } else { Self::Public }
+    }
+}
+
 /// Reads a URL to be told: https, port 443 or from 1024, a host, no credentials. The address behind a
 /// name is judged when it is dialled.
 pub fn target_url(text: &str, targets: Targets) -> Result<TargetUrl, String> {

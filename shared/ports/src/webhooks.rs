@@ -21,6 +21,11 @@ impl WebhookSecret {
         Self::LENGTHS.contains(&bytes.len()).then_some(Self(bytes))
     }
 
+    /// A new secret of 256 random bits.
+    pub fn of_256_bits(bits: [u128; 2]) -> Self {
+        Self(bits.iter().flat_map(|half| half.to_be_bytes()).collect())
+    }
+
     /// The bytes.
     pub fn reveal(&self) -> &[u8] {
         &self.0

@@ -1,0 +1,175 @@
+//! Keeps accounts and API keys. It has no HTTP route: whoever may invoke it under IAM is an administrator.
+//!
+//! Secrets are in the answer, once, and nowhere else; the answer is never logged.
+
+use lambda_runtime::Diagnostic;
+use recoup_domain::api_key::{ApiKey, Pepper, Scope, StoredKey};
+use recoup_domain::ids::{AccountId, Environment, InvalidId, KeyId, Tenant};
+use recoup_domain::time::Timestamp;
+use recoup_http::webhook::reveal_secret;
+use recoup_ports::credentials::{Accounts, NewAccount, Revoked};
+use recoup_ports::webhooks::WebhookSecret;
+use recoup_ports::{ReadError, WriteError};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+/// Most characters in an account's name.
+const NAME_MAX: usize = 100;
+
+/// What the function needs.
+pub struct Context<A> {
+    /// Where accounts and keys lie.
+    pub accounts: A,
+    /// Under which keys are hashed.
+    pub pepper: Pepper,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+    /// 128 random bits.
+    pub random: fn() -> u128,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+enum Command {
+    CreateAccount { name: String },
+    CreateApiKey { account_id: String, environment: String, scopes: Option<Vec<String>> },
+    RevokeApiKey { id: String },
+}
+
+/// Why a command was not carried out, as the administrator reads it.
+#[derive(Debug, Error)]
+pub enum AdminError {
+    /// The command itself is wrong.
+    #[error("the command cannot be read: {0}")]
+    Command(String),
+    /// A name of the wrong length.
+    #[error("name must have 1 to 100 characters")]
+    Name,
+    /// A malformed id.
+    #[error("{0} {1}")]
+    Id(&'static str, InvalidId),
+    /// Neither sandbox nor live.
+    #[error("environment must be sandbox or live")]
+    Environment,
+    /// A scope that does not exist, or none at all.
+    #[error(
+        "scopes must name one or more of payments:read, payments:write, refunds:read, refunds:write, webhooks:manage"
+    )]
+    Scopes,
+    /// The account does not exist.
+    #[error("there is no such account")]
+    NoSuchAccount,
+    /// The key does not exist.
+    #[error("there is no such key")]
+    NoSuchKey,
+    /// The table failed.
+    #[error("the table cannot be read")]
+    Read(#[from] ReadError),
+    /// The table failed.
+    #[error("the table cannot be written")]
+    Write(#[from] WriteError),
+}
+
+impl AdminError {
+    /// The error's kind, as Lambda reports it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Command(_) | Self::Name | Self::Id(..) | Self::Environment | Self::Scopes => {
+                "InvalidCommand"
+            }
+            Self::NoSuchAccount => "NoSuchAccount",
+            Self::NoSuchKey => "NoSuchKey",
+            Self::Read(_) | Self::Write(_) => "Unavailable",
+        }
+    }
+}
+
+impl From<AdminError> for Diagnostic {
+    fn from(error: AdminError) -> Self {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::error!(%error, cause, "command refused");
+        Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
+    }
+}
+
+/// One command, see the README for each.
+pub async fn handle<A: Accounts>(context: &Context<A>, event: Value) -> Result<Value, AdminError> {
+    // Why it cannot be read is fit to be told: commands carry no secrets.
+    let command: Command =
+        serde_json::from_value(event).map_err(|error| AdminError::Command(error.to_string()))?;
+    match command {
+        Command::CreateAccount { name } => create_account(context, name).await,
+        Command::CreateApiKey { account_id, environment, scopes } => {
+            let account = AccountId::try_from(account_id.as_str());
+            let account = account.map_err(|why| AdminError::Id("account_id", why))?;
+            let environment = Environment::parse(&environment).ok_or(AdminError::Environment)?;
+            create_key(context, Tenant { environment, account }, scopes).await
+        }
+        Command::RevokeApiKey { id } => {
+            let id = KeyId::try_from(id.as_str()).map_err(|why| AdminError::Id("id", why))?;
+            match context.accounts.revoke_key(&id, (context.now)()).await? {
+                Revoked::Yes => {
+                    tracing::info!(key.id = %id, "key revoked");
+                    Ok(json!({ "id": id.as_str(), "revoked": true }))
+                }
+                Revoked::NoSuchKey => Err(AdminError::NoSuchKey),
+            }
+        }
+    }
+}
+
+async fn create_account<A: Accounts>(context: &Context<A>, name: String) -> Result<Value, AdminError> {
+    if name.is_empty() || name.chars().nth(NAME_MAX).is_some() {
+        return Err(AdminError::Name);
+    }
+    let account = NewAccount {
+        id: AccountId::random((context.random)()),
+        name,
+        sandbox_secret: secret(context.random),
+        live_secret: secret(context.random),
+        created_at: (context.now)(),
+    };
+    context.accounts.create_account(&account).await?;
+    tracing::info!(account.id = %account.id, "account made");
+    Ok(json!({
+        "account_id": account.id.as_str(),
+        "webhook_secrets": {
+            "sandbox": reveal_secret(&account.sandbox_secret),
+            "live": reveal_secret(&account.live_secret),
+        },
+    }))
+}
+
+/// 256 random bits.
+fn secret(random: fn() -> u128) -> WebhookSecret {
+    WebhookSecret::of_256_bits([random(), random()])
+}
+
+async fn create_key<A: Accounts>(
+    context: &Context<A>,
+    tenant: Tenant,
+    scopes: Option<Vec<String>>,
+) -> Result<Value, AdminError> {
+    let scopes: Option<Vec<Scope>> = match scopes {
+        None => Some(Scope::ALL.to_vec()),
+        Some(names) => names.iter().map(|name| Scope::parse(name)).collect(),
+    };
+    let scopes = scopes.filter(|scopes| !scopes.is_empty()).ok_or(AdminError::Scopes)?;
+    if !context.accounts.account_exists(&tenant.account, tenant.environment).await? {
+        return Err(AdminError::NoSuchAccount);
+    }
+    let key = ApiKey::random(tenant.environment, (context.random)(), (context.random)());
+    let stored =
+        StoredKey { id: key.id().clone(), hash: key.hash(&context.pepper), tenant, scopes, revoked: false };
+    context.accounts.create_key(&stored, (context.now)()).await?;
+    tracing::info!(key.id = %stored.id, account.id = %stored.tenant.account, "key made");
+    let scopes: Vec<&str> = stored.scopes.iter().copied().map(Scope::as_str).collect();
+    Ok(json!({
+        "id": stored.id.as_str(),
+        "secret": key.reveal(),
+        "account_id": stored.tenant.account.as_str(),
+        "environment": stored.tenant.environment.as_str(),
+        "scopes": scopes,
+    }))
+}

@@ -1,0 +1,17 @@
+//! Wires `admin` to its table.
+
+use admin::{Context, handle};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use recoup_config::{Aws, Settings, now, random};
+use recoup_domain::api_key::Pepper;
+use recoup_storage::Table;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    recoup_telemetry::init();
+    let settings = Settings::from_environment();
+    let accounts = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
+    let pepper = settings.parsed("API_KEY_PEPPER", |text| Pepper::new(text.into_bytes()))?;
+    let context = Context { accounts, pepper, now, random };
+    run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
+}

@@ -1,0 +1,50 @@
+//! The credential in an `Authorization` header: `Bearer <key>`, or Basic with the key on either side.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// The secret that a gateway event carries. HTTP API lower-cases header names.
+pub(crate) fn of_event(event: &Value) -> Option<String> {
+    let header = event.get("headers")?.get("authorization")?.as_str()?;
+    let (scheme, credential) = header.trim().split_once(' ')?;
+    let credential = credential.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(credential.to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(credential).ok()?).ok()?;
+    // `<key>:` or `<anything>:<key>`; a key holds no colon.
+    let (user, password) = decoded.rsplit_once(':')?;
+    Some(if password.is_empty() { user } else { password }.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn secret(header: &str) -> Option<String> {
+        of_event(&json!({ "headers": { "authorization": header } }))
+    }
+
+    #[test]
+    fn the_key_is_found_in_each_accepted_form() {
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        assert_eq!(secret("Bearer sk_1").as_deref(), Some("sk_1"));
+        assert_eq!(secret("bearer  sk_1 ").as_deref(), Some("sk_1"));
+        assert_eq!(secret(&basic("sk_1:")).as_deref(), Some("sk_1"));
+        assert_eq!(secret(&basic("project:sk_1")).as_deref(), Some("sk_1"));
+    }
+
+    #[test]
+    fn anything_else_is_nobody() {
+        for header in ["", "Bearer", "sk_1", "Digest sk_1", "Basic !!!", "Basic c2tfMQ=="] {
+            assert_eq!(secret(header), None, "{header}");
+        }
+        assert_eq!(of_event(&json!({ "headers": {} })), None);
+        assert_eq!(of_event(&json!({})), None);
+    }
+}

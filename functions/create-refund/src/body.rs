@@ -1,0 +1,129 @@
+//! The body of a create, read into domain values. Nothing behind it checks a string again.
+
+use lambda_http::Request;
+use recoup_domain::ids::{LineId, PaymentId};
+use recoup_domain::money::Currency;
+use recoup_domain::payment::Payment;
+use recoup_domain::refund::Notes;
+use recoup_domain::split::Split;
+use recoup_domain::wanted::{Wanted, WantedPart, WantedRouting};
+use recoup_http::fields::{Entry, Fields, invalid};
+use recoup_http::payment::not_found;
+use recoup_http::problem::{Code, Problem};
+use recoup_http::request;
+use recoup_http::webhook::{Targets, target_url};
+
+/// Method and path: the same wish at the other endpoint is another request.
+pub(crate) fn endpoint(request: &Request) -> String {
+    match request::path_parameter(request, "payment_id") {
+        Some(id) => format!("POST /v1/payments/{id}/refunds"),
+        None => "POST /v1/refunds".to_owned(),
+    }
+}
+
+pub(crate) fn parse(request: &Request, targets: Targets) -> Result<Wanted, Problem> {
+    let mut fields = request::body(request)?;
+    let wanted = Wanted {
+        payment_id: payment_id(request, &mut fields)?,
+        amount: fields.take("amount").map(Entry::amount).transpose()?,
+        currency: fields.take("currency").map(currency).transpose()?,
+        lines: fields.take("invoice_detail_ids").map(lines).transpose()?.unwrap_or_default(),
+        routing: fields.take("routing").map(routing).transpose()?,
+        expected_refundable: fields.take("expected_refundable_amount").map(Entry::amount).transpose()?,
+        notes: Notes {
+            reason: fields.take("reason").map(Entry::text).transpose()?,
+            information: fields.take("information").map(Entry::text).transpose()?,
+            description: fields.take("description").map(Entry::text).transpose()?,
+            reference: fields.take("reference").map(Entry::text).transpose()?,
+            metadata: fields.take("metadata").map(Entry::metadata).transpose()?.unwrap_or_default(),
+            webhook_url: match fields.take("urls") {
+                None => None,
+                Some(entry) => {
+                    let mut urls = entry.object()?;
+                    let webhook = urls.take("webhook");
+                    urls.finish()?;
+                    webhook.map(|url| url.read(|text| target_url(text, targets))).transpose()?
+                }
+            },
+        },
+    };
+    fields.finish()?;
+    Ok(wanted)
+}
+
+/// The payment of the path, the body, or both, which then must agree.
+fn payment_id(request: &Request, fields: &mut Fields) -> Result<PaymentId, Problem> {
+    let mut found: Option<PaymentId> = None;
+    if let Some(id) = request::path_parameter(request, "payment_id") {
+        // No payment can be registered under such an id, so there is none.
+        found = Some(PaymentId::try_from(id.as_str()).map_err(|_| not_found())?);
+    }
+    for name in ["payment_id", "transaction_id"] {
+        let Some(entry) = fields.take(name) else { continue };
+        let id: PaymentId = entry.id()?;
+        if found.as_ref().is_some_and(|found| *found != id) {
+            return Err(invalid(name, "names another payment than the rest of the request"));
+        }
+        found = Some(id);
+    }
+    found.ok_or_else(|| {
+        Problem::new(Code::MissingParameter, "payment_id (or transaction_id) is required.")
+            .about("payment_id")
+    })
+}
+
+fn currency(entry: Entry) -> Result<Currency, Problem> {
+    entry.read(|code| Currency::parse(code).ok_or("must be an ISO 4217 code such as EUR"))
+}
+
+fn lines(entry: Entry) -> Result<Vec<LineId>, Problem> {
+    let path = entry.path().to_owned();
+    let mut lines: Vec<LineId> = Vec::new();
+    for entry in entry.list(Payment::LINES_MAX)? {
+        let line: LineId = entry.id()?;
+        if lines.contains(&line) {
+            return Err(invalid(&path, format_args!("names {line} twice")));
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+fn routing(entry: Entry) -> Result<WantedRouting, Problem> {
+    let mut fields = entry.object()?;
+    let platform = match fields.take("platform") {
+        None => None,
+        Some(entry) => {
+            let mut platform = entry.object()?;
+            let amount = platform.require("amount")?.amount()?;
+            platform.finish()?;
+            Some(amount)
+        }
+    };
+    let mut merchants: Vec<WantedPart> = Vec::new();
+    let listed = fields.take("merchants").map(|entry| entry.list(Split::MERCHANTS_MAX)).transpose()?;
+    for entry in listed.unwrap_or_default() {
+        let path = entry.path().to_owned();
+        let part = merchant(entry)?;
+        if merchants.iter().any(|other| other.account == part.account) {
+            return Err(invalid(&path, format_args!("names {} a second time", part.account)));
+        }
+        merchants.push(part);
+    }
+    fields.finish()?;
+    Ok(WantedRouting { platform, merchants })
+}
+
+/// `account_id` as payments have it, or `id`, its synonym in a refund.
+fn merchant(entry: Entry) -> Result<WantedPart, Problem> {
+    let mut fields = entry.object()?;
+    let synonym = fields.take("id");
+    let entry = match (synonym, fields.has("account_id")) {
+        (Some(entry), false) => entry,
+        (Some(entry), true) => return Err(entry.invalid("is a synonym of account_id; one of them is enough")),
+        (None, _) => fields.require("account_id")?,
+    };
+    let part = WantedPart { account: entry.id()?, amount: fields.require("amount")?.amount()? };
+    fields.finish()?;
+    Ok(part)
+}

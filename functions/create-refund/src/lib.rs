@@ -1,0 +1,90 @@
+//! Decides a refund and reserves its amount: read, decide, ONE transaction.
+
+mod body;
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, Response};
+use recoup_domain::api_key::Scope;
+use recoup_domain::decide::{Identity, decide};
+use recoup_domain::ids::RefundId;
+use recoup_domain::refund::Refund;
+use recoup_domain::time::Timestamp;
+use recoup_domain::wanted::Wanted;
+use recoup_http::payment::not_found;
+use recoup_http::problem::{Code, Problem};
+use recoup_http::request::{Caller, idempotency_key};
+use recoup_http::respond::{Answer, respond};
+use recoup_http::view::{PublicUrl, RefundView};
+use recoup_http::webhook::Targets;
+use recoup_ports::refunds::{Reserve, Reserved};
+
+/// How often a refund is decided again because its payment changed before it could be written.
+const DECISIONS_MAX: usize = 5;
+
+/// What the function needs.
+pub struct Context<S> {
+    /// Where payments and refunds lie.
+    pub store: S,
+    /// The API's own address.
+    pub public_url: PublicUrl,
+    /// Which webhook targets are taken.
+    pub targets: Targets,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+    /// 128 random bits.
+    pub random: fn() -> u128,
+}
+
+/// `POST /v1/refunds` and `POST /v1/payments/{payment_id}/refunds`.
+pub async fn handle<S: Reserve>(context: &Context<S>, request: Request) -> Response<Body> {
+    respond(&request, create(context, &request)).await
+}
+
+async fn create<S: Reserve>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {
+    let tenant = Caller::with_scope(request, Scope::RefundsWrite)?.tenant;
+    let key = idempotency_key(request)?;
+    let asked = Asked { endpoint: body::endpoint(request), wanted: body::parse(request, context.targets)? };
+    let id = match &key {
+        Some(key) => RefundId::of_key(&tenant, key),
+        None => RefundId::random((context.random)()),
+    };
+    let keyed = key.is_some().then_some(&id);
+    let found = context.store.payment_and_refund(&tenant, &asked.wanted.payment_id, keyed).await?;
+    if let Some(refund) = found.refund {
+        return asked.replay(&refund, &context.public_url);
+    }
+    let mut payment = found.payment.ok_or_else(not_found)?;
+    for _ in 0..DECISIONS_MAX {
+        let fingerprint = asked.wanted.fingerprint(&asked.endpoint, payment.amount.currency());
+        let identity = Identity { id: id.clone(), fingerprint, now: (context.now)() };
+        let reservation = decide(&payment, &asked.wanted, identity)?;
+        match context.store.reserve(&reservation).await? {
+            Reserved::New => return created(&reservation.refund, &context.public_url),
+            Reserved::Existing(refund) => return asked.replay(&refund, &context.public_url),
+            Reserved::PaymentChanged(changed) => payment = *changed,
+        }
+    }
+    let detail = "The payment keeps changing. The same request may be sent again.";
+    Err(Problem::new(Code::Unavailable, detail))
+}
+
+/// A request as it can be recognised again.
+struct Asked {
+    endpoint: String,
+    wanted: Wanted,
+}
+
+impl Asked {
+    /// The refund as it now stands, if it is this request's; else the key was used for another one.
+    fn replay(&self, refund: &Refund, public_url: &PublicUrl) -> Result<Answer, Problem> {
+        if self.wanted.fingerprint(&self.endpoint, refund.amount.currency()) != refund.fingerprint {
+            let detail = "This Idempotency-Key was used for a request with another path or other parameters.";
+            return Err(Problem::new(Code::IdempotencyKeyReused, detail));
+        }
+        Ok(created(refund, public_url)?.replayed())
+    }
+}
+
+fn created(refund: &Refund, public_url: &PublicUrl) -> Result<Answer, Problem> {
+    Answer::new(StatusCode::CREATED, &RefundView::of(refund, public_url))
+}

@@ -1,0 +1,21 @@
+//! Wires `create-refund` to its table.
+
+use std::convert::Infallible;
+
+use create_refund::{Context, handle};
+use lambda_http::{Error, run, service_fn};
+use recoup_config::{Aws, Settings, now, random};
+use recoup_http::view::PublicUrl;
+use recoup_http::webhook::Targets;
+use recoup_storage::Table;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    recoup_telemetry::init();
+    let settings = Settings::from_environment();
+    let store = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
+    let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
+    let targets = Targets::allowing_private(settings.flag("ALLOW_PRIVATE_WEBHOOK_TARGETS")?);
+    let context = Context { store, public_url, targets, now, random };
+    run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
+}

@@ -1,0 +1,168 @@
+//! Asks the processor about each refund job, and writes what it says.
+//!
+//! The refund is marked as handed over before the processor is asked, so that nobody can cancel what may
+//! already have moved; every write that follows is conditional on the state it was decided on. A job may
+//! come any number of times, and a crash between any two steps only makes it come again.
+
+use futures_util::{StreamExt, stream};
+use lambda_runtime::Error;
+use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
+use recoup_domain::refund::{Refund, State, Step};
+use recoup_domain::time::Timestamp;
+use recoup_ports::jobs::{Pace, RefundJob};
+use recoup_ports::processor::Processor;
+use recoup_ports::settlement::{HandedOver, Settle, Settled};
+use serde_json::Value;
+use tracing::Instrument;
+
+/// Jobs of one batch that are worked on at once.
+const JOBS_AT_ONCE: usize = 5;
+/// How often a job starts again because somebody else moved its refund.
+const STARTS_MAX: usize = 3;
+/// Seconds until a job comes again, by how often it has come; the last one stands for all that follow.
+const AGAIN_SECONDS: [u32; 7] = [2, 10, 60, 300, 900, 3_600, 7_200];
+
+/// What the function needs.
+pub struct Context<S, P, V> {
+    /// Where refunds lie.
+    pub store: S,
+    /// Who moves the money.
+    pub processor: P,
+    /// Says when an unfinished job comes again.
+    pub pace: V,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// One batch of refund jobs; those that are not finished come again.
+pub async fn handle<S, P, V>(context: &Context<S, P, V>, event: Value) -> Result<BatchResponse, Error>
+where
+    S: Settle + Sync,
+    P: Processor + Sync,
+    V: Pace + Sync,
+{
+    let records = queue_records(&event)?;
+    let failed = stream::iter(records)
+        .map(|record| one(context, record))
+        .buffer_unordered(JOBS_AT_ONCE)
+        .filter_map(async |failed| failed);
+    Ok(BatchResponse::failing(failed.collect::<Vec<_>>().await))
+}
+
+/// Works on one record; the id of one that has to come again.
+async fn one<S: Settle + Sync, P: Processor + Sync, V: Pace>(
+    context: &Context<S, P, V>,
+    record: Result<QueueRecord<'_>, BadRecord<'_>>,
+) -> Option<String> {
+    let record = match record {
+        Ok(record) => record,
+        Err(bad) => {
+            tracing::error!(message.id = bad.id, error = bad.why, "a queue record cannot be read");
+            return Some(bad.id.to_owned());
+        }
+    };
+    let again_in = match RefundJob::parse(record.body) {
+        Ok(job) => {
+            let span = tracing::info_span!("refund job", refund.id = %job.refund, job.receives = record.receive_count);
+            match work(context, &job).instrument(span).await {
+                Done::Finished => return None,
+                Done::NotYet => wait(record.receive_count),
+            }
+        }
+        Err(error) => {
+            // It will never be readable: it comes back at once until the queue gives it to the dead letters.
+            tracing::error!(message.id = record.message_id, %error, "a refund job cannot be read");
+            0
+        }
+    };
+    if let Err(error) = context.pace.again_in(record.receipt_handle, again_in).await {
+        tracing::warn!(message.id = record.message_id, %error, "the queue's own time-out paces this job");
+    }
+    Some(record.message_id.to_owned())
+}
+
+fn wait(receive_count: u32) -> u32 {
+    let index = usize::try_from(receive_count.saturating_sub(1)).unwrap_or(usize::MAX);
+    AGAIN_SECONDS.get(index).or(AGAIN_SECONDS.last()).copied().unwrap_or(0)
+}
+
+enum Done {
+    Finished,
+    NotYet,
+}
+
+async fn work<S: Settle, P: Processor, V>(context: &Context<S, P, V>, job: &RefundJob) -> Done {
+    for _ in 0..STARTS_MAX {
+        let refund = match context.store.refund(&job.tenant, &job.refund).await {
+            Ok(Some(refund)) => refund,
+            // A job is sent after its refund was written, and reads are consistent: somebody deleted it.
+            Ok(None) => {
+                tracing::error!("the refund of this job does not exist");
+                return Done::NotYet;
+            }
+            Err(error) => {
+                tracing::error!(%error, cause = ?std::error::Error::source(&error), "the refund cannot be read");
+                return Done::NotYet;
+            }
+        };
+        if !refund.state.holds_money() {
+            tracing::info!(refund.status = refund.state.as_str(), "nothing to do: the refund has ended");
+            return Done::Finished;
+        }
+        match ask_and_settle(context, refund).await {
+            Asked::Settled(done) => return done,
+            Asked::Overtaken => tracing::info!("the refund moved meanwhile; looking again"),
+        }
+    }
+    Done::NotYet
+}
+
+enum Asked {
+    Settled(Done),
+    Overtaken,
+}
+
+async fn ask_and_settle<S: Settle, P: Processor, V>(context: &Context<S, P, V>, refund: Refund) -> Asked {
+    if refund.handed_over_at.is_none() {
+        match context.store.hand_over(&refund, (context.now)()).await {
+            Ok(HandedOver::Yes) => {}
+            Ok(HandedOver::TooLate) => return Asked::Overtaken,
+            Err(error) => {
+                tracing::error!(%error, cause = ?std::error::Error::source(&error), "the hand-over failed");
+                return Asked::Settled(Done::NotYet);
+            }
+        }
+    }
+    let outcome = context.processor.refund(&refund).await;
+    let step = refund.step(outcome, (context.now)());
+    let (next, settled) = match step {
+        Step::Stay => return Asked::Settled(finished(&refund)),
+        Step::Move(next) => {
+            let settled = context.store.move_on(&refund, &next).await;
+            (next, settled)
+        }
+        Step::GiveBack(next) => {
+            let settled = context.store.give_back(&refund, &next).await;
+            (next, settled)
+        }
+    };
+    match settled {
+        Ok(Settled::Applied) => {
+            tracing::info!(refund.status = next.state.as_str(), payment.id = %next.payment_id, "settled");
+            Asked::Settled(finished(&next))
+        }
+        Ok(Settled::Overtaken) => Asked::Overtaken,
+        Err(error) => {
+            tracing::error!(%error, cause = ?std::error::Error::source(&error), "the outcome was not written");
+            Asked::Settled(Done::NotYet)
+        }
+    }
+}
+
+/// A refund that is still on its way is asked about again.
+fn finished(refund: &Refund) -> Done {
+    match refund.state {
+        State::Initiated | State::Processing(_) => Done::NotYet,
+        State::Succeeded | State::Failed(_) | State::Cancelled => Done::Finished,
+    }
+}

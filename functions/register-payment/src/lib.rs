@@ -1,0 +1,77 @@
+//! Records a payment, or moves its facts forward. What has been fixed and what has been refunded stays.
+
+mod body;
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, Response};
+use recoup_domain::api_key::Scope;
+use recoup_domain::ids::PaymentId;
+use recoup_domain::payment::Payment;
+use recoup_domain::time::Timestamp;
+use recoup_http::fields::invalid;
+use recoup_http::payment::show;
+use recoup_http::problem::{Code, Problem};
+use recoup_http::request::{Caller, path_parameter};
+use recoup_http::respond::{Answer, respond};
+use recoup_http::view::PublicUrl;
+use recoup_ports::payments::{Moved, Register, Registered};
+use recoup_ports::refunds::Refunds;
+
+/// How often newer facts are tried again because others were written meanwhile.
+const TRIES_MAX: usize = 5;
+
+/// What the function needs.
+pub struct Context<S> {
+    /// Where payments lie.
+    pub store: S,
+    /// The API's own address.
+    pub public_url: PublicUrl,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// `PUT /v1/payments/{payment_id}`.
+pub async fn handle<S: Register + Refunds + Sync>(context: &Context<S>, request: Request) -> Response<Body> {
+    respond(&request, register(context, &request)).await
+}
+
+async fn register<S: Register + Refunds + Sync>(
+    context: &Context<S>,
+    request: &Request,
+) -> Result<Answer, Problem> {
+    let tenant = Caller::with_scope(request, Scope::PaymentsWrite)?.tenant;
+    let id = path_parameter(request, "payment_id").unwrap_or_default();
+    let id = PaymentId::try_from(id.as_str()).map_err(|why| invalid("payment_id", why))?;
+    let wanted = body::parse(request)?;
+    for _ in 0..TRIES_MAX {
+        let now = (context.now)();
+        let payment = if let Some(payment) = context.store.payment(&tenant, &id).await? {
+            payment
+        } else {
+            let terms = wanted.first_terms(tenant.environment)?;
+            let new = Payment::registered(tenant.clone(), id.clone(), terms, wanted.first_facts(), now);
+            match context.store.register(&new).await? {
+                Registered::New => return answer(context, StatusCode::CREATED, new).await,
+                Registered::Existing(payment) => *payment,
+            }
+        };
+        wanted.agrees_with(&payment)?;
+        let Some(moved) = payment.moved_to(wanted.later_facts(&payment.facts), now)? else {
+            return answer(context, StatusCode::OK, payment).await;
+        };
+        match context.store.move_facts(&moved).await? {
+            Moved::Applied => return answer(context, StatusCode::OK, moved).await,
+            Moved::Overtaken => {}
+        }
+    }
+    let detail = "The payment keeps changing. The same request may be sent again.";
+    Err(Problem::new(Code::Unavailable, detail))
+}
+
+async fn answer<S: Register + Refunds + Sync>(
+    context: &Context<S>,
+    status: StatusCode,
+    payment: Payment,
+) -> Result<Answer, Problem> {
+    Answer::new(status, &show(&context.store, payment, &context.public_url).await?)
+}
