@@ -1,0 +1,98 @@
+//! What can be made to go wrong between the SDK and the table, as AWS would do it.
+
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+/// One way to go wrong.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The endpoint answers with an error and does nothing: status and body.
+    Refuse(u16, Value),
+    /// The connection breaks before anything is sent.
+    LoseRequest,
+    /// The endpoint does it; the connection breaks before the answer.
+    LoseAnswer,
+    /// The endpoint does it; the answer comes too late for the client's timeout.
+    AnswerTooLate,
+}
+
+/// An error as DynamoDB writes it.
+fn refusal(status: u16, name: &str, message: &str) -> (u16, Value) {
+    (status, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{name}"), "message": message }))
+}
+
+impl Fault {
+    /// A transaction cancelled because others are writing: for each of its writes, whether that one is.
+    pub fn conflict<const WRITES: usize>(in_conflict: [bool; WRITES]) -> Self {
+        Self::cancelled(in_conflict.map(|conflict| if conflict { "TransactionConflict" } else { "None" }))
+    }
+
+    /// A transaction cancelled for the reasons with these codes, one for each of its writes.
+    pub fn cancelled<const WRITES: usize>(codes: [&str; WRITES]) -> Self {
+        let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
+        let (status, mut body) = refusal(
+            400,
+            "TransactionCanceledException",
+            "Transaction cancelled, please refer cancellation reasons for specific reasons",
+        );
+        body["CancellationReasons"] = Value::Array(reasons);
+        Self::Refuse(status, body)
+    }
+
+    /// A single write refused because a transaction is writing the same item.
+    pub fn write_conflict() -> Self {
+        let (status, body) =
+            refusal(400, "TransactionConflictException", "Transaction is ongoing for the item");
+        Self::Refuse(status, body)
+    }
+
+    /// The same transaction is still being written.
+    pub fn in_progress() -> Self {
+        let (status, body) = refusal(400, "TransactionInProgressException", "The transaction is in progress");
+        Self::Refuse(status, body)
+    }
+
+    /// Too many requests.
+    pub fn throttled() -> Self {
+        let (status, mut body) = refusal(400, "ThrottlingException", "Rate of requests exceeds the limit");
+        body["__type"] = json!("com.amazon.coral.availability#ThrottlingException");
+        Self::Refuse(status, body)
+    }
+
+    /// AWS is ill.
+    pub fn server_error() -> Self {
+        let (status, body) = refusal(500, "InternalServerError", "Internal server error");
+        Self::Refuse(status, body)
+    }
+}
+
+#[derive(Debug)]
+struct Planned {
+    operation: &'static str,
+    times: u32,
+    fault: Fault,
+}
+
+/// Faults still to come, in the order in which they were planned.
+#[derive(Debug, Default)]
+pub(crate) struct Plan(Mutex<Vec<Planned>>);
+
+impl Plan {
+    pub(crate) fn add(&self, operation: &'static str, times: u32, fault: Fault) {
+        self.0.lock().expect("no test panics here").push(Planned { operation, times, fault });
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().expect("no test panics here").clear();
+    }
+
+    /// The fault of the next request of this operation, if one is planned.
+    pub(crate) fn next(&self, operation: &str) -> Option<Fault> {
+        let mut plan = self.0.lock().expect("no test panics here");
+        plan.retain(|planned| planned.times > 0);
+        let planned = plan.iter_mut().find(|planned| planned.operation == operation)?;
+        planned.times -= 1;
+        Some(planned.fault.clone())
+    }
+}

@@ -1,0 +1,213 @@
+//! Payments, wishes and refunds to start a test from.
+
+use std::collections::BTreeMap;
+
+use recoup_domain::decide::{Identity, Refusal, Reservation, decide};
+use recoup_domain::ids::{
+    AccountId, ActorId, Environment, IdempotencyKey, LineId, PaymentId, RefundId, Tenant,
+};
+use recoup_domain::money::{Currency, Money, WrittenAmount};
+use recoup_domain::payment::{
+    CaptureStatus, Facts, PartialRefunds, Payment, Payout, Processor, ProcessorName, Settlement, Terms,
+};
+use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Notes, Outcome, Refund, Step};
+use recoup_domain::split::{MerchantPart, Split};
+use recoup_domain::text::{Metadata, TargetUrl, Text};
+use recoup_domain::time::Timestamp;
+use recoup_domain::wanted::{Wanted, WantedPart, WantedRouting};
+
+/// The seller of the getpaid example.
+pub const SELLER: &str = "acc_4zjjxn0nm1tnweqbttedkvnsc8";
+/// The supplier of the getpaid example.
+pub const SUPPLIER: &str = "acc_4djj3n0hm1tn2eqwetedkvnsc3";
+
+/// The tenant to whom every fixture belongs: account 1 in the sandbox.
+pub fn tenant() -> Tenant {
+    tenant_of(Environment::Sandbox, 1)
+}
+
+/// Any other tenant.
+pub fn tenant_of(environment: Environment, account: u128) -> Tenant {
+    Tenant { environment, account: AccountId::random(account) }
+}
+
+/// Euros.
+pub fn euro() -> Currency {
+    Currency::parse("EUR").expect("EUR is a currency")
+}
+
+/// So many cents.
+pub fn eur(minor: u64) -> Money {
+    Money::of_minor(minor, euro()).expect("the amount is within the bound")
+}
+
+/// The moment at which the fixtures happen: Sunday, 22 November 2026, 09:30 UTC.
+pub fn now() -> Timestamp {
+    Timestamp::parse("2026-11-22T09:30:00.000Z").expect("the time is valid")
+}
+
+/// So many milliseconds after [`now`].
+pub fn later(millis: u64) -> Timestamp {
+    Timestamp::from_unix_millis(now().unix_millis() + millis).expect("the time is within the bound")
+}
+
+/// A text that is not too long.
+pub fn text<const MAX: usize>(text: &str) -> Text<MAX> {
+    Text::new(text.to_owned()).expect("the text is within the bound")
+}
+
+/// A payment's id.
+pub fn payment_id(id: &str) -> PaymentId {
+    PaymentId::try_from(id).expect("the payment id is valid")
+}
+
+/// A merchant's id.
+pub fn actor_id(id: &str) -> ActorId {
+    ActorId::try_from(id).expect("the merchant id is valid")
+}
+
+/// An invoice line's id.
+pub fn line_id(id: &str) -> LineId {
+    LineId::try_from(id).expect("the line id is valid")
+}
+
+/// The refund that this idempotency key means for [`tenant`].
+pub fn refund_id(key: &str) -> RefundId {
+    RefundId::of_key(&tenant(), &IdempotencyKey::try_from(key).expect("the idempotency key is valid"))
+}
+
+/// A split: the platform's part, then each merchant's.
+pub fn split(platform: u64, merchants: &[(&str, u64)]) -> Split {
+    let merchants = merchants
+        .iter()
+        .map(|(id, minor)| MerchantPart { account: actor_id(id), amount: eur(*minor) })
+        .collect();
+    Split::new(eur(platform), merchants).expect("the split is valid")
+}
+
+/// The facts of a payment that may be refunded in any way.
+pub fn facts() -> Facts {
+    Facts {
+        status: CaptureStatus::Completed,
+        settlement: Settlement::Settled,
+        payout: Payout::Started,
+        disputed: false,
+        partial_refunds: PartialRefunds::Allowed,
+        refundable_until: None,
+        metadata: Metadata::default(),
+    }
+}
+
+/// The terms of an unrouted payment without lines, whose refunds succeed in the sandbox.
+pub fn terms(amount: u64) -> Terms {
+    let processor = Processor { name: ProcessorName::Sandbox, reference: text("sandbox_succeed") };
+    Terms { amount: eur(amount), routing: None, lines: Vec::new(), processor }
+}
+
+/// An unrouted payment without lines.
+pub fn payment(id: &str, amount: u64) -> Payment {
+    registered(id, terms(amount))
+}
+
+/// A payment of these terms.
+pub fn registered(id: &str, terms: Terms) -> Payment {
+    Payment::registered(tenant(), payment_id(id), terms, facts(), now())
+}
+
+/// The payment of the getpaid example: 100 + 2500 + 500, and two lines of 2000 and 1100.
+pub fn getpaid_payment() -> Payment {
+    let terms = Terms {
+        routing: Some(split(100, &[(SELLER, 2500), (SUPPLIER, 500)])),
+        lines: vec![(line_id("iid_1"), eur(2000)), (line_id("iid_2"), eur(1100))],
+        ..terms(3100)
+    };
+    registered("pay_4c4xwtzjr2tfrj7t8p7j7xjkra", terms)
+}
+
+/// A wish for that many cents of a payment, or for all that is left, and nothing else said.
+pub fn wanted(payment: &Payment, amount: Option<u64>) -> Wanted {
+    Wanted {
+        payment_id: payment.id.clone(),
+        amount: amount.map(WrittenAmount::Minor),
+        currency: None,
+        lines: Vec::new(),
+        routing: None,
+        expected_refundable: None,
+        notes: Notes::default(),
+    }
+}
+
+/// A wish for these parts, whose sum is the amount.
+pub fn wanted_of(payment: &Payment, platform: u64, merchants: &[(&str, u64)]) -> Wanted {
+    let merchants = merchants
+        .iter()
+        .map(|(id, minor)| WantedPart { account: actor_id(id), amount: WrittenAmount::Minor(*minor) })
+        .collect();
+    let platform = Some(WrittenAmount::Minor(platform));
+    Wanted { routing: Some(WantedRouting { platform, merchants }), ..wanted(payment, None) }
+}
+
+/// A wish for these lines.
+pub fn wanted_lines(payment: &Payment, lines: &[&str]) -> Wanted {
+    Wanted { lines: lines.iter().map(|id| line_id(id)).collect(), ..wanted(payment, None) }
+}
+
+/// The getpaid partial refund: 1000 of the seller and 500 of the supplier, with all its texts.
+pub fn getpaid_wanted() -> Wanted {
+    let notes = Notes {
+        reason: Some(text("customer_request")),
+        description: Some(text("Refund for ORD-123456")),
+        reference: Some(text("REFUND-123456")),
+        metadata: Metadata::new(BTreeMap::from([("order".to_owned(), "ORD-123456".to_owned())]))
+            .expect("the metadata is within the bounds"),
+        webhook_url: Some(TargetUrl::checked("https://shop.example.com/webhooks/getpaid/refunds".to_owned())),
+        ..Notes::default()
+    };
+    let payment = getpaid_payment();
+    let parts = wanted_of(&payment, 0, &[(SELLER, 1000), (SUPPLIER, 500)]);
+    Wanted { amount: Some(WrittenAmount::Minor(1500)), notes, ..parts }
+}
+
+/// The identity of the refund of an idempotency key, made at [`now`]; the fingerprint is of the key alone.
+pub fn identity(key: &str) -> Identity {
+    Identity { id: refund_id(key), fingerprint: fingerprint(key), now: now() }
+}
+
+/// A fingerprint that differs where the text does (in its first 32 bytes).
+pub fn fingerprint(of: &str) -> Fingerprint {
+    let mut bytes = [0; 32];
+    bytes.iter_mut().zip(of.bytes()).for_each(|(to, from)| *to = from);
+    bytes
+}
+
+/// What [`decide`] says about a wish under an idempotency key.
+pub fn judged(payment: &Payment, wanted: &Wanted, key: &str) -> Result<Reservation, Refusal> {
+    decide(payment, wanted, identity(key))
+}
+
+/// The decision on a wish that is granted.
+pub fn decided(payment: &Payment, wanted: &Wanted, key: &str) -> Reservation {
+    judged(payment, wanted, key).expect("the refund is granted")
+}
+
+/// The processor's good word.
+pub fn succeeded() -> Outcome {
+    Outcome::Succeeded { reference: text("re_3MmlLrLkdIwHu7ix0uke3Ezy") }
+}
+
+/// The processor's bad word.
+pub fn failed() -> Outcome {
+    Outcome::Failed(Failure {
+        code: FailureCode::Declined,
+        message: text("the customer's bank refused the refund"),
+    })
+}
+
+/// The refund after an outcome that changes it, a second later.
+pub fn stepped(refund: &Refund, outcome: Outcome) -> Refund {
+    let at = Timestamp::from_unix_millis(refund.updated_at.unix_millis() + 1000);
+    match refund.step(outcome, at.expect("the time is within the bound")) {
+        Step::Move(next) | Step::GiveBack(next) => next,
+        Step::Stay => panic!("the outcome changes nothing"),
+    }
+}

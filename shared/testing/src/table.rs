@@ -1,0 +1,201 @@
+//! The table, as `template.yaml` describes it, on an endpoint inside the process.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
+use dynoxide::Database;
+use recoup_storage::Table;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::runtime::{Handle, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::calls::Calls;
+use crate::faults::Fault;
+use crate::wire::{CountingClient, Wire, ask_for_capacity};
+
+/// An item as the SDK has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+const NAME: &str = "recoup";
+
+/// A table of its own for one test.
+pub struct TestTable {
+    database: Database,
+    wire: Arc<Wire>,
+    counted: Client,
+    plain: Client,
+    server: JoinHandle<()>,
+}
+
+impl Drop for TestTable {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Default for TestTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One runtime for every endpoint of the process: with a clock of its own, whatever a test does to its clock.
+fn server() -> &'static Handle {
+    static SERVER: OnceLock<Runtime> = OnceLock::new();
+    SERVER.get_or_init(|| Runtime::new().expect("a runtime for the endpoint")).handle()
+}
+
+/// Dynoxide's requests are read from the JSON that AWS documents.
+fn request<T: DeserializeOwned>(json: Value) -> T {
+    serde_json::from_value(json).expect("dynoxide knows the request")
+}
+
+/// `CreateTable` for what the template says; `tests/harness.rs` compares the two.
+fn description() -> Value {
+    let key = |hash: &str, range: &str| json!([{ "AttributeName": hash, "KeyType": "HASH" }, { "AttributeName": range, "KeyType": "RANGE" }]);
+    let names = ["pk", "sk", "list_pk", "list_sk"];
+    json!({
+        "TableName": NAME,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": names.map(|name| json!({ "AttributeName": name, "AttributeType": "S" })),
+        "KeySchema": key("pk", "sk"),
+        "GlobalSecondaryIndexes": [{
+            "IndexName": "by_time",
+            "KeySchema": key("list_pk", "list_sk"),
+            "Projection": { "ProjectionType": "KEYS_ONLY" },
+        }],
+        "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES" },
+    })
+}
+
+/// As the functions' own client (`recoup_config::Aws`): three tries of two seconds.
+fn config(endpoint: &str) -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2));
+    aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .timeout_config(timeouts.build())
+        .endpoint_url(endpoint)
+}
+
+impl TestTable {
+    /// Starts an endpoint and creates the table on it.
+    pub fn new() -> Self {
+        let database = Database::memory().expect("a database in memory");
+        database.create_table(request(description())).expect("the table is created");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        let endpoint = format!("http://{}", listener.local_addr().expect("the port's address"));
+        listener.set_nonblocking(true).expect("a listener that does not block");
+        let serve = {
+            let database = database.clone();
+            async move {
+                let listener = tokio::net::TcpListener::from_std(listener).expect("a listener for Tokio");
+                dynoxide::server::serve_on(listener, database).await;
+            }
+        };
+        let wire = Arc::new(Wire::default());
+        let client = |wire: &Arc<Wire>| CountingClient::new(Arc::clone(wire), server().clone());
+        let counted = config(&endpoint).http_client(client(&wire)).interceptor(ask_for_capacity());
+        let plain = config(&endpoint).http_client(client(&Arc::default()));
+        Self {
+            database,
+            counted: Client::from_conf(counted.build()),
+            plain: Client::from_conf(plain.build()),
+            wire,
+            server: server().spawn(serve),
+        }
+    }
+
+    /// The production store on this table. All its requests are counted.
+    pub fn store(&self) -> Table {
+        Table::new(self.counted.clone(), NAME.to_owned())
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// A client whose requests are neither counted nor faulty: to prepare and to look.
+    pub fn plain(&self) -> &Client {
+        &self.plain
+    }
+
+    /// Every request since the last take.
+    pub fn take_calls(&self) -> Calls {
+        self.wire.take_calls()
+    }
+
+    /// Lets the next `times` requests of an operation (`UpdateItem`) go wrong, after those planned before.
+    pub fn fail(&self, operation: &'static str, times: u32, fault: Fault) {
+        self.wire.faults.add(operation, times, fault);
+    }
+
+    /// Lets every further request of an operation go wrong, until [`TestTable::heal`].
+    pub fn fail_always(&self, operation: &'static str, fault: Fault) {
+        self.fail(operation, u32::MAX, fault);
+    }
+
+    /// Forgets all planned faults.
+    pub fn heal(&self) {
+        self.wire.faults.clear();
+    }
+
+    /// Every item, in no order.
+    pub async fn items(&self) -> Vec<Item> {
+        let mut pages =
+            self.plain.scan().table_name(NAME).consistent_read(true).into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(item.expect("the table is read"));
+        }
+        items
+    }
+
+    /// The only item of this sort key: `refund`, `payment`, `account`, `key`.
+    pub async fn item(&self, kind: &str) -> Item {
+        let is_kind = |item: &Item| item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == kind);
+        let mut found = self.items().await.into_iter().filter(is_kind);
+        let item = found.next().expect("there is an item of that kind");
+        assert!(found.next().is_none(), "there is more than one {kind}");
+        item
+    }
+
+    /// Every change so far, as Lambda hands it over: `{"Records": [{"eventName", "dynamodb": {…}}, …]}`.
+    pub fn stream_event(&self) -> Value {
+        let streams = self.database.list_streams(request(json!({ "TableName": NAME })));
+        let streams = streams.expect("streams are listed").streams;
+        let arn = &streams.first().expect("the table has a stream").stream_arn;
+        let stream = self.database.describe_stream(request(json!({ "StreamArn": arn })));
+        let mut records = Vec::new();
+        for shard in stream.expect("the stream is described").stream_description.shards {
+            let start = json!({
+                "StreamArn": arn, "ShardId": shard.shard_id, "ShardIteratorType": "TRIM_HORIZON",
+            });
+            let start = self.database.get_shard_iterator(request(start));
+            let mut next = start.expect("the shard is read").shard_iterator;
+            while let Some(iterator) = next.take() {
+                let page = self.database.get_records(request(json!({ "ShardIterator": iterator })));
+                let page = page.expect("records are read");
+                if !page.records.is_empty() {
+                    next = page.next_shard_iterator;
+                }
+                records.extend(page.records);
+            }
+        }
+        json!({ "Records": records })
+    }
+}
