@@ -70,7 +70,8 @@ def main(arguments: list[str]) -> int:
     """Do what the command line asks; 1 with a sentence if that cannot be."""
     settings = Settings.from_environment()
     # A proxy of the user's has no way to this machine's loopback interface.
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    direct = [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1", "localhost"]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, direct))
     command = arguments[0] if arguments else ""
     try:
         check_python()
