@@ -1,0 +1,286 @@
+//! Delivering webhooks: one POST to wherever a merchant said, without being led into our own network.
+//!
+//! The address rule is applied to the very addresses the connector dials, after the name was resolved: a
+//! check at the door alone would trust a name that may mean something else a moment later. Each delivery
+//! has its own connection, since a kept one goes stale while Lambda freezes the process, and a resend on
+//! a stale one would be a try that nobody counts. Absent on purpose: proxies, redirects, cookies.
+
+use std::error::Error;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::{Request, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use hyper_util::rt::TokioExecutor;
+use recoup_domain::text::TargetUrl;
+use recoup_ports::BoxError;
+use recoup_ports::webhooks::{Deliver, SendError, Signed};
+use rustls::ClientConfig;
+use rustls::crypto::ring;
+use tokio::time::{Instant, timeout};
+use tower_service::Service;
+use url::{Host, Url};
+
+use crate::addresses::is_public;
+
+/// One try, from the name's resolution to the end of the answer.
+const TIME_LIMIT: Duration = Duration::from_secs(15);
+/// The part of it in which a connection must stand; the addresses of a name share it.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// Most bytes read of an answer's body.
+const ANSWER_BYTES_MAX: usize = 4 * 1024;
+/// Most bytes of an answer's head.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+const OUR_NAME: &str = concat!("Recoup/", env!("CARGO_PKG_VERSION"));
+
+/// How far webhooks may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// https, port 443 or from 1024, public addresses.
+    Public,
+    /// Anywhere, plain http included: the local stack alone.
+    Anywhere,
+}
+
+impl Reach {
+    /// As the setting `ALLOW_PRIVATE_WEBHOOK_TARGETS` has it.
+    pub fn allowing_private(allowed: bool) -> Self {
+        if allowed { Self::Anywhere } else { Self::Public }
+    }
+
+    fn allows(self, address: IpAddr) -> bool {
+        self == Self::Anywhere || is_public(address)
+    }
+}
+
+/// Sends webhooks.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
+    reach: Reach,
+    time_limit: Duration,
+}
+
+impl Webhooks {
+    /// Sends within this reach, 15 s per try, to receivers whom Mozilla's roots vouch for; fails only if TLS
+    /// cannot be set up.
+    pub fn new(reach: Reach) -> Result<Self, rustls::Error> {
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let tls = tls.with_safe_default_protocol_versions()?.with_webpki_roots();
+        Ok(Self::with_tls(reach, tls.with_no_client_auth()))
+    }
+
+    /// The same with TLS as it is set up here: a test has a root of its own.
+    pub fn with_tls(reach: Reach, tls: ClientConfig) -> Self {
+        let mut dialler = HttpConnector::new_with_resolver(Resolver { system: GaiResolver::new(), reach });
+        dialler.enforce_http(false);
+        dialler.set_connect_timeout(Some(CONNECT_LIMIT));
+        let tls = HttpsConnectorBuilder::new().with_tls_config(tls);
+        let tls = match reach {
+            Reach::Public => tls.https_only(),
+            Reach::Anywhere => tls.https_or_http(),
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .retry_canceled_requests(false)
+            .http1_max_buf_size(HEAD_BYTES_MAX)
+            .build(tls.enable_http1().wrap_connector(dialler));
+        Self { client, reach, time_limit: TIME_LIMIT }
+    }
+
+    /// The same with another limit per try.
+    #[must_use]
+    pub fn within(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
+    }
+}
+
+impl Deliver for Webhooks {
+    async fn deliver(&self, url: &TargetUrl, message: &Signed) -> Result<u16, SendError> {
+        let target = target(url, self.reach)?;
+        let request = request(&target, message)
+            .map_err(|_| SendError::Connection("the request could not be made".to_owned()))?;
+        let started = Instant::now();
+        let answer = timeout(self.time_limit, self.client.request(request)).await;
+        let answer = answer.map_err(|_| SendError::TimedOut)?.map_err(|error| cause(&error, &target))?;
+        let status = answer.status().as_u16();
+        // The status is the receiver's word, whatever becomes of the rest.
+        let left = self.time_limit.saturating_sub(started.elapsed());
+        drop(timeout(left, skim(answer.into_body())).await);
+        Ok(status)
+    }
+}
+
+/// Judges what the URL itself says; an address written out never reaches the resolver.
+fn target(url: &TargetUrl, reach: Reach) -> Result<Url, SendError> {
+    let url = Url::parse(url.as_str()).map_err(|_| SendError::Forbidden("it is no URL"))?;
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+        Some(Host::Domain(_)) => None,
+        None => return Err(SendError::Forbidden("it has no host")),
+    };
+    if reach == Reach::Public && url.scheme() != "https" {
+        return Err(SendError::Forbidden("it is not https"));
+    }
+    let port = url.port_or_known_default().unwrap_or(0);
+    if reach == Reach::Public && port != 443 && port < 1024 {
+        return Err(SendError::Forbidden("its port is neither 443 nor from 1024"));
+    }
+    if address.is_some_and(|address| !reach.allows(address)) {
+        return Err(SendError::Forbidden(NotPublic::WHY));
+    }
+    Ok(url)
+}
+
+fn request(target: &Url, message: &Signed) -> Result<Request<Full<Bytes>>, http::Error> {
+    Request::post(Uri::try_from(target.as_str())?)
+        .header(CONTENT_TYPE, "application/json")
+        .header(USER_AGENT, OUR_NAME)
+        .header("webhook-id", &message.id)
+        .header("webhook-timestamp", &message.timestamp)
+        .header("webhook-signature", &message.signature)
+        .body(Full::new(Bytes::from(message.body.clone())))
+}
+
+/// Reads an answer's body as far as we care: closing on unread bytes would look like a broken connection
+/// to the receiver.
+async fn skim(mut body: Incoming) {
+    let mut read: usize = 0;
+    while read < ANSWER_BYTES_MAX
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        read = read.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+    }
+}
+
+/// What went wrong, without the host: certificate errors name it, and it is part of the URL.
+fn cause(error: &(dyn Error + 'static), target: &Url) -> SendError {
+    let chain = || std::iter::successors(Some(error), |error| (*error).source());
+    if chain().any(<dyn Error>::is::<NotPublic>) {
+        return SendError::Forbidden(NotPublic::WHY);
+    }
+    let text = chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let host = target.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    SendError::Connection(text.replace(host, "(host)"))
+}
+
+/// A name that leads nowhere public.
+#[derive(Clone, Copy, Debug)]
+struct NotPublic;
+
+impl NotPublic {
+    const WHY: &str = "it has no public address";
+}
+
+impl fmt::Display for NotPublic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::WHY)
+    }
+}
+
+impl Error for NotPublic {}
+
+/// The system's resolver, reduced to the addresses that may be dialled. The connector dials what it is
+/// given here and asks nobody else.
+#[derive(Clone, Debug)]
+struct Resolver {
+    system: GaiResolver,
+    reach: Reach,
+}
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.system.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let found = self.system.call(name);
+        let reach = self.reach;
+        Box::pin(async move { Ok(allowed(found.await?, reach)?.into_iter()) })
+    }
+}
+
+fn allowed(found: impl Iterator<Item = SocketAddr>, reach: Reach) -> Result<Vec<SocketAddr>, NotPublic> {
+    let allowed: Vec<_> = found.filter(|address| reach.allows(address.ip())).collect();
+    if allowed.is_empty() { Err(NotPublic) } else { Ok(allowed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(url: &str) -> Result<Url, SendError> {
+        target(&TargetUrl::checked(url.to_owned()), Reach::Public)
+    }
+
+    #[test]
+    fn a_private_address_is_refused_in_every_spelling() {
+        let spellings = [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "0x7f000001",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "①②⑦.⓪.⓪.①",
+            "[::1]",
+            "[0:0:0:0:0:0:0:1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "169.254.169.254",
+            "[fd00:ec2::254]",
+            "0",
+        ];
+        for host in spellings {
+            let refused = Err(SendError::Forbidden(NotPublic::WHY));
+            assert_eq!(judged(&format!("https://{host}/hook")), refused, "{host}");
+        }
+    }
+
+    #[test]
+    fn only_https_on_443_or_from_1024_is_told() {
+        for url in
+            ["http://example.com/", "https://example.com:25/", "https://example.com:1023/", "file:///x"]
+        {
+            assert!(matches!(judged(url), Err(SendError::Forbidden(_))), "{url}");
+        }
+        for url in ["https://example.com/", "https://example.com:1024/", "https://8.8.8.8:8443/a?b#c"] {
+            assert!(judged(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn of_mixed_answers_only_the_public_addresses_are_dialled() {
+        let found = ["10.0.0.1:0", "8.8.8.8:0", "[::1]:0"].map(|address| address.parse().unwrap());
+        let public: SocketAddr = "8.8.8.8:0".parse().unwrap();
+        assert_eq!(allowed(found.into_iter(), Reach::Public).unwrap(), [public]);
+        assert_eq!(allowed(found.into_iter(), Reach::Anywhere).unwrap(), found);
+        assert!(allowed(["10.0.0.1:0".parse().unwrap()].into_iter(), Reach::Public).is_err());
+    }
+
+    #[test]
+    fn an_error_does_not_name_the_host() {
+        let url = Url::parse("https://secret.example/token").unwrap();
+        let error = std::io::Error::other("certificate not valid for name \"secret.example\"");
+        let SendError::Connection(text) = cause(&error, &url) else { panic!("not a connection error") };
+        assert_eq!(text, "certificate not valid for name \"(host)\"");
+    }
+}

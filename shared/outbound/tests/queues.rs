@@ -1,0 +1,182 @@
+//! The queues, through the real SDK to a listener that answers as SQS does.
+#![cfg(test)]
+
+mod support;
+
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::{Credentials, Region};
+use recoup_domain::ids::{AccountId, Environment, EventId, RefundId, Tenant};
+use recoup_domain::text::TargetUrl;
+use recoup_outbound::queues::{QueueUrls, Queues, Visibility};
+use recoup_ports::jobs::{Job, Jobs, Pace, RefundJob, WebhookJob};
+use serde_json::{Value, json};
+use support::{Answer, Received, Receiver};
+
+fn client(sqs: &Receiver) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version_latest()
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url(format!("http://127.0.0.1:{}", sqs.port));
+    aws_sdk_sqs::Client::from_conf(config.build())
+}
+
+fn queues(sqs: &Receiver) -> Queues {
+    let urls = QueueUrls {
+        refund_jobs: "http://sqs/refunds".to_owned(),
+        webhook_jobs: "http://sqs/webhooks".to_owned(),
+        relay_dead_letters: "http://sqs/buried".to_owned(),
+    };
+    Queues::new(client(sqs), urls)
+}
+
+fn ok(body: &Value) -> Answer {
+    let body = body.to_string();
+    let length = body.len();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\nconnection: close";
+    let text = format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}");
+    Answer { text, filler_bytes: 0, close: true }
+}
+
+fn sent(request: &Received) -> Value {
+    serde_json::from_str(&request.body).unwrap()
+}
+
+fn ids(request: &Received) -> Vec<String> {
+    let sent = sent(request);
+    sent["Entries"].as_array().unwrap().iter().map(|entry| entry["Id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Takes every message whose id is not refused or forgotten.
+fn taking_all_but(
+    refused: &'static [&str],
+    forgotten: &'static [&str],
+) -> impl Fn(&Received) -> Answer + Send + 'static {
+    move |request| {
+        let (mut successful, mut failed) = (Vec::new(), Vec::new());
+        for id in ids(request) {
+            if refused.contains(&id.as_str()) {
+                failed
+                    .push(json!({"Id": id, "SenderFault": false, "Code": "InternalError", "Message": "no"}));
+            } else if !forgotten.contains(&id.as_str()) {
+                successful.push(json!({"Id": id, "MessageId": "m", "MD5OfMessageBody": "x"}));
+            }
+        }
+        ok(&json!({"Successful": successful, "Failed": failed}))
+    }
+}
+
+fn tenant() -> Tenant {
+    Tenant { environment: Environment::Sandbox, account: AccountId::random(1) }
+}
+
+fn refund_job() -> Job {
+    Job::Refund(RefundJob { tenant: tenant(), refund: RefundId::random(2) })
+}
+
+fn webhook_job(body: String) -> Job {
+    let url = TargetUrl::checked("https://example.com/hook".to_owned());
+    let (event, refund) = (EventId::random(3), RefundId::random(2));
+    Job::Webhook(WebhookJob { tenant: tenant(), event, refund, url, body })
+}
+
+#[tokio::test]
+async fn jobs_go_to_their_queues_ten_at_a_time() {
+    let sqs = Receiver::answering(taking_all_but(&[], &[])).await;
+    let mut jobs: Vec<Job> = (0..12).map(|_| refund_job()).collect();
+    jobs.insert(3, webhook_job("{}".to_owned()));
+    jobs.push(webhook_job("{}".to_owned()));
+    assert!(queues(&sqs).send(&jobs).await.is_empty());
+    let calls: Vec<_> =
+        sqs.received().iter().map(|call| (sent(call)["QueueUrl"].clone(), ids(call))).collect();
+    let of = |ids: &[usize]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let expected = [
+        (json!("http://sqs/refunds"), of(&[0, 1, 2, 4, 5, 6, 7, 8, 9, 10])),
+        (json!("http://sqs/webhooks"), of(&[3, 13])),
+        (json!("http://sqs/refunds"), of(&[11, 12])),
+    ];
+    assert_eq!(calls, expected);
+    let call = &sqs.received()[1];
+    assert!(call.head.contains("AmazonSQS.SendMessageBatch"), "{}", call.head);
+    let body = sent(call)["Entries"][0]["MessageBody"].as_str().unwrap().to_owned();
+    assert_eq!(Job::Webhook(WebhookJob::parse(&body).unwrap()), jobs[3]);
+}
+
+#[tokio::test]
+async fn no_jobs_make_no_call() {
+    let sqs = Receiver::answering(taking_all_but(&[], &[])).await;
+    assert!(queues(&sqs).send(&[]).await.is_empty());
+    assert_eq!(sqs.received().len(), 0);
+}
+
+#[tokio::test]
+async fn long_bodies_are_spread_over_calls() {
+    let sqs = Receiver::answering(taking_all_but(&[], &[])).await;
+    let jobs: Vec<Job> = (0..5).map(|_| webhook_job("x".repeat(64 * 1024))).collect();
+    assert!(queues(&sqs).send(&jobs).await.is_empty());
+    let calls: Vec<_> = sqs.received().iter().map(|call| ids(call).len()).collect();
+    assert_eq!(calls, [3, 2]);
+    assert!(sqs.received().iter().all(|call| call.body.len() < 256 * 1024));
+}
+
+#[tokio::test]
+async fn every_message_not_taken_is_named() {
+    let sqs = Receiver::answering(taking_all_but(&["1"], &["3"])).await;
+    let jobs: Vec<Job> = (0..5).map(|_| refund_job()).collect();
+    let not_taken = queues(&sqs).send(&jobs).await;
+    let positions: Vec<_> = not_taken.iter().map(|(position, _)| *position).collect();
+    assert_eq!(positions, [1, 3]);
+    assert_eq!(not_taken[0].1.0.to_string(), "InternalError: no");
+}
+
+#[tokio::test]
+async fn a_failed_call_names_all_its_messages_and_no_others() {
+    let sqs = Receiver::answering(|request| {
+        if sent(request)["QueueUrl"] == "http://sqs/refunds" {
+            let text = "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned();
+            Answer { text, filler_bytes: 0, close: true }
+        } else {
+            taking_all_but(&[], &[])(request)
+        }
+    })
+    .await;
+    let jobs = [refund_job(), webhook_job("{}".to_owned()), refund_job()];
+    let not_taken = queues(&sqs).send(&jobs).await;
+    let positions: Vec<_> = not_taken.iter().map(|(position, _)| *position).collect();
+    assert_eq!(positions, [0, 2]);
+}
+
+#[tokio::test]
+async fn characters_that_sqs_refuses_are_escaped_as_json_has_it() {
+    let sqs = Receiver::answering(taking_all_but(&[], &[])).await;
+    let job = webhook_job("{\"reason\":\"a\u{ffff}b\u{fffe}\"}".to_owned());
+    assert!(queues(&sqs).send(std::slice::from_ref(&job)).await.is_empty());
+    let body = sent(&sqs.received()[0])["Entries"][0]["MessageBody"].as_str().unwrap().to_owned();
+    assert!(!body.contains(['\u{fffe}', '\u{ffff}']));
+    assert_eq!(Job::Webhook(WebhookJob::parse(&body).unwrap()), job);
+}
+
+#[tokio::test]
+async fn a_record_is_buried_in_the_relays_dead_letters() {
+    let sqs = Receiver::answering(|_| ok(&json!({"MessageId": "m", "MD5OfMessageBody": "x"}))).await;
+    queues(&sqs).bury("{\"a\":1}").await.unwrap();
+    queues(&sqs).bury(&"é".repeat(300_000)).await.unwrap();
+    let received = sqs.received();
+    assert_eq!(sent(&received[0])["QueueUrl"], "http://sqs/buried");
+    assert_eq!(sent(&received[0])["MessageBody"], "{\"a\":1}");
+    assert_eq!(sent(&received[1])["MessageBody"].as_str().unwrap().len(), 200_000);
+}
+
+#[tokio::test]
+async fn a_wait_never_passes_what_sqs_allows() {
+    let sqs = Receiver::answering(|_| ok(&json!({}))).await;
+    let pace = Visibility::new(client(&sqs), "http://sqs/webhooks".to_owned());
+    for seconds in [0, 300, u32::MAX] {
+        pace.again_in("handle", seconds).await.unwrap();
+    }
+    let waits: Vec<_> = sqs.received().iter().map(|call| sent(call)["VisibilityTimeout"].clone()).collect();
+    assert_eq!(waits, [0, 300, 43_140]);
+    assert_eq!(sent(&sqs.received()[0])["ReceiptHandle"], "handle");
+}

@@ -1,0 +1,88 @@
+//! Deliveries over TLS, which is how every one of them travels on AWS. `tests/tls/` holds a root whose key is
+//! lost, and what it signed for `localhost`; both last until 2126.
+#![cfg(test)]
+
+use std::sync::Arc;
+
+use recoup_domain::text::TargetUrl;
+use recoup_outbound::webhooks::{Reach, Webhooks};
+use recoup_ports::webhooks::{Deliver, SendError, Signed};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+const ROOT: &[u8] = include_bytes!("tls/root.pem");
+const CERTIFICATE: &[u8] = include_bytes!("tls/localhost.pem");
+const KEY: &[u8] = include_bytes!("tls/localhost.key");
+
+fn acceptor() -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate], key).unwrap()))
+}
+
+fn trusting_our_root() -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ROOT).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth()
+}
+
+/// Serves one connection; what it read, or `None` if no TLS came about.
+async fn receiver() -> (u16, JoinHandle<Option<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = acceptor().accept(stream).await.ok()?;
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"{}") && stream.read_buf(&mut bytes).await.ok()? > 0 {}
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.ok()?;
+        stream.shutdown().await.ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    });
+    (port, serving)
+}
+
+async fn deliver(webhooks: Webhooks, url: String) -> Result<u16, SendError> {
+    let text = |text: &str| text.to_owned();
+    let (id, timestamp, signature, body) = (text("evt_1"), text("1795000000"), text("v1,AA=="), text("{}"));
+    webhooks.deliver(&TargetUrl::checked(url), &Signed { id, timestamp, signature, body }).await
+}
+
+#[tokio::test]
+async fn a_receiver_that_proves_its_name_is_told() {
+    let (port, serving) = receiver().await;
+    let webhooks = Webhooks::with_tls(Reach::Anywhere, trusting_our_root());
+    assert_eq!(deliver(webhooks, format!("https://localhost:{port}/hook")).await, Ok(200));
+    let request = serving.await.unwrap().unwrap();
+    assert!(request.starts_with("POST /hook HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains(&format!("host: localhost:{port}\r\n")), "{request}");
+}
+
+#[tokio::test]
+async fn a_receiver_nobody_vouches_for_is_told_nothing() {
+    let (port, serving) = receiver().await;
+    let webhooks = Webhooks::new(Reach::Anywhere).unwrap();
+    let sent = deliver(webhooks, format!("https://localhost:{port}/hook")).await;
+    let Err(SendError::Connection(why)) = sent else { panic!("{sent:?}") };
+    assert!(why.contains("certificate") && !why.contains("localhost"), "{why}");
+    assert_eq!(serving.await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_receiver_with_anothers_certificate_is_told_nothing() {
+    let (port, serving) = receiver().await;
+    let webhooks = Webhooks::with_tls(Reach::Anywhere, trusting_our_root());
+    let sent = deliver(webhooks, format!("https://127.0.0.1:{port}/hook")).await;
+    let Err(SendError::Connection(why)) = sent else { panic!("{sent:?}") };
+    assert!(why.contains("certificate") && !why.contains("127.0.0.1"), "{why}");
+    assert_eq!(serving.await.unwrap(), None);
+}
