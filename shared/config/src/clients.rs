@@ -1,5 +1,7 @@
 //! The AWS clients: one each, without the SDK's default credential chain and root store.
 
+use std::time::Duration;
+
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -9,7 +11,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use std::time::Duration;
+use aws_types::SdkConfig;
 
 use crate::{ConfigError, Settings};
 
@@ -30,10 +32,7 @@ const TRIES_MAX: u32 = 3;
 
 /// What every AWS client of this process shares.
 pub struct Aws {
-    region: Region,
-    credentials: SharedCredentialsProvider,
-    http: SharedHttpClient,
-    endpoint: Option<String>,
+    config: SdkConfig,
     dynamodb_endpoint: Option<String>,
     sqs_endpoint: Option<String>,
 }
@@ -48,11 +47,16 @@ impl Aws {
             None,
             "environment",
         );
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(settings.required("AWS_REGION")?))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http_client()?)
+            .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX))
+            .timeout_config(timeouts());
+        config.set_endpoint_url(settings.optional("AWS_ENDPOINT_URL")?);
         Ok(Self {
-            region: Region::new(settings.required("AWS_REGION")?),
-            credentials: SharedCredentialsProvider::new(credentials),
-            http: http_client()?,
-            endpoint: settings.optional("AWS_ENDPOINT_URL")?,
+            config: config.build(),
             dynamodb_endpoint: settings.optional("AWS_ENDPOINT_URL_DYNAMODB")?,
             sqs_endpoint: settings.optional("AWS_ENDPOINT_URL_SQS")?,
         })
@@ -60,36 +64,20 @@ impl Aws {
 
     /// A client for DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(self.region.clone())
-            .credentials_provider(self.credentials.clone())
-            .http_client(self.http.clone())
-            .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX))
-            .timeout_config(timeouts());
-        let endpoint = self.dynamodb_endpoint.as_ref().or(self.endpoint.as_ref());
-        let config = match endpoint {
-            Some(endpoint) => config.endpoint_url(endpoint),
-            None => config,
-        };
-        aws_sdk_dynamodb::Client::from_conf(config.build())
+        aws_sdk_dynamodb::Client::new(&self.config_at(self.dynamodb_endpoint.as_deref()))
     }
 
     /// A client for SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(self.region.clone())
-            .credentials_provider(self.credentials.clone())
-            .http_client(self.http.clone())
-            .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX))
-            .timeout_config(timeouts());
-        let endpoint = self.sqs_endpoint.as_ref().or(self.endpoint.as_ref());
-        let config = match endpoint {
-            Some(endpoint) => config.endpoint_url(endpoint),
-            None => config,
-        };
-        aws_sdk_sqs::Client::from_conf(config.build())
+        aws_sdk_sqs::Client::new(&self.config_at(self.sqs_endpoint.as_deref()))
+    }
+
+    /// For a client of any service, at its own endpoint if it has one.
+    pub fn config_at(&self, endpoint: Option<&str>) -> SdkConfig {
+        match endpoint {
+            None => self.config.clone(),
+            Some(endpoint) => self.config.to_builder().endpoint_url(endpoint).build(),
+        }
     }
 }
 

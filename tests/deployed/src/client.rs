@@ -1,0 +1,158 @@
+//! One account's view of the API.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// How long a refund may take to end on a healthy stack.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The API has no event for "ended" but the webhook, so whoever gave no URL asks again this often.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// An answer of the API.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: http::HeaderMap,
+    /// The body, if it is JSON; else null.
+    pub body: Value,
+}
+
+impl Answer {
+    /// A text of the body, `""` if it is none.
+    pub fn text(&self, field: &str) -> &str {
+        self.body[field].as_str().unwrap_or_default()
+    }
+
+    /// A header, `""` if it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// Minor units of a two-decimal currency as the API writes them.
+pub fn decimal(minor: u64) -> String {
+    format!("{}.{:02}", minor.div_euclid(100), minor.rem_euclid(100))
+}
+
+/// A caller.
+#[derive(Clone)]
+pub struct Account {
+    http: reqwest::Client,
+    url: String,
+    authorization: Option<String>,
+    /// Signs the webhooks to refunds' own URLs.
+    pub webhook_secret: String,
+}
+
+impl Account {
+    pub(crate) fn new(http: reqwest::Client, url: String, key: &str, webhook_secret: String) -> Self {
+        Self { http, url, authorization: Some(format!("Bearer {key}")), webhook_secret }
+    }
+
+    pub(crate) fn raw(http: reqwest::Client, url: String, authorization: Option<String>) -> Self {
+        Self { http, url, authorization, webhook_secret: String::new() }
+    }
+
+    /// Any request. The body is sent as it is, so a broken one can be tried, too.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let response = request.send().await.expect("the API answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.expect("a whole body");
+        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null) }
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], None).await
+    }
+
+    /// `PUT /v1/payments/{id}`.
+    pub async fn register(&self, id: &str, payment: Value) -> Answer {
+        self.send("PUT", &format!("/v1/payments/{id}"), &[], Some(payment.to_string())).await
+    }
+
+    /// `POST /v1/refunds`, with a key if one is given.
+    pub async fn refund(&self, key: Option<&str>, refund: Value) -> Answer {
+        let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+        self.send("POST", "/v1/refunds", &headers, Some(refund.to_string())).await
+    }
+
+    /// Registers the payment of the getpaid example under an id: 100 / 2500 / 500.
+    pub async fn register_example(&self, id: &str, reference: &str) {
+        let payment = json!({
+            "amount": 3100, "currency": "EUR",
+            "routing": {
+                "platform": {"amount": 100},
+                "merchants": [
+                    {"account_id": "acc_4zjjxn0nm1tnweqbttedkvnsc8", "amount": 2500},
+                    {"account_id": "acc_4djj3n0hm1tn2eqwetedkvnsc3", "amount": 500},
+                ],
+            },
+            "processor": {"name": "sandbox", "reference": reference},
+        });
+        let answer = self.register(id, payment).await;
+        assert_eq!(answer.status, 201, "{:?}", answer.body);
+    }
+
+    /// Registers a payment without routing.
+    pub async fn register_plain(&self, id: &str, amount: u64, reference: &str) {
+        let processor = json!({"name": "sandbox", "reference": reference});
+        let payment = json!({"amount": amount, "currency": "EUR", "processor": processor});
+        let answer = self.register(id, payment).await;
+        assert_eq!(answer.status, 201, "{:?}", answer.body);
+    }
+
+    /// The refund, once it is in this status.
+    pub async fn refund_in(&self, id: &str, status: &str) -> Value {
+        let started = Instant::now();
+        loop {
+            let answer = self.get(&format!("/v1/refunds/{id}")).await;
+            assert_eq!(answer.status, 200, "{:?}", answer.body);
+            if answer.text("status") == status {
+                return answer.body;
+            }
+            assert!(started.elapsed() < PATIENCE, "{id} is {:?} and not {status}", answer.body["status"]);
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// The payment, checked for conservation in total and for each actor.
+    pub async fn payment(&self, id: &str) -> Value {
+        let answer = self.get(&format!("/v1/payments/{id}")).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        assert_conserved(&answer.body);
+        answer.body
+    }
+}
+
+fn assert_conserved(payment: &Value) {
+    let routing = &payment["routing"];
+    let merchants = routing["merchants"].as_array().cloned().unwrap_or_default();
+    let actors = std::iter::once(payment.clone()).chain(merchants);
+    let actors = actors.chain(routing.get("platform").cloned());
+    for balance in actors {
+        let number = |field: &str| balance[field].as_u64().unwrap_or_else(|| panic!("{field} in {balance}"));
+        let parts = ["refundable_amount", "held_amount", "refunded_amount"].map(number);
+        assert_eq!(number("amount"), parts.iter().sum::<u64>(), "{payment}");
+    }
+}

@@ -1,0 +1,111 @@
+//! The running stack, as `.local/env` describes it: its API, and its queues and table from behind.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use recoup_config::{Aws, Settings};
+use serde_json::{Value, json};
+
+use crate::Account;
+
+/// How long something may take that happens by itself on a healthy stack.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The stack under test.
+#[derive(Clone)]
+pub struct Stack {
+    url: String,
+    sqs: aws_sdk_sqs::Client,
+    dynamodb: aws_sdk_dynamodb::Client,
+    lambda: aws_sdk_lambda::Client,
+    http: reqwest::Client,
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run `make deployed`, or start a stack (`make up`) and read its values (`set -a; . .local/env`)")
+    })
+}
+
+impl Stack {
+    /// The stack that the environment names.
+    pub fn running() -> Self {
+        let aws = Aws::from_settings(&Settings::from_environment()).expect("the stack's values");
+        let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("an HTTP client");
+        Self {
+            url: variable("RECOUP_URL"),
+            sqs: aws.sqs(),
+            dynamodb: aws.dynamodb(),
+            lambda: aws_sdk_lambda::Client::new(&aws.config_at(None)),
+            http,
+        }
+    }
+
+    /// The seeded sandbox account.
+    pub fn seeded(&self) -> Account {
+        let secret = variable("RECOUP_WEBHOOK_SECRET");
+        Account::new(self.http.clone(), self.url.clone(), &variable("RECOUP_API_KEY"), secret)
+    }
+
+    /// The same API with another `Authorization` header, or none.
+    pub fn with_authorization(&self, authorization: Option<&str>) -> Account {
+        Account::raw(self.http.clone(), self.url.clone(), authorization.map(str::to_owned))
+    }
+
+    /// Runs one command of `admin`, invoked directly; the error is its own sentence.
+    pub async fn admin(&self, command: Value) -> Result<Value, String> {
+        let request = self.lambda.invoke().function_name(variable("RECOUP_ADMIN_FUNCTION"));
+        let request = request.payload(command.to_string().into_bytes().into());
+        let answer = request.send().await.expect("admin answers");
+        let payload = answer.payload.expect("a payload").into_inner();
+        let payload: Value = serde_json::from_slice(&payload).expect("JSON");
+        match answer.function_error {
+            None => Ok(payload),
+            Some(_) => Err(payload["errorMessage"].as_str().unwrap_or_default().to_owned()),
+        }
+    }
+
+    /// A new account with a sandbox key that may do everything.
+    pub async fn new_account(&self) -> Account {
+        let made =
+            self.admin(json!({ "command": "create_account", "name": "Test" })).await.expect("an account");
+        let key = json!({ "command": "create_api_key", "account_id": made["account_id"], "environment": "sandbox" });
+        let key = self.admin(key).await.expect("a key");
+        let secret = made["webhook_secrets"]["sandbox"].as_str().unwrap().to_owned();
+        Account::new(self.http.clone(), self.url.clone(), key["secret"].as_str().unwrap(), secret)
+    }
+
+    /// Puts a message on a queue, named by its variable in `.local/env`.
+    pub async fn send(&self, queue: &str, body: &str) {
+        let request = self.sqs.send_message().queue_url(variable(queue)).message_body(body);
+        request.send().await.expect("the queue takes a message");
+    }
+
+    /// Waits for a message on a queue that `wanted` accepts; the others stay.
+    pub async fn message(&self, queue: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let request = self.sqs.receive_message().queue_url(variable(queue)).wait_time_seconds(2);
+            let request = request.max_number_of_messages(10).visibility_timeout(1);
+            let received = request.send().await.expect("the queue gives messages").messages;
+            for message in received.unwrap_or_default() {
+                let body = message.body.unwrap_or_default();
+                if wanted(&body) {
+                    return body;
+                }
+            }
+        }
+        panic!("no such message on {queue} within {PATIENCE:?}");
+    }
+
+    /// Writes an item into the table, behind everybody's back.
+    pub async fn put_item(&self, texts: &[(&str, &str)]) {
+        let item: HashMap<String, AttributeValue> = texts
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).to_owned())))
+            .collect();
+        let request = self.dynamodb.put_item().table_name(variable("RECOUP_TABLE")).set_item(Some(item));
+        request.send().await.expect("the table takes an item");
+    }
+}
