@@ -78,7 +78,7 @@ pub enum Refusal {
     /// A line the payment does not have.
     #[error("the payment has no line {0}")]
     LineUnknown(LineId),
-    /// A line that another refund covers.
+    /// A line that another refund covers, or that is named twice.
     #[error("line {0} is already refunded or its refund is on the way")]
     LineTaken(LineId),
 }
@@ -198,10 +198,11 @@ fn may_be_refunded(payment: &Payment, wanted: &Wanted, now: Timestamp) -> Result
 
 fn lines_sum(payment: &Payment, wanted: &[LineId]) -> Result<Option<Money>, Refusal> {
     let mut sum = None;
-    for id in wanted {
+    for (index, id) in wanted.iter().enumerate() {
         let line = payment.lines.iter().find(|line| &line.id == id);
         let line = line.ok_or_else(|| Refusal::LineUnknown(id.clone()))?;
-        if line.refunded {
+        // A line named twice would count twice into the sum.
+        if line.refunded || wanted.iter().take(index).any(|earlier| earlier == id) {
             return Err(Refusal::LineTaken(id.clone()));
         }
         let so_far = sum.unwrap_or(Money::zero(payment.amount.currency()));
