@@ -1,0 +1,159 @@
+//! Whatever is requested, answered and repeated, in whatever order: no cent appears or disappears.
+
+use proptest::prelude::*;
+use recoup_domain::balance::{Balances, SeenStatus};
+use recoup_domain::money::Money;
+use recoup_domain::payment::Payment;
+use recoup_domain::refund::{Outcome, Refund, State, Step};
+use recoup_domain::split::Actor;
+use recoup_testing::fixtures::{eur, later};
+
+use crate::strategies::{Wish, judge, outcome, payment, wish};
+
+#[derive(Clone, Debug)]
+enum Deed {
+    /// Somebody wants a refund.
+    Request(Wish),
+    /// A processor's answer for one of the refunds, judged on it as it is.
+    Answer(prop::sample::Index, Outcome),
+    /// The same, by somebody who read the refund earlier: the write must refuse it if it has changed.
+    Late(prop::sample::Index, Outcome),
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        3 => wish().prop_map(Deed::Request),
+        3 => (index(), outcome()).prop_map(|(index, outcome)| Deed::Answer(index, outcome)),
+        1 => (index(), outcome()).prop_map(|(index, outcome)| Deed::Late(index, outcome)),
+    ]
+}
+
+/// The table as a value: a payment, its refunds, and what others have read of them before.
+struct Books {
+    payment: Payment,
+    refunds: Vec<Refund>,
+    read_before: Vec<Refund>,
+}
+
+impl Books {
+    fn of(payment: Payment) -> Self {
+        Self { payment, refunds: Vec::new(), read_before: Vec::new() }
+    }
+
+    fn request(&mut self, wish: &Wish) {
+        let wanted = wish.of(&self.payment);
+        let Ok(granted) = judge(&self.payment, &wanted, self.refunds.len()) else { return };
+        self.payment = self.payment.after_reserving(&granted.refund).expect("what is granted can be taken");
+        self.refunds.push(granted.refund.clone());
+        self.read_before.push(granted.refund);
+    }
+
+    /// The conditional write: only on the state that was read.
+    fn settle(&mut self, index: usize, from: &Refund, outcome: Outcome) {
+        let (next, gives_back) = match from.step(outcome, later(1)) {
+            Step::Stay => return,
+            Step::Move(next) => (next, false),
+            Step::GiveBack(next) => (next, true),
+        };
+        if self.refunds[index].sequence != from.sequence {
+            return;
+        }
+        if gives_back {
+            self.payment = self.payment.after_giving_back(from).expect("what is given back was taken");
+        }
+        self.read_before[index] = std::mem::replace(&mut self.refunds[index], next);
+    }
+
+    fn run(&mut self, deed: Deed) {
+        match deed {
+            Deed::Request(wish) => self.request(&wish),
+            Deed::Answer(index, outcome) if !self.refunds.is_empty() => {
+                let index = index.index(self.refunds.len());
+                let from = self.refunds[index].clone();
+                self.settle(index, &from, outcome);
+            }
+            Deed::Late(index, outcome) if !self.refunds.is_empty() => {
+                let index = index.index(self.refunds.len());
+                let from = self.read_before[index].clone();
+                self.settle(index, &from, outcome);
+            }
+            Deed::Answer(..) | Deed::Late(..) => {}
+        }
+    }
+
+    /// The sum of one actor's parts (of the whole, for none) in the refunds that are in such a state.
+    fn sum(&self, actor: Option<&Actor>, state: fn(&State) -> bool) -> Money {
+        let refunds = self.refunds.iter().filter(|refund| state(&refund.state));
+        let parts = refunds.map(|refund| match actor {
+            None => refund.amount,
+            Some(actor) => refund.split.as_ref().expect("a routed refund has a split").part_of(actor),
+        });
+        Money::sum(self.payment.amount.currency(), parts).expect("the sum is within the bound")
+    }
+
+    fn check(&self) -> Result<(), TestCaseError> {
+        let succeeded: fn(&State) -> bool = |state| *state == State::Succeeded;
+        let balances = Balances::of(&self.payment, &self.refunds);
+        prop_assert!(balances.is_some(), "more went back than ever left");
+        let balances = balances.unwrap();
+        let total = std::iter::once((None, &balances.total));
+        let actors = balances.actors.iter().map(|(actor, balance)| (Some(actor), balance));
+        for (actor, balance) in total.chain(actors) {
+            prop_assert_eq!(balance.held, self.sum(actor, State::holds_money));
+            prop_assert_eq!(balance.refunded, self.sum(actor, succeeded));
+            let together =
+                Money::sum(eur(0).currency(), [balance.refundable, balance.held, balance.refunded]);
+            prop_assert_eq!(together, Some(balance.amount));
+        }
+        if let Some(routing) = &self.payment.routing {
+            prop_assert_eq!(routing.refundable.total(), self.payment.refundable);
+            prop_assert_eq!(balances.actors.len(), routing.original.merchants().len() + 1);
+        }
+        let all_back = balances.total.refunded == self.payment.amount;
+        prop_assert_eq!(all_back, !matches!(balances.status, SeenStatus::Captured(_)));
+        for line in &self.payment.lines {
+            let covering = self.refunds.iter().filter(|refund| refund.lines.contains(&line.id));
+            let alive = covering.filter(|refund| refund.state.holds_money() || succeeded(&refund.state));
+            prop_assert_eq!(alive.count(), usize::from(line.refunded), "line {}", &line.id);
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn no_cent_appears_or_disappears_in_total_or_of_any_actor_and_no_line_is_refunded_twice(
+        payment in payment(), deeds in prop::collection::vec(deed(), 1..40),
+    ) {
+        let mut books = Books::of(payment);
+        for deed in deeds {
+            books.run(deed);
+            books.check()?;
+        }
+    }
+
+    #[test]
+    fn once_every_refund_has_failed_the_payment_is_as_it_was(
+        payment in payment(), wishes in prop::collection::vec(wish(), 1..12),
+    ) {
+        let mut books = Books::of(payment.clone());
+        for wish in &wishes {
+            books.request(wish);
+        }
+        for index in 0..books.refunds.len() {
+            let from = books.refunds[index].clone();
+            books.settle(index, &from, recoup_testing::fixtures::failed());
+        }
+        books.check()?;
+        prop_assert_eq!(Payment { refunds: Vec::new(), ..books.payment }, payment);
+    }
+
+    #[test]
+    fn money_that_was_never_taken_cannot_be_given_back(payment in payment(), wish in wish()) {
+        let Ok(granted) = judge(&payment, &wish.of(&payment), 0) else { return Ok(()) };
+        prop_assert_eq!(payment.after_giving_back(&granted.refund), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! A decision is one that the payment can carry, or a reason.
+
+use proptest::prelude::*;
+use recoup_domain::decide::Refusal;
+use recoup_domain::money::Money;
+use recoup_domain::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Settlement};
+use recoup_domain::refund::{Kind, State};
+use recoup_testing::fixtures::{self, eur, getpaid_payment, judged, now, wanted, wanted_lines};
+
+use crate::strategies::{any_facts, judge, payment, wish};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn whatever_is_granted_can_be_taken(payment in payment(), first in wish(), second in wish()) {
+        let mut left = payment;
+        for (id, wish) in [first, second].iter().enumerate() {
+            let Ok(granted) = judge(&left, &wish.of(&left), id) else { continue };
+            let after = left.after_reserving(&granted.refund);
+            prop_assert!(after.is_some(), "{:?} cannot give {:?}", left, granted);
+            left = after.unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_granted_adds_up_and_moves_something(payment in payment(), wish in wish()) {
+        let Ok(granted) = judge(&payment, &wish.of(&payment), 1) else { return Ok(()) };
+        let refund = &granted.refund;
+        prop_assert!(!refund.amount.is_zero());
+        prop_assert!(!refund.amount.exceeds(payment.refundable));
+        prop_assert_eq!(refund.split.is_some(), payment.routing.is_some());
+        if let Some(split) = &refund.split {
+            prop_assert_eq!(split.total(), refund.amount);
+        }
+        let taken = Money::sum(refund.amount.currency(), refund.takes().map(|(_, part)| part));
+        prop_assert_eq!(taken, Some(if refund.split.is_some() { refund.amount } else { eur(0) }));
+        prop_assert_eq!(&refund.state, &State::Initiated);
+        prop_assert_eq!((refund.sequence, granted.revision), (1, payment.revision));
+    }
+
+    #[test]
+    fn a_full_refund_takes_exactly_what_each_actor_has_left(payment in payment(), first in wish(), second in wish()) {
+        let mut left = payment;
+        for (id, wish) in [first, second].iter().enumerate() {
+            let Ok(granted) = judge(&left, &wish.of(&left), id) else { continue };
+            prop_assert_eq!(granted.takes_all, granted.refund.amount == left.refundable);
+            if granted.takes_all {
+                prop_assert_eq!(granted.refund.split.as_ref(), left.routing.as_ref().map(|routing| &routing.refundable));
+            }
+            left = left.after_reserving(&granted.refund).unwrap();
+            prop_assert_eq!(granted.takes_all, left.refundable.is_zero());
+        }
+        if !left.refundable.is_zero() {
+            let rest = judge(&left, &wanted(&left, None), 9).unwrap();
+            prop_assert!(rest.takes_all);
+            let empty = left.after_reserving(&rest.refund).unwrap();
+            prop_assert!(empty.routing.is_none_or(|routing| routing.refundable.parts().all(|(_, part)| part.is_zero())));
+            prop_assert_eq!(judge(&Payment { routing: None, ..empty }, &wanted(&left, None), 10), Err(Refusal::NothingLeft));
+        }
+    }
+
+    #[test]
+    fn the_facts_of_a_payment_bind_every_refund_of_it(payment in payment(), facts in any_facts(), wish in wish()) {
+        let payment = Payment { facts: facts.clone(), ..payment };
+        match judge(&payment, &wish.of(&payment), 1) {
+            Ok(granted) => {
+                prop_assert_eq!(facts.status, CaptureStatus::Completed);
+                prop_assert!(!facts.disputed);
+                prop_assert!(facts.refundable_until.is_none_or(|until| now() <= until));
+                let partial = match (facts.partial_refunds, facts.payout) {
+                    (PartialRefunds::Allowed, _) | (PartialRefunds::AfterPayout, Payout::Started) => true,
+                    (PartialRefunds::FullOnly, _) | (PartialRefunds::AfterPayout, Payout::NotStarted) => false,
+                };
+                prop_assert!(granted.takes_all || partial);
+                let reversal = facts.settlement == Settlement::Unsettled;
+                prop_assert_eq!(granted.refund.kind == Kind::Reversal, reversal);
+            }
+            Err(Refusal::NotCompleted(_)) => prop_assert_ne!(facts.status, CaptureStatus::Completed),
+            Err(Refusal::Disputed) => prop_assert!(facts.disputed),
+            Err(Refusal::WindowExpired(until)) => prop_assert!(now() > until),
+            Err(_) => {}
+        }
+    }
+
+    #[test]
+    fn a_refusal_for_want_of_money_tells_the_truth(payment in payment(), wish in wish()) {
+        let wanted = wish.of(&payment);
+        match judge(&payment, &wanted, 1) {
+            Err(Refusal::ActorsShort(short)) => {
+                let left = &payment.routing.unwrap().refundable;
+                prop_assert!(!short.is_empty());
+                for actor in short {
+                    prop_assert!(actor.wanted.exceeds(actor.refundable));
+                    prop_assert_eq!(left.part_of(&actor.actor), actor.refundable);
+                }
+            }
+            Err(Refusal::ExceedsRefundable(left)) => prop_assert!(!left.exceeds(payment.refundable)),
+            Err(Refusal::RefundableChanged(left)) => prop_assert_eq!(left, payment.refundable),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_line_is_granted_once_however_often_it_is_named(payment in payment(), wish in wish()) {
+        let wanted = wish.of(&payment);
+        let Ok(granted) = judge(&payment, &wanted, 1) else { return Ok(()) };
+        let mut lines = granted.refund.lines.clone();
+        lines.sort();
+        lines.dedup();
+        prop_assert_eq!(lines.len(), granted.refund.lines.len());
+        let known = payment.lines.iter().filter(|line| lines.contains(&line.id));
+        let sum = Money::sum(payment.amount.currency(), known.map(|line| line.amount)).unwrap();
+        prop_assert!(lines.is_empty() || !granted.refund.amount.exceeds(sum));
+    }
+}
+
+#[test]
+fn the_same_line_twice_in_one_request_is_refused() {
+    let payment = getpaid_payment();
+    let mut twice = wanted_lines(&payment, &["iid_2", "iid_2"]);
+    twice.routing = fixtures::wanted_of(&payment, 0, &[(fixtures::SELLER, 2200)]).routing;
+    assert_eq!(judged(&payment, &twice, "key"), Err(Refusal::LineTaken(fixtures::line_id("iid_2"))));
+}
+
+#[test]
+fn the_example_of_the_documents_is_granted_to_the_cent() {
+    let payment = getpaid_payment();
+    let granted = fixtures::decided(&payment, &fixtures::getpaid_wanted(), "key");
+    let after = payment.after_reserving(&granted.refund).unwrap();
+    let left: Vec<u64> = after.routing.unwrap().refundable.parts().map(|(_, part)| part.minor()).collect();
+    assert_eq!((after.refundable, left), (eur(1600), vec![100, 1500, 0]));
+}
