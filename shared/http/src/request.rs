@@ -41,8 +41,9 @@ impl Caller {
         let RequestContext::ApiGatewayV2(context) = request.request_context() else {
             return None;
         };
+        // `fields` is what stands under `authorizer.lambda` in the event.
         let fields = context.authorizer?.fields;
-        let field = |name: &str| fields.get("lambda")?.get(name)?.as_str();
+        let field = |name: &str| fields.get(name)?.as_str();
         let environment = Environment::parse(field("environment")?)?;
         let account = AccountId::try_from(field("account_id")?).ok()?;
         let scopes = field("scopes")?.split(' ').filter_map(Scope::parse).collect();

@@ -2,9 +2,12 @@
 
 use tracing_subscriber::filter::LevelFilter;
 
-/// Starts logging, once per process. `LOG_LEVEL` is `error`, `warn`, `info` (the default), `debug` or `trace`.
+/// Starts logging, once per process. `LOG_LEVEL` is `error`, `warn`, `info` (the default) or `debug`.
+///
+/// `trace` counts as `debug`: at that level the Lambda runtime prints whole events, secrets included.
 pub fn init() {
     let level = std::env::var("LOG_LEVEL").ok().and_then(|level| level.parse().ok());
+    let level = level.map(|level: LevelFilter| level.min(LevelFilter::DEBUG));
     let logs = tracing_subscriber::fmt().json().flatten_event(true).with_target(false);
     let logs =
         logs.with_current_span(true).with_span_list(false).with_max_level(level.unwrap_or(LevelFilter::INFO));
