@@ -3,7 +3,6 @@
 PYTHON ?= python3
 STACK := $(PYTHON) tests/stack
 VENV_BIN := .local/venv/bin
-STATE := $(or $(RECOUP_STATE),.local)
 # The tests bring their own stack, beside the one that may be running.
 TEST_STACK := RECOUP_STATE=.local/test RECOUP_PORT=$(or $(RECOUP_TEST_PORT),4577) $(STACK) with
 
@@ -26,8 +25,8 @@ down: ## End the local stack
 listen: tools ## Print the webhooks that arrive on 127.0.0.1:8788
 	@$(STACK) listen
 
-logs: ## Follow the log of the local stack and its functions
-	@tail -n 50 -F $(STATE)/ministack.log
+logs: tools ## Follow what the functions of the local stack log
+	@$(STACK) logs
 
 test: format-check lint template unit deployed sam-local ## Everything, from a fresh clone
 

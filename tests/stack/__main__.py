@@ -1,4 +1,4 @@
-"""The local stack: `python3 tests/stack up | down | listen | tools | with <command>`; see the Makefile."""
+"""The local stack: `python3 tests/stack up | down | listen | logs | tools | with <command>`; see the Makefile."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> int:
             return 0
         if command in ("up", "with"):
             check_cargo()
-        if command in ("up", "with", "tools", "listen"):
+        if command in ("up", "with", "tools", "listen", "logs"):
             install()
             continue_in_venv()
         if command == "up":
@@ -92,6 +92,14 @@ def main(arguments: list[str]) -> int:
             import listen
 
             listen.listen(lambda: envfile.read(settings).get("RECOUP_WEBHOOK_SECRET"))
+        elif command == "logs":
+            import logs
+            import server
+
+            port = server.recorded_port(settings)
+            if port is None:
+                raise Problem("No stack is running. First: make up")
+            logs.follow(replace(settings, port=port))
         elif command == "with" and arguments[1:]:
             return run_with(settings, arguments[1:])
         elif command != "tools":

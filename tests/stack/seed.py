@@ -8,9 +8,10 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+import logs
 from deploy import client
 from settings import Settings
-from steps import Problem, end_of, step
+from steps import Problem, step
 
 PAYMENT_ID = "pay_926ap9a2ioesd1p0qsfjuk1bvv"
 SELLER = "acc_4zjjxn0nm1tnweqbttedkvnsc8"
@@ -61,8 +62,8 @@ def register_payment(settings: Settings, url: str, api_key: str) -> None:
         except urllib.error.HTTPError as error:
             said = error.read().decode(errors="replace")
             raise Problem(
-                f"{end_of(settings.log('ministack'))}\n"
-                f"The API refused the example payment with {error.code}: {said} (its log is above)"
+                f"{logs.recent(settings)}\n"
+                f"The API refused the example payment with {error.code}: {said} (what the functions log is above)"
             ) from None
 
 
@@ -71,7 +72,7 @@ def _admin(settings: Settings, function: str, command: dict[str, Any]) -> dict[s
     said = answer["Payload"].read().decode()
     if "FunctionError" in answer:
         raise Problem(
-            f"{end_of(settings.log('ministack'))}\n"
-            f"The admin function failed at {command['command']}: {said} (its log is above)"
+            f"{logs.recent(settings)}\n"
+            f"The admin function failed at {command['command']}: {said} (what the functions log is above)"
         )
     return json.loads(said)
