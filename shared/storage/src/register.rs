@@ -11,6 +11,7 @@ use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
 use crate::payment_item::{FactsItem, PaymentItem, REFUNDABLE_UNTIL, REVISION};
 use crate::table::{Item, Table, cause, read_payment, unavailable};
+use crate::write::past_transactions;
 
 impl Register for Table {
     async fn register(&self, payment: &Payment) -> Result<Registered, ReadError> {
@@ -23,7 +24,8 @@ impl Register for Table {
             .set_item(Some(item))
             .condition_expression(format!("attribute_not_exists({PK})"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = request.send().await else { return Ok(Registered::New) };
+        let sent = past_transactions(|| request.clone().send()).await;
+        let Err(error) = sent else { return Ok(Registered::New) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => match failed.item.clone() {
                 Some(item) => Ok(Registered::Existing(Box::new(read_payment(item)?))),
@@ -47,7 +49,9 @@ impl Register for Table {
             expression.assign(&attribute, Some(value));
         }
         let key = Key::payment(&payment.tenant, &payment.id);
-        let Err(error) = self.update(&key, expression).send().await else { return Ok(Moved::Applied) };
+        let update = self.update(&key, expression);
+        let sent = past_transactions(|| update.clone().send()).await;
+        let Err(error) = sent else { return Ok(Moved::Applied) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Moved::Overtaken),
             _ => Err(WriteError::Unavailable(cause(error))),

@@ -19,7 +19,7 @@ use crate::refund_item::{
 };
 use crate::reserve::lines;
 use crate::table::{Item, Table, cause, read_refund};
-use crate::write::{Transacted, condition_failed};
+use crate::write::{Transacted, condition_failed, past_transactions};
 
 /// The write of a refund's next state, if it still is where the move starts.
 fn next_state(from: &Refund, next: &Refund) -> Expression {
@@ -121,7 +121,9 @@ enum UpdateRefused {
 impl Table {
     async fn update_refund(&self, refund: &Refund, expression: Expression) -> Result<(), UpdateRefused> {
         let key = Key::refund(&refund.tenant, &refund.id);
-        let Err(error) = self.update(&key, expression).send().await else { return Ok(()) };
+        let update = self.update(&key, expression);
+        let sent = past_transactions(|| update.clone().send()).await;
+        let Err(error) = sent else { return Ok(()) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 Err(UpdateRefused::Condition(failed.item.clone()))

@@ -1,6 +1,6 @@
 //! Writing: one update, or a transaction that waits for others to get out of the way.
 
-use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
@@ -16,6 +16,7 @@ use crate::table::{Table, cause};
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 const CONFLICT: &str = "TransactionConflict";
+const WRITE_IN_CONFLICT: &str = "TransactionConflictException";
 /// Reasons that pass: the same transaction may be sent again.
 const PASSING: [&str; 3] = [CONFLICT, "ThrottlingError", "ProvisionedThroughputExceeded"];
 
@@ -37,6 +38,26 @@ pub(crate) fn condition_failed(reason: &CancellationReason) -> bool {
 
 pub(crate) fn in_conflict(reason: &CancellationReason) -> bool {
     reason.code() == Some(CONFLICT)
+}
+
+/// Sends a single write until no transaction is in its way any more, or others have been there too often.
+pub(crate) async fn past_transactions<T, E, Sent>(send: impl Fn() -> Sent) -> Result<T, SdkError<E>>
+where
+    E: ProvideErrorMetadata,
+    Sent: Future<Output = Result<T, SdkError<E>>>,
+{
+    let mut backoff = Backoff::new();
+    loop {
+        match send().await {
+            // The SDK retries what is busy, but not this.
+            Err(error) if error.code() == Some(WRITE_IN_CONFLICT) => {
+                if !backoff.wait().await {
+                    return Err(error);
+                }
+            }
+            answer => return answer,
+        }
+    }
 }
 
 impl Table {
