@@ -1,5 +1,6 @@
 //! Accounts and API keys. A key's secret is not here: only its HMAC.
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use recoup_domain::api_key::{KeyHash, Scope, StoredKey};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
@@ -123,8 +124,16 @@ impl Accounts for Table {
             .table_name(&self.name)
             .set_item(Some(serde_dynamo::to_item(item).map_err(failed)?))
             .condition_expression(format!("attribute_not_exists({PK})"));
-        request.send().await.map_err(|error| failed(cause(error)))?;
-        Ok(())
+        let Err(error) = request.send().await else { return Ok(()) };
+        match error.as_service_error() {
+            // A try whose answer was lost has written this very key.
+            Some(PutItemError::ConditionalCheckFailedException(_))
+                if self.key(&key.id).await.is_ok_and(|stored| stored.as_ref() == Some(key)) =>
+            {
+                Ok(())
+            }
+            _ => Err(failed(cause(error))),
+        }
     }
 
     async fn revoke_key(&self, id: &KeyId, now: Timestamp) -> Result<Revoked, WriteError> {
