@@ -1,0 +1,114 @@
+//! A registered payment on a table of its own, and the questions that most tests ask of it.
+
+use recoup_domain::balance::Balances;
+use recoup_domain::decide::Reservation;
+use recoup_domain::payment::Payment;
+use recoup_domain::refund::{Outcome, Refund, Step};
+use recoup_ports::payments::{Payments, Register, Registered};
+use recoup_ports::refunds::{Refunds, Reserve, ReserveError, Reserved};
+use recoup_ports::settlement::{Settle, SettleError, Settled};
+use recoup_storage::Table;
+use recoup_testing::fixtures::{self, later};
+use recoup_testing::{Calls, TestTable};
+
+pub(crate) struct Bench {
+    pub(crate) table: TestTable,
+    pub(crate) store: Table,
+    /// The payment as it was registered.
+    pub(crate) payment: Payment,
+}
+
+impl Bench {
+    pub(crate) async fn with(payment: Payment) -> Self {
+        let table = TestTable::new();
+        let store = table.store();
+        let registered = store.register(&payment).await;
+        assert!(matches!(registered, Ok(Registered::New)), "{registered:?}");
+        table.take_calls();
+        Self { table, store, payment }
+    }
+
+    /// The getpaid payment with the refund of its example reserved.
+    pub(crate) async fn with_refund() -> (Self, Refund) {
+        let bench = Self::with(fixtures::getpaid_payment()).await;
+        let granted = fixtures::decided(&bench.payment, &fixtures::getpaid_wanted(), "key");
+        bench.make(&granted).await;
+        bench.table.take_calls();
+        (bench, granted.refund)
+    }
+
+    pub(crate) async fn reserve(&self, reservation: &Reservation) -> Result<Reserved, ReserveError> {
+        self.store.reserve(reservation).await
+    }
+
+    /// Reserves what must be possible.
+    pub(crate) async fn make(&self, reservation: &Reservation) {
+        let reserved = self.reserve(reservation).await;
+        assert!(matches!(reserved, Ok(Reserved::New)), "{reserved:?}");
+    }
+
+    /// Reserves what the payment no longer allows, and gives the payment as it is said to be.
+    pub(crate) async fn refused(&self, reservation: &Reservation) -> Payment {
+        match self.reserve(reservation).await {
+            Ok(Reserved::PaymentChanged(payment)) => *payment,
+            other => panic!("the payment was to be changed: {other:?}"),
+        }
+    }
+
+    /// Writes what an outcome makes of a refund, as a function would; `None` where it changes nothing.
+    pub(crate) async fn settle(
+        &self,
+        from: &Refund,
+        outcome: Outcome,
+    ) -> Option<Result<Settled, SettleError>> {
+        match from.step(outcome, later(5_000)) {
+            Step::Stay => None,
+            Step::Move(next) => Some(self.store.move_on(from, &next).await),
+            Step::GiveBack(next) => Some(self.store.give_back(from, &next).await),
+        }
+    }
+
+    pub(crate) async fn stored_payment(&self) -> Payment {
+        self.store.payment(&self.payment.tenant, &self.payment.id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn stored_refund(&self, refund: &Refund) -> Option<Refund> {
+        self.store.refund(&refund.tenant, &refund.id).await.unwrap()
+    }
+
+    /// Compares the table's payment with what the pure rules make of the refunds' ends.
+    pub(crate) async fn check_books(&self) {
+        let payment = self.stored_payment().await;
+        let refunds = self.store.refunds(&payment.tenant, &payment.refunds).await.unwrap();
+        assert_eq!(refunds.len(), payment.refunds.len(), "each refund is noted once, and exists");
+        let alive = refunds.iter().filter(|refund| refund.state.holds_money() || succeeded(refund));
+        let expected = alive.clone().fold(self.payment.clone(), |payment, refund| {
+            payment.after_reserving(refund).expect("what the refunds hold was there to take")
+        });
+        assert_eq!(payment.refundable, expected.refundable);
+        assert_eq!(payment.routing, expected.routing);
+        assert_eq!(payment.lines, expected.lines);
+        for line in &payment.lines {
+            let covering = alive.clone().filter(|refund| refund.lines.contains(&line.id)).count();
+            assert_eq!(covering, usize::from(line.refunded), "line {}", line.id);
+        }
+        let balances = Balances::of(&payment, &refunds).expect("the reads belong together");
+        let held = refunds.iter().filter(|refund| refund.state.holds_money());
+        let held: u64 = held.map(|refund| refund.amount.minor()).sum();
+        assert_eq!(balances.total.held.minor(), held);
+        // The payment's list names every refund item that there is.
+        let items = self.table.items().await;
+        let items = items.iter().filter(|item| item["sk"].as_s().is_ok_and(|sk| sk == "refund"));
+        assert_eq!(items.count(), refunds.len());
+    }
+}
+
+fn succeeded(refund: &Refund) -> bool {
+    refund.state == recoup_domain::refund::State::Succeeded
+}
+
+/// Whether these were the only requests.
+#[track_caller]
+pub(crate) fn assert_operations(calls: &Calls, operations: &[&str]) {
+    assert_eq!(calls.operations(), operations, "{calls}");
+}

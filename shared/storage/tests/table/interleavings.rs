@@ -1,0 +1,195 @@
+//! Eight at once on one payment, with faults in between: the books agree with the pure rules at the end.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use recoup_domain::decide::{Refusal, decide};
+use recoup_domain::ids::RefundId;
+use recoup_domain::refund::{Outcome, Refund, State, Step};
+use recoup_domain::wanted::Wanted;
+use recoup_ports::images::Images;
+use recoup_ports::refunds::{Refunds, Reserve, ReserveError, Reserved};
+use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
+use recoup_storage::TableImages;
+use recoup_testing::Fault;
+use recoup_testing::fixtures::{
+    SELLER, SUPPLIER, failed, getpaid_payment, identity, later, refund_id, succeeded, wanted, wanted_lines,
+    wanted_of,
+};
+
+use crate::bench::Bench;
+use crate::faults_in_reserve::paused;
+
+const TASKS: usize = 8;
+/// Few keys, so that tasks share them.
+const KEYS: [&str; 6] = ["k0", "k1", "k2", "k3", "k4", "k5"];
+/// How often a decision is made again when the payment has changed meanwhile.
+const DECISIONS_MAX: u32 = 20;
+
+#[derive(Clone, Debug)]
+enum Deed {
+    Request { key: usize, wish: usize, amount: u64 },
+    Settle { key: usize, outcome: Outcome },
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let outcome = prop_oneof![
+        3 => Just(succeeded()), 3 => Just(failed()), 1 => Just(Outcome::Pending), 1 => Just(Outcome::Unknown),
+    ];
+    prop_oneof![
+        3 => (0..KEYS.len(), 0_usize..5, 1_u64..900)
+            .prop_map(|(key, wish, amount)| Deed::Request { key, wish, amount }),
+        4 => (0..KEYS.len(), outcome).prop_map(|(key, outcome)| Deed::Settle { key, outcome }),
+    ]
+}
+
+fn fault() -> impl Strategy<Value = (&'static str, Fault)> {
+    prop_oneof![
+        3 => Just(("TransactWriteItems", Fault::conflict([false, true]))),
+        1 => Just(("TransactWriteItems", Fault::conflict([true, true]))),
+        3 => Just(("TransactWriteItems", Fault::LoseAnswer)),
+        1 => Just(("TransactWriteItems", Fault::throttled())),
+        3 => Just(("UpdateItem", Fault::LoseAnswer)),
+        1 => Just(("UpdateItem", Fault::write_conflict())),
+    ]
+}
+
+impl Bench {
+    fn wish(&self, wish: usize, amount: u64) -> Wanted {
+        match wish {
+            0 => wanted(&self.payment, None),
+            1 => wanted_of(&self.payment, amount % 50, &[(SUPPLIER, amount / 2)]),
+            2 => Wanted {
+                routing: wanted_of(&self.payment, 0, &[(SELLER, 1100)]).routing,
+                ..wanted_lines(&self.payment, &["iid_2"])
+            },
+            _ => wanted_of(&self.payment, 0, &[(SELLER, amount), (SUPPLIER, amount / 4)]),
+        }
+    }
+
+    /// As create-refund does it.
+    async fn request(&self, key: &str, wish: &Wanted) {
+        let id = refund_id(key);
+        let found = self.store.payment_and_refund(&self.payment.tenant, &self.payment.id, Some(&id)).await;
+        let Ok(found) = found else { return };
+        if found.refund.is_some() {
+            return;
+        }
+        let mut payment = found.payment.unwrap();
+        for _ in 0..DECISIONS_MAX {
+            let granted = match decide(&payment, wish, identity(key)) {
+                Ok(granted) => granted,
+                Err(Refusal::NotCompleted(_) | Refusal::CurrencyMismatch(_)) => {
+                    panic!("it is completed, in EUR")
+                }
+                Err(_) => return,
+            };
+            match self.store.reserve(&granted).await {
+                Ok(Reserved::New | Reserved::Existing(_)) => return,
+                Ok(Reserved::PaymentChanged(now)) => payment = *now,
+                Err(ReserveError::Unreadable { key, why }) => panic!("{key} {why}"),
+                Err(ReserveError::KeyInUse | ReserveError::Contended | ReserveError::Unavailable(_)) => {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// As process-refund does it, on a read that may be old by the time of the write.
+    async fn answer(&self, key: &str, outcome: Outcome) {
+        let Ok(Some(refund)) = self.store.refund(&self.payment.tenant, &refund_id(key)).await else { return };
+        // What has ended may still be taken back; what is on its way is handed over first.
+        let handed_over = self.store.hand_over(&refund, later(1)).await;
+        if refund.state.holds_money() && !matches!(handed_over, Ok(HandedOver::Yes)) {
+            return;
+        }
+        let settled = match refund.step(outcome, later(2)) {
+            Step::Stay => return,
+            Step::Move(next) => self.store.move_on(&refund, &next).await,
+            Step::GiveBack(next) => self.store.give_back(&refund, &next).await,
+        };
+        match settled {
+            Err(SettleError::Missing) => panic!("the books lack something"),
+            Ok(Settled::Applied | Settled::Overtaken)
+            | Err(SettleError::Contended | SettleError::Unavailable(_)) => {}
+        }
+    }
+
+    async fn perform(&self, deeds: Vec<Deed>) {
+        for deed in deeds {
+            match deed {
+                Deed::Request { key, wish, amount } => {
+                    self.request(KEYS[key], &self.wish(wish, amount)).await;
+                }
+                Deed::Settle { key, outcome } => self.answer(KEYS[key], outcome).await,
+            }
+        }
+    }
+
+    /// The stream must tell every state of every refund once, in order and only by permitted steps.
+    fn check_announcements(&self) {
+        let event = self.table.stream_event();
+        let mut changes: HashMap<RefundId, BTreeMap<u32, Refund>> = HashMap::new();
+        for record in event["Records"].as_array().unwrap() {
+            let image = record["dynamodb"]["NewImage"].as_object().unwrap();
+            let Some(refund) = TableImages.refund(image).unwrap() else { continue };
+            let of_refund = changes.entry(refund.id.clone()).or_default();
+            let before = of_refund.insert(refund.sequence, refund.clone());
+            assert!(before.is_none_or(|before| before.state == refund.state), "one number, one state");
+        }
+        for states in changes.values() {
+            let numbers: Vec<u32> = states.keys().copied().collect();
+            let complete = (1..).take(states.len()).collect::<Vec<u32>>();
+            assert_eq!(numbers, complete, "no change is missing");
+            let ended = states.values().take_while(|refund| !matches!(refund.state, State::Failed(_)));
+            assert!(ended.count() + 1 >= states.len(), "nothing follows a failure");
+        }
+    }
+}
+
+/// Two requests for all of it, one of them under each key, at the same moment.
+#[test]
+fn of_eight_full_refunds_at_once_one_wins() {
+    paused(async {
+        let bench = Bench::with(getpaid_payment()).await;
+        let wish = wanted(&bench.payment, None);
+        join_all(KEYS.iter().chain(&KEYS[..2]).map(|key| bench.request(key, &wish))).await;
+        let payment = bench.stored_payment().await;
+        assert_eq!((payment.refunds.len(), payment.refundable.minor()), (1, 0));
+        bench.check_books().await;
+    });
+}
+
+#[test]
+fn twenty_requests_with_one_key_at_once_leave_one_refund() {
+    paused(async {
+        let bench = Bench::with(getpaid_payment()).await;
+        let wish = bench.wish(3, 100);
+        join_all((0..20).map(|_| bench.request("k0", &wish))).await;
+        let payment = bench.stored_payment().await;
+        assert_eq!((payment.refunds.len(), payment.refundable.minor()), (1, 3100 - 125));
+        bench.check_books().await;
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+
+    #[test]
+    fn eight_at_once_lose_no_cent_no_key_and_no_announcement(
+        deeds in prop::collection::vec(prop::collection::vec(deed(), 1..8), TASKS),
+        faults in prop::collection::vec(fault(), 0..12),
+    ) {
+        paused(async {
+            let bench = Bench::with(getpaid_payment()).await;
+            for (operation, fault) in faults {
+                bench.table.fail(operation, 1, fault);
+            }
+            join_all(deeds.into_iter().map(|deeds| bench.perform(deeds))).await;
+            bench.table.heal();
+            bench.check_books().await;
+            bench.check_announcements();
+        });
+    }
+}

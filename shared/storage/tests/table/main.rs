@@ -1,0 +1,25 @@
+//! The store on a real endpoint, through the real SDK: one binary, so that there is one to link.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    clippy::float_cmp,
+    reason = "a test's answer to the unforeseen is to fail"
+)]
+
+mod bench;
+mod budgets;
+mod credentials;
+mod faults_in_reserve;
+mod faults_in_settle;
+mod interleavings;
+mod registering;
+mod reserving;
+mod settling;
+mod stream;
+mod tenants;

@@ -1,0 +1,177 @@
+//! Every outcome of a move is told by its one write, and money goes back exactly once.
+
+use recoup_domain::refund::{Outcome, Refund, State, Step};
+use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
+use recoup_testing::fixtures::{
+    self, SELLER, decided, eur, failed, getpaid_payment, later, stepped, succeeded, wanted_lines, wanted_of,
+};
+
+use crate::bench::{Bench, assert_operations};
+
+#[tokio::test]
+async fn a_success_is_written_once_and_touches_no_payment() {
+    let (bench, refund) = Bench::with_refund().await;
+    let before = bench.stored_payment().await;
+    bench.table.take_calls();
+    let next = stepped(&refund, succeeded());
+    assert_eq!(bench.store.move_on(&refund, &next).await.unwrap(), Settled::Applied);
+    assert_operations(&bench.table.take_calls(), &["UpdateItem"]);
+    assert_eq!(bench.stored_refund(&refund).await, Some(next));
+    assert_eq!(bench.stored_payment().await, before);
+    bench.check_books().await;
+}
+
+#[tokio::test]
+async fn the_very_same_move_again_was_applied_and_another_is_overtaken() {
+    let (bench, refund) = Bench::with_refund().await;
+    let next = stepped(&refund, succeeded());
+    bench.store.move_on(&refund, &next).await.unwrap();
+    bench.table.take_calls();
+    // An answer that was lost: the same move, told so.
+    assert_eq!(bench.store.move_on(&refund, &next).await.unwrap(), Settled::Applied);
+    // A duplicate message, a second later on another clock.
+    let late = Refund { updated_at: later(9_000), ..next.clone() };
+    assert_eq!(bench.store.move_on(&refund, &late).await.unwrap(), Settled::Overtaken);
+    let pending = stepped(&refund, Outcome::Pending);
+    assert_eq!(bench.store.move_on(&refund, &pending).await.unwrap(), Settled::Overtaken);
+    assert_operations(&bench.table.take_calls(), &["UpdateItem"; 3]);
+    assert_eq!(bench.stored_refund(&refund).await, Some(next));
+}
+
+#[tokio::test]
+async fn a_failure_returns_every_amount_to_the_actor_it_came_from_exactly_once() {
+    let (bench, refund) = Bench::with_refund().await;
+    let next = stepped(&refund, failed());
+    assert_eq!(bench.store.give_back(&refund, &next).await.unwrap(), Settled::Applied);
+    assert_operations(&bench.table.take_calls(), &["TransactWriteItems"]);
+    let restored = bench.stored_payment().await;
+    assert_eq!((restored.refundable, &restored.routing), (eur(3100), &bench.payment.routing));
+
+    assert_eq!(bench.store.give_back(&refund, &next).await.unwrap(), Settled::Applied);
+    let late = Refund { updated_at: later(9_000), ..next.clone() };
+    assert_eq!(bench.store.give_back(&refund, &late).await.unwrap(), Settled::Overtaken);
+    assert_eq!(bench.stored_payment().await, restored);
+    assert_eq!(bench.stored_refund(&refund).await, Some(next));
+    bench.check_books().await;
+}
+
+#[tokio::test]
+async fn a_failure_frees_its_lines_and_only_those() {
+    let bench = Bench::with(getpaid_payment()).await;
+    let of = |key, line, seller| {
+        let mut wish = wanted_lines(&bench.payment, &[line]);
+        wish.amount = Some(recoup_domain::money::WrittenAmount::Minor(seller));
+        wish.routing = wanted_of(&bench.payment, 0, &[(SELLER, seller)]).routing;
+        decided(&bench.payment, &wish, key)
+    };
+    let (one, two) = (of("one", "iid_1", 1000), of("two", "iid_2", 1000));
+    bench.make(&one).await;
+    bench.make(&two).await;
+    bench.settle(&one.refund, failed()).await.unwrap().unwrap();
+    let lines = bench.stored_payment().await.lines;
+    assert_eq!(lines.iter().map(|line| line.refunded).collect::<Vec<_>>(), [false, true]);
+    bench.settle(&two.refund, failed()).await.unwrap().unwrap();
+    assert_eq!(bench.stored_payment().await.lines, bench.payment.lines);
+    // Freed lines can be refunded again.
+    bench.make(&of("three", "iid_1", 1000)).await;
+    bench.check_books().await;
+}
+
+#[tokio::test]
+async fn a_success_that_is_taken_back_gives_the_money_back() {
+    let (bench, refund) = Bench::with_refund().await;
+    let done = stepped(&refund, succeeded());
+    bench.store.move_on(&refund, &done).await.unwrap();
+    let Step::GiveBack(failed) = done.step(failed(), later(9_000)) else { panic!("it stays") };
+    assert_eq!(bench.store.give_back(&done, &failed).await.unwrap(), Settled::Applied);
+    assert_eq!(bench.stored_payment().await.refundable, eur(3100));
+    assert_eq!(bench.stored_refund(&refund).await, Some(failed));
+    bench.check_books().await;
+}
+
+#[tokio::test]
+async fn success_and_failure_at_once_leave_one_of_them() {
+    for failure_first in [true, false] {
+        let (bench, refund) = Bench::with_refund().await;
+        let outcomes = if failure_first { [failed(), succeeded()] } else { [succeeded(), failed()] };
+        let [first, second] = outcomes;
+        assert_eq!(bench.settle(&refund, first).await.unwrap().unwrap(), Settled::Applied);
+        assert_eq!(bench.settle(&refund, second).await.unwrap().unwrap(), Settled::Overtaken);
+        let left = if failure_first { 3100 } else { 1600 };
+        assert_eq!(bench.stored_payment().await.refundable, eur(left));
+        bench.check_books().await;
+    }
+}
+
+#[tokio::test]
+async fn each_state_leaves_nothing_of_the_one_before() {
+    let (bench, refund) = Bench::with_refund().await;
+    let mut from = refund;
+    for outcome in [Outcome::Unknown, Outcome::Pending, succeeded(), failed()] {
+        let next = stepped(&from, outcome.clone());
+        assert_eq!(bench.settle_to(&from, &next).await, Settled::Applied);
+        assert_eq!(bench.stored_refund(&from).await.as_ref(), Some(&next));
+        from = next;
+    }
+    let item = bench.table.item("refund").await;
+    assert!(!item.contains_key("pending_reason"));
+    assert_eq!(item["failure_code"].as_s().unwrap(), "declined");
+}
+
+impl Bench {
+    async fn settle_to(&self, from: &Refund, next: &Refund) -> Settled {
+        match next.state {
+            State::Failed(_) | State::Cancelled => self.store.give_back(from, next).await.unwrap(),
+            _ => self.store.move_on(from, next).await.unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refund_on_its_way_is_handed_over_and_the_first_time_is_kept() {
+    let (bench, refund) = Bench::with_refund().await;
+    assert_eq!(bench.store.hand_over(&refund, later(100)).await.unwrap(), HandedOver::Yes);
+    assert_operations(&bench.table.take_calls(), &["UpdateItem"]);
+    let pending = stepped(&refund, Outcome::Pending);
+    bench.store.move_on(&refund, &pending).await.unwrap();
+    assert_eq!(bench.store.hand_over(&pending, later(200)).await.unwrap(), HandedOver::Yes);
+    let stored = bench.stored_refund(&refund).await.unwrap();
+    assert_eq!(stored, Refund { handed_over_at: Some(later(100)), ..pending });
+}
+
+#[tokio::test]
+async fn a_refund_that_has_ended_or_never_was_is_not_handed_over() {
+    for outcome in [succeeded(), failed()] {
+        let (bench, refund) = Bench::with_refund().await;
+        bench.settle(&refund, outcome).await.unwrap().unwrap();
+        bench.table.take_calls();
+        assert_eq!(bench.store.hand_over(&refund, later(100)).await.unwrap(), HandedOver::TooLate);
+        assert_operations(&bench.table.take_calls(), &["UpdateItem"]);
+        assert_eq!(bench.stored_refund(&refund).await.unwrap().handed_over_at, None);
+    }
+    let bench = Bench::with(getpaid_payment()).await;
+    let never = decided(&bench.payment, &fixtures::getpaid_wanted(), "key").refund;
+    assert_eq!(bench.store.hand_over(&never, later(100)).await.unwrap(), HandedOver::TooLate);
+    assert_eq!(bench.stored_refund(&never).await, None);
+}
+
+#[tokio::test]
+async fn books_that_lack_the_refund_or_its_payment_are_named_and_stay_as_they_are() {
+    let bench = Bench::with(getpaid_payment()).await;
+    let never = decided(&bench.payment, &fixtures::getpaid_wanted(), "key").refund;
+    for outcome in [succeeded(), failed()] {
+        let settled = bench.settle(&never, outcome).await.unwrap();
+        assert!(matches!(settled, Err(SettleError::Missing)), "{settled:?}");
+    }
+    assert_eq!(bench.stored_payment().await, bench.payment);
+    assert_eq!(bench.stored_refund(&never).await, None);
+
+    let (bench, refund) = Bench::with_refund().await;
+    let payment = bench.table.item("payment").await;
+    let key = ["pk", "sk"].map(|name| (name.to_owned(), payment[name].clone()));
+    let delete = bench.table.plain().delete_item().table_name(bench.table.name());
+    delete.set_key(Some(key.into())).send().await.unwrap();
+    let settled = bench.settle(&refund, failed()).await.unwrap();
+    assert!(matches!(settled, Err(SettleError::Missing)), "{settled:?}");
+    assert_eq!(bench.stored_refund(&refund).await, Some(refund));
+}

@@ -1,0 +1,88 @@
+//! The stream's images are read with the same eyes as the table's items.
+
+use recoup_domain::refund::{Outcome, State};
+use recoup_ports::images::{Image, Images};
+use recoup_ports::settlement::Settle;
+use recoup_storage::TableImages;
+use recoup_testing::fixtures::{failed, later, succeeded};
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+
+fn images(event: &Value, name: &str) -> Vec<Image> {
+    let records = event["Records"].as_array().unwrap().iter();
+    records.filter_map(|record| record["dynamodb"][name].as_object().cloned()).collect()
+}
+
+#[tokio::test]
+async fn every_change_of_a_refund_is_in_the_stream_as_the_table_had_it() {
+    let (bench, made) = Bench::with_refund().await;
+    let mut expected = vec![made.clone()];
+    for outcome in [Outcome::Unknown, succeeded(), failed()] {
+        let from = expected.last().unwrap().clone();
+        bench.settle_on(&from, outcome).await;
+        expected.push(bench.stored_refund(&made).await.unwrap());
+    }
+    let event = bench.table.stream_event();
+    let refunds = |name| -> Vec<_> {
+        let images = images(&event, name);
+        images.iter().filter_map(|image| TableImages.refund(image).unwrap()).collect()
+    };
+    assert_eq!(refunds("NewImage"), expected);
+    assert_eq!(refunds("OldImage"), expected[..3]);
+    let sequences: Vec<u32> = expected.iter().map(|refund| refund.sequence).collect();
+    assert_eq!(sequences, [1, 2, 3, 4]);
+    assert!(matches!(expected[3].state, State::Failed(_)));
+}
+
+impl Bench {
+    async fn settle_on(&self, from: &recoup_domain::refund::Refund, outcome: Outcome) {
+        self.settle(from, outcome).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn handing_over_is_seen_in_the_stream_but_is_no_announced_change() {
+    let (bench, made) = Bench::with_refund().await;
+    bench.store.hand_over(&made, later(1)).await.unwrap();
+    let event = bench.table.stream_event();
+    let last = images(&event, "NewImage").pop().unwrap();
+    let refund = TableImages.refund(&last).unwrap().unwrap();
+    assert_eq!((refund.sequence, refund.handed_over_at), (made.sequence, Some(later(1))));
+}
+
+#[tokio::test]
+async fn a_payments_image_is_of_another_kind() {
+    let (bench, _) = Bench::with_refund().await;
+    let images = images(&bench.table.stream_event(), "NewImage");
+    let payments = images.iter().filter(|image| image["sk"]["S"] == "payment");
+    assert_eq!(payments.clone().count(), 2);
+    for payment in payments {
+        assert_eq!(TableImages.refund(payment), Ok(None));
+    }
+}
+
+#[tokio::test]
+async fn an_image_of_ours_that_cannot_be_read_names_its_key() {
+    let (bench, made) = Bench::with_refund().await;
+    bench.settle_on(&made, succeeded()).await;
+    let image = images(&bench.table.stream_event(), "NewImage").pop().unwrap();
+    let key = image["pk"]["S"].as_str().unwrap().to_owned();
+    let broken = [
+        ("status", json!({ "S": "lost" })),
+        ("amount", json!({ "S": "1500" })),
+        ("currency", json!({ "S": "XXX" })),
+        ("fingerprint", json!({ "B": "AAAA" })),
+        ("sequence", json!({})),
+    ];
+    for (name, value) in broken {
+        let mut image = image.clone();
+        image.insert(name.to_owned(), value);
+        assert_eq!(TableImages.refund(&image).unwrap_err().key, key, "{name}");
+    }
+    for name in ["payment_id", "created_at", "sk"] {
+        let mut image = image.clone();
+        image.remove(name);
+        assert_eq!(TableImages.refund(&image).unwrap_err().key, key, "{name}");
+    }
+}
