@@ -6,7 +6,7 @@ use recoup_domain::money::Currency;
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::Notes;
 use recoup_domain::split::Split;
-use recoup_domain::wanted::{Wanted, WantedPart, WantedRouting};
+use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
 use recoup_http::fields::{Entry, Fields, invalid};
 use recoup_http::payment::not_found;
 use recoup_http::problem::{Code, Problem};
@@ -91,6 +91,12 @@ fn lines(entry: Entry) -> Result<Vec<LineId>, Problem> {
 
 fn routing(entry: Entry) -> Result<WantedRouting, Problem> {
     let mut fields = entry.object()?;
+    if let Some(split) = fields.take("split") {
+        split.one_of(&["proportional"], |name| (name == "proportional").then_some(()))?;
+        // Whatever else the routing says would contradict it.
+        fields.finish()?;
+        return Ok(WantedRouting::Proportional);
+    }
     let platform = match fields.take("platform") {
         None => None,
         Some(entry) => {
@@ -111,7 +117,7 @@ fn routing(entry: Entry) -> Result<WantedRouting, Problem> {
         merchants.push(part);
     }
     fields.finish()?;
-    Ok(WantedRouting { platform, merchants })
+    Ok(WantedRouting::Parts(WantedParts { platform, merchants }))
 }
 
 /// `account_id` as payments have it, or `id`, its synonym in a refund.

@@ -12,7 +12,7 @@ use crate::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Routing, Se
 use crate::refund::{Fingerprint, Kind, Refund, State};
 use crate::split::{Actor, MerchantPart, Split};
 use crate::time::Timestamp;
-use crate::wanted::{Wanted, WantedRouting};
+use crate::wanted::{Wanted, WantedParts, WantedRouting};
 
 /// What an actor would have to give, and what it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,8 +115,16 @@ pub struct Reservation {
     pub refund: Refund,
     /// The facts it was decided on.
     pub revision: u32,
-    /// Whether it takes all that is left: then exactly that must be left, else at least the amount.
-    pub takes_all: bool,
+    /// What must be left, exactly, where the decision depends on it: a refund of all that is left, a
+    /// proportional split, a caller's own expectation. Otherwise the amount must merely be covered.
+    pub exactly: Option<Money>,
+}
+
+impl Reservation {
+    /// Whether nothing is left after it.
+    pub fn takes_all(&self) -> bool {
+        self.exactly == Some(self.refund.amount)
+    }
 }
 
 /// Decides.
@@ -127,22 +135,18 @@ pub struct Reservation {
 pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<Reservation, Refusal> {
     may_be_refunded(payment, wanted, identity.now)?;
     let lines_sum = lines_sum(payment, &wanted.lines)?;
-    let routing = wanted.routing.as_ref().map(|routing| split_of(payment, routing)).transpose()?;
-    let amount = amount_of(payment, wanted, lines_sum, routing.as_ref())?;
-    let takes_all = amount == payment.refundable;
-    if !takes_all {
+    let parts = match &wanted.routing {
+        Some(WantedRouting::Parts(parts)) => Some(split_of(payment, parts)?),
+        Some(WantedRouting::Proportional) | None => None,
+    };
+    let amount = amount_of(payment, wanted, lines_sum, parts.as_ref())?;
+    if amount != payment.refundable {
         partial_allowed(payment)?;
     }
-    let split = match (&payment.routing, routing) {
-        (None, None) => None,
-        (None, Some(_)) => return Err(Refusal::RoutingMismatch(RoutingProblem::NotRouted)),
-        (Some(_), None) if !takes_all => return Err(Refusal::RoutingRequired),
-        (Some(left), None) => Some(left.refundable.clone()),
-        (Some(left), Some(split)) => {
-            actors_suffice(left, &split)?;
-            Some(split)
-        }
-    };
+    let depends_on_the_rest = amount == payment.refundable
+        || wanted.routing == Some(WantedRouting::Proportional)
+        || wanted.expected_refundable.is_some();
+    let split = split(payment, wanted, amount, parts)?;
     let refund = Refund {
         tenant: payment.tenant.clone(),
         id: identity.id,
@@ -164,7 +168,34 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         created_at: identity.now,
         updated_at: identity.now,
     };
-    Ok(Reservation { refund, revision: payment.revision, takes_all })
+    let exactly = depends_on_the_rest.then_some(payment.refundable);
+    Ok(Reservation { refund, revision: payment.revision, exactly })
+}
+
+/// Who gives how much: everybody all of it for a full refund, else as the routing says.
+fn split(
+    payment: &Payment,
+    wanted: &Wanted,
+    amount: Money,
+    parts: Option<Split>,
+) -> Result<Option<Split>, Refusal> {
+    let Some(left) = &payment.routing else {
+        return match wanted.routing {
+            None => Ok(None),
+            Some(_) => Err(Refusal::RoutingMismatch(RoutingProblem::NotRouted)),
+        };
+    };
+    if let Some(parts) = parts {
+        actors_suffice(left, &parts)?;
+        return Ok(Some(parts));
+    }
+    let proportional = wanted.routing == Some(WantedRouting::Proportional);
+    if !proportional && amount != payment.refundable {
+        return Err(Refusal::RoutingRequired);
+    }
+    // Of all that is left, every share is all that the actor has left.
+    let split = left.refundable.proportional(amount);
+    split.map(Some).ok_or(Refusal::ExceedsRefundable(payment.refundable))
 }
 
 fn may_be_refunded(payment: &Payment, wanted: &Wanted, now: Timestamp) -> Result<(), Refusal> {
@@ -213,7 +244,7 @@ fn lines_sum(payment: &Payment, wanted: &[LineId]) -> Result<Option<Money>, Refu
 }
 
 /// The wanted parts in the payment's own order of merchants, those not named with nothing.
-fn split_of(payment: &Payment, wanted: &WantedRouting) -> Result<Split, Refusal> {
+fn split_of(payment: &Payment, wanted: &WantedParts) -> Result<Split, Refusal> {
     let Some(routing) = &payment.routing else {
         return Err(Refusal::RoutingMismatch(RoutingProblem::NotRouted));
     };

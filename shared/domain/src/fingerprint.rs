@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::money::{Currency, WrittenAmount};
 use crate::refund::Fingerprint;
 use crate::text::{TargetUrl, Text};
-use crate::wanted::Wanted;
+use crate::wanted::{Wanted, WantedRouting};
 
 /// Feeds fields with their lengths, so that no two lists of fields run together to the same bytes.
 struct Feed(Sha256);
@@ -46,12 +46,16 @@ impl Wanted {
         for line in &self.lines {
             feed.field("line", line.as_str());
         }
-        if let Some(routing) = &self.routing {
-            feed.field("routing", "");
-            feed.amount("platform", routing.platform.as_ref(), currency);
-            for part in &routing.merchants {
-                feed.field("merchant", part.account.as_str());
-                feed.amount("merchant_amount", Some(&part.amount), currency);
+        match &self.routing {
+            None => {}
+            Some(WantedRouting::Proportional) => feed.field("split", "proportional"),
+            Some(WantedRouting::Parts(parts)) => {
+                feed.field("routing", "");
+                feed.amount("platform", parts.platform.as_ref(), currency);
+                for part in &parts.merchants {
+                    feed.field("merchant", part.account.as_str());
+                    feed.amount("merchant_amount", Some(&part.amount), currency);
+                }
             }
         }
         feed.amount("expected_refundable_amount", self.expected_refundable.as_ref(), currency);

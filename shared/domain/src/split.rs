@@ -114,6 +114,40 @@ impl Split {
         self.combine(given, Money::plus)
     }
 
+    /// Takes `amount` from every part in proportion to it, exactly: each part gives its share rounded down,
+    /// and the minor units that are left over go to the largest remainders, earlier actors first.
+    ///
+    /// No part gives more than it has. `None` if `amount` is more than the total.
+    pub fn proportional(&self, amount: Money) -> Option<Self> {
+        if amount.exceeds(self.total) || amount.currency() != self.currency() {
+            return None;
+        }
+        let total = u128::from(self.total.minor()).max(1);
+        let weighed: Vec<(u64, u128)> = self
+            .parts()
+            .map(|(_, part)| {
+                // Two amounts of at most 10^15 multiply to far less than 2^128.
+                let product = u128::from(part.minor()).checked_mul(u128::from(amount.minor()))?;
+                Some((u64::try_from(product.checked_div(total)?).ok()?, product.checked_rem(total)?))
+            })
+            .collect::<Option<_>>()?;
+        let given = weighed.iter().try_fold(0_u64, |sum, (share, _)| sum.checked_add(*share))?;
+        let left_over = usize::try_from(amount.minor().checked_sub(given)?).ok()?;
+        let mut order: Vec<usize> = (0..weighed.len()).collect();
+        order.sort_by_key(|index| std::cmp::Reverse(weighed.get(*index).map(|(_, remainder)| *remainder)));
+        let favoured = order.get(..left_over)?;
+        let share = |index: usize| {
+            let (share, _) = weighed.get(index)?;
+            let more = u64::from(favoured.contains(&index));
+            Money::of_minor(share.checked_add(more)?, self.currency()).ok()
+        };
+        let merchants = self.merchants.iter().enumerate().map(|(index, part)| {
+            let amount = share(index.checked_add(1)?)?;
+            Some(MerchantPart { account: part.account.clone(), amount })
+        });
+        Self::new(share(0)?, merchants.collect::<Option<_>>()?).ok()
+    }
+
     fn combine(&self, other: &Self, with: fn(Money, Money) -> Option<Money>) -> Option<Self> {
         if other.merchants.iter().any(|part| self.of(&part.account).is_none()) {
             return None;

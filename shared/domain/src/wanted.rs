@@ -15,7 +15,16 @@ pub struct WantedPart {
 
 /// From whom the money is to be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WantedRouting {
+pub enum WantedRouting {
+    /// From these, so much each.
+    Parts(WantedParts),
+    /// From every actor by what it has left, exact to the minor unit.
+    Proportional,
+}
+
+/// Named parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedParts {
     /// The platform's part, if named.
     pub platform: Option<WrittenAmount>,
     /// The merchants' parts; each merchant at most once.

@@ -81,8 +81,13 @@ fn take(reservation: &Reservation) -> Expression {
 
     let refundable = expression.name(REFUNDABLE);
     let amount = expression.value(number(refund.amount.minor()));
-    let compare = if reservation.takes_all { "=" } else { ">=" };
-    expression.require(format!("{refundable} {compare} {amount}"));
+    match reservation.exactly {
+        None => expression.require(format!("{refundable} >= {amount}")),
+        Some(left) => {
+            let left = expression.value(number(left.minor()));
+            expression.require(format!("{refundable} = {left}"));
+        }
+    }
     expression.set(format!("{refundable} = {refundable} - {amount}"));
 
     for (position, part) in refund.takes() {

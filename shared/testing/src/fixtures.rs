@@ -14,7 +14,7 @@ use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Notes, Outcome, R
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::{Metadata, TargetUrl, Text};
 use recoup_domain::time::Timestamp;
-use recoup_domain::wanted::{Wanted, WantedPart, WantedRouting};
+use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
 
 /// The seller of the getpaid example.
 pub const SELLER: &str = "acc_4zjjxn0nm1tnweqbttedkvnsc8";
@@ -144,7 +144,10 @@ pub fn wanted_of(payment: &Payment, platform: u64, merchants: &[(&str, u64)]) ->
         .map(|(id, minor)| WantedPart { account: actor_id(id), amount: WrittenAmount::Minor(*minor) })
         .collect();
     let platform = Some(WrittenAmount::Minor(platform));
-    Wanted { routing: Some(WantedRouting { platform, merchants }), ..wanted(payment, None) }
+    Wanted {
+        routing: Some(WantedRouting::Parts(WantedParts { platform, merchants })),
+        ..wanted(payment, None)
+    }
 }
 
 /// A wish for these lines.

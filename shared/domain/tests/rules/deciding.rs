@@ -44,16 +44,16 @@ proptest! {
         let mut left = payment;
         for (id, wish) in [first, second].iter().enumerate() {
             let Ok(granted) = judge(&left, &wish.of(&left), id) else { continue };
-            prop_assert_eq!(granted.takes_all, granted.refund.amount == left.refundable);
-            if granted.takes_all {
+            prop_assert_eq!(granted.takes_all(), granted.refund.amount == left.refundable);
+            if granted.takes_all() {
                 prop_assert_eq!(granted.refund.split.as_ref(), left.routing.as_ref().map(|routing| &routing.refundable));
             }
             left = left.after_reserving(&granted.refund).unwrap();
-            prop_assert_eq!(granted.takes_all, left.refundable.is_zero());
+            prop_assert_eq!(granted.takes_all(), left.refundable.is_zero());
         }
         if !left.refundable.is_zero() {
             let rest = judge(&left, &wanted(&left, None), 9).unwrap();
-            prop_assert!(rest.takes_all);
+            prop_assert!(rest.takes_all());
             let empty = left.after_reserving(&rest.refund).unwrap();
             prop_assert!(empty.routing.is_none_or(|routing| routing.refundable.parts().all(|(_, part)| part.is_zero())));
             prop_assert_eq!(judge(&Payment { routing: None, ..empty }, &wanted(&left, None), 10), Err(Refusal::NothingLeft));
@@ -72,7 +72,7 @@ proptest! {
                     (PartialRefunds::Allowed, _) | (PartialRefunds::AfterPayout, Payout::Started) => true,
                     (PartialRefunds::FullOnly, _) | (PartialRefunds::AfterPayout, Payout::NotStarted) => false,
                 };
-                prop_assert!(granted.takes_all || partial);
+                prop_assert!(granted.takes_all() || partial);
                 let reversal = facts.settlement == Settlement::Unsettled;
                 prop_assert_eq!(granted.refund.kind == Kind::Reversal, reversal);
             }

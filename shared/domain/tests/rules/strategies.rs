@@ -7,7 +7,7 @@ use recoup_domain::money::{Money, WrittenAmount};
 use recoup_domain::payment::{CaptureStatus, Facts, PartialRefunds, Payment, Payout, Settlement, Terms};
 use recoup_domain::refund::{Failure, FailureCode, Notes, Outcome};
 use recoup_domain::split::{MerchantPart, Split};
-use recoup_domain::wanted::{Wanted, WantedPart, WantedRouting};
+use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
 use recoup_testing::fixtures::{actor_id, eur, facts, later, line_id, now, registered, terms, text};
 
 /// Cuts an amount at random places into so many parts, some of them empty.
@@ -127,7 +127,7 @@ impl Wish {
             if self.stranger {
                 merchants.push(WantedPart { account: actor_id("stranger"), amount: WrittenAmount::Minor(1) });
             }
-            WantedRouting { platform, merchants }
+            WantedRouting::Parts(WantedParts { platform, merchants })
         });
         let amount = self.amount.map(|part| share(payment.refundable, part));
         // Mostly an amount that agrees with the routing, for else every such wish is refused.

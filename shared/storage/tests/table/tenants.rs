@@ -50,7 +50,7 @@ async fn the_same_payment_and_refund_ids_live_side_by_side_and_share_nothing() {
         let reservation = Reservation {
             refund: Refund { tenant: tenant.clone(), ..refund.clone() },
             revision: 1,
-            takes_all: false,
+            exactly: None,
         };
         assert!(matches!(bench.store.reserve(&reservation).await, Ok(Reserved::New)));
         let gone = stepped(&reservation.refund, recoup_testing::fixtures::failed());
