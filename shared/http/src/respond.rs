@@ -1,5 +1,7 @@
 //! Answers: every one has `request-id`, and an internal fault leaves a log line that finds it.
 
+use std::time::Duration;
+
 use lambda_http::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use lambda_http::http::{HeaderName, StatusCode};
 use lambda_http::{Body, Request, Response};
@@ -9,6 +11,10 @@ use serde::Serialize;
 
 use crate::problem::{Code, Problem};
 use crate::request::request_id;
+
+/// Longest work on one request: a second less than the 10 s that the template gives its functions, so that
+/// the answer is still ours.
+pub const WORK_MAX: Duration = Duration::from_secs(9);
 
 /// What a handler has to say.
 #[derive(Debug)]
@@ -36,7 +42,8 @@ impl Answer {
     }
 }
 
-/// Runs a handler's work in a span that names the request, and writes its answer or its problem.
+/// Runs a handler's work in a span that names the request, and writes its answer or its problem. Work that
+/// takes too long is dropped: what it has written is found by whoever sends the request again.
 pub async fn respond(
     request: &Request,
     work: impl Future<Output = Result<Answer, Problem>>,
@@ -45,7 +52,10 @@ pub async fn respond(
     let id = request_id(request);
     let span = tracing::info_span!("request", request.id = %id);
     let outcome = async {
-        let outcome = work.await;
+        let outcome = tokio::time::timeout(WORK_MAX, work).await.unwrap_or_else(|_| {
+            tracing::error!("the work took too long and was dropped");
+            Err(unavailable())
+        });
         match &outcome {
             Ok(answer) => tracing::info!(http.status = answer.status.as_u16(), "answered"),
             Err(problem) => tracing::info!(
