@@ -16,7 +16,7 @@ use recoup_http::request::{Caller, idempotency_key};
 use recoup_http::respond::{Answer, respond};
 use recoup_http::view::{PublicUrl, RefundView};
 use recoup_http::webhook::Targets;
-use recoup_ports::refunds::{Reserve, Reserved};
+use recoup_ports::refunds::{Reserve, ReserveError, Reserved};
 
 /// How often a refund is decided again because its payment changed before it could be written.
 const DECISIONS_MAX: usize = 5;
@@ -58,7 +58,8 @@ async fn create<S: Reserve>(context: &Context<S>, request: &Request) -> Result<A
         let fingerprint = asked.wanted.fingerprint(&asked.endpoint, payment.amount.currency());
         let identity = Identity { id: id.clone(), fingerprint, now: (context.now)() };
         let reservation = decide(&payment, &asked.wanted, identity)?;
-        match context.store.reserve(&reservation).await? {
+        let reserved = context.store.reserve(&reservation).await;
+        match reserved.map_err(|error| no_outcome(error, keyed))? {
             Reserved::New => return created(&reservation.refund, &context.public_url),
             Reserved::Existing(refund) => return asked.replay(&refund, &context.public_url),
             Reserved::PaymentChanged(changed) => payment = *changed,
@@ -66,6 +67,18 @@ async fn create<S: Reserve>(context: &Context<S>, request: &Request) -> Result<A
     }
     let detail = "The payment keeps changing. The same request may be sent again.";
     Err(Problem::new(Code::Unavailable, detail))
+}
+
+/// Where it is unknown whether the refund was made, a request without a key must not just be sent again.
+fn no_outcome(error: ReserveError, keyed: Option<&RefundId>) -> Problem {
+    let unknown = matches!(error, ReserveError::KeyInUse | ReserveError::Unavailable(_));
+    let problem = Problem::from(error);
+    if keyed.is_some() || !unknown {
+        return problem;
+    }
+    let detail = "It is not known whether the refund was made, and no Idempotency-Key was sent by which to ask. \
+        Look at the payment before this is sent again.";
+    Problem::new(Code::Unavailable, detail)
 }
 
 /// A request as it can be recognised again.
