@@ -1,0 +1,175 @@
+//! One key, one refund.
+
+use recoup_ports::refunds::Refunds;
+use recoup_ports::settlement::{Settle, Settled};
+use recoup_testing::fixtures::{self, SELLER, SUPPLIER};
+use serde_json::{Value, json};
+
+use crate::gateway::Event;
+use crate::{CREATE_OF_PAYMENT, PAYMENT, World, asking, plain, recorded, routed};
+
+#[tokio::test]
+async fn the_same_request_again_is_answered_with_the_same_refund() {
+    let world = World::with(&routed()).await;
+    let first = world.post(&recorded()).await;
+    let again = world.post(&recorded()).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, Some("true")));
+    assert_eq!(again.body, first.body);
+    world.assert_one_refund_of(1500).await;
+}
+
+#[tokio::test]
+async fn a_replay_shows_the_refund_as_it_now_stands() {
+    let world = World::with(&routed()).await;
+    let first = world.post(&recorded()).await;
+    let store = world.table.store();
+    let id = first.body["id"].as_str().unwrap().try_into().unwrap();
+    let refund = store.refund(&fixtures::tenant(), &id).await.unwrap().unwrap();
+    let next = fixtures::stepped(&refund, fixtures::failed());
+    assert!(matches!(store.give_back(&refund, &next).await, Ok(Settled::Applied)));
+    let again = world.post(&recorded()).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, Some("true")));
+    assert_eq!(again.body["id"], first.body["id"]);
+    assert_eq!(again.body["status"], "failed");
+    assert_eq!(again.body["has_failed"], true);
+    assert_eq!(again.body["failure"]["code"], "declined");
+    // A failed refund is not made a second time under its key.
+    assert_eq!(world.refunds().await, (1, 1));
+    assert_eq!(world.refundable().await, 3100);
+}
+
+#[tokio::test]
+async fn a_bare_and_a_quoted_key_are_the_same_key() {
+    let world = World::with(&routed()).await;
+    let first = world.post(&recorded().header("idempotency-key", "REFUND-123456")).await;
+    let again = world.post(&recorded().header("idempotency-key", "\"REFUND-123456\"")).await;
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(again.body, first.body);
+    world.assert_one_refund_of(1500).await;
+}
+
+#[tokio::test]
+async fn another_key_is_another_refund() {
+    let world = World::with(&plain()).await;
+    let ask = |key| asking(&json!({"payment_id": PAYMENT, "amount": 100})).header("idempotency-key", key);
+    // Keys are compared as they are: no case is folded.
+    for key in ["key", "KEY", "key2", "'key'"] {
+        let reply = world.post(&ask(key)).await;
+        assert_eq!((reply.status, reply.header("idempotent-replayed")), (201, None), "{key}");
+    }
+    assert_eq!(world.refunds().await, (4, 4));
+}
+
+#[tokio::test]
+async fn only_1_to_255_visible_ascii_characters_are_a_key() {
+    let world = World::with(&plain()).await;
+    let ask = |key: &str| asking(&json!({"payment_id": PAYMENT})).header("idempotency-key", key);
+    for key in ["", "\"\"", "two words", "\"two words\"", &"k".repeat(256)] {
+        assert_eq!(world.post(&ask(key)).await.problem(), (400, "invalid_idempotency_key"), "{key:?}");
+    }
+    assert_eq!(world.table.take_calls().count(), 0);
+    assert_eq!(world.post(&ask(&"k".repeat(255))).await.status, 201);
+}
+
+#[tokio::test]
+async fn another_spelling_of_the_same_values_is_the_same_request() {
+    let world = World::with(&routed()).await;
+    let spelt = [
+        json!({"payment_id": PAYMENT, "amount": 1000, "currency": "EUR",
+               "routing": {"merchants": [{"account_id": SELLER, "amount": 1000}]}})
+        .to_string(),
+        json!({"payment_id": PAYMENT, "amount": "10.00", "currency": "EUR",
+               "routing": {"merchants": [{"account_id": SELLER, "amount": "10.00"}]}})
+        .to_string(),
+        // Another order, white space, synonyms, an escape, nulls for what is not said.
+        format!(
+            "\n{{ \"routing\": {{\"merchants\":[ {{\"amount\": \"10\", \"id\":\"{SELLER}\"}} ], \"platform\": null}},
+               \"currency\": \"\\u0045UR\", \"reason\": null,
+               \"amount\" : 1000, \"transaction_id\": \"{PAYMENT}\" }}"
+        ),
+    ];
+    let mut bodies = Vec::new();
+    for text in &spelt {
+        let reply = world.post(&recorded().text(text)).await;
+        assert_eq!(reply.status, 201, "{}", reply.text);
+        assert_eq!(reply.header("idempotent-replayed").is_some(), !bodies.is_empty());
+        bodies.push(reply.body);
+    }
+    assert_eq!(bodies[0], bodies[1]);
+    assert_eq!(bodies[0], bodies[2]);
+    world.assert_one_refund_of(1000).await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_used_for_another_request_is_refused() {
+    let world = World::with(&routed()).await;
+    let base = json!({
+        "payment_id": PAYMENT, "amount": 1500,
+        "routing": {"merchants": [{"account_id": SELLER, "amount": 1000}, {"account_id": SUPPLIER, "amount": 500}]},
+    });
+    assert_eq!(world.post(&asking(&base)).await.status, 201);
+    let changed = |pointer: &str, value: Value| {
+        let mut body = base.clone();
+        match body.pointer_mut(pointer) {
+            Some(place) => *place = value,
+            None => body[&pointer[1..]] = value,
+        }
+        body
+    };
+    let others = [
+        changed("/amount", json!(1499)),
+        changed("/amount", Value::Null),
+        changed("/payment_id", json!("pay_other")),
+        changed("/routing", Value::Null),
+        changed("/routing/merchants/0/amount", json!(999)),
+        changed("/routing/merchants/0/account_id", json!("acc_other")),
+        changed("/currency", json!("EUR")),
+        changed("/reason", json!("fraud")),
+        changed("/information", json!("x")),
+        changed("/description", json!("x")),
+        changed("/reference", json!("x")),
+        changed("/metadata", json!({"a": "b"})),
+        changed("/invoice_detail_ids", json!(["iid_1"])),
+        changed("/expected_refundable_amount", json!(3100)),
+        changed("/urls", json!({"webhook": "https://example.com/"})),
+    ];
+    world.table.take_calls();
+    for body in &others {
+        let reply = world.post(&asking(body)).await;
+        assert_eq!(reply.problem(), (422, "idempotency_key_reused"), "{body}");
+        assert_eq!(world.table.take_calls().count(), 1, "{body}");
+    }
+    assert_eq!(world.post(&asking(&base)).await.header("idempotent-replayed"), Some("true"));
+    world.assert_one_refund_of(1500).await;
+}
+
+#[tokio::test]
+async fn the_other_endpoint_form_is_another_request() {
+    let world = World::with(&plain()).await;
+    let of_payment = Event::of_fixtures_tenant(CREATE_OF_PAYMENT).header("idempotency-key", "REFUND-123456");
+    assert_eq!(world.post(&asking(&json!({"payment_id": PAYMENT}))).await.status, 201);
+    assert_eq!(world.post(&of_payment).await.problem(), (422, "idempotency_key_reused"));
+    world.assert_one_refund_of(5000).await;
+}
+
+#[tokio::test]
+async fn a_refused_request_stores_nothing_and_its_key_may_be_used_again() {
+    let world = World::with(&plain()).await;
+    let refused = world.post(&asking(&json!({"payment_id": PAYMENT, "amount": 5001}))).await;
+    assert_eq!(refused.problem(), (422, "amount_exceeds_refundable"));
+    world.assert_untouched(&plain()).await;
+    let granted = world.post(&asking(&json!({"payment_id": PAYMENT, "amount": 5000}))).await;
+    assert_eq!((granted.status, granted.header("idempotent-replayed")), (201, None));
+}
+
+#[tokio::test]
+async fn twenty_requests_with_one_key_at_once_leave_one_refund() {
+    let world = World::with(&routed()).await;
+    let event = recorded();
+    let replies = futures_util::future::join_all((0..20).map(|_| world.post(&event))).await;
+    assert!(replies.iter().all(|reply| reply.status == 201));
+    assert!(replies.iter().all(|reply| reply.body == replies[0].body));
+    let new = replies.iter().filter(|reply| reply.header("idempotent-replayed").is_none());
+    assert_eq!(new.count(), 1);
+    world.assert_one_refund_of(1500).await;
+}
