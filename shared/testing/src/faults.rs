@@ -30,13 +30,21 @@ impl Fault {
 
     /// A transaction cancelled for the reasons with these codes, one for each of its writes.
     pub fn cancelled<const WRITES: usize>(codes: [&str; WRITES]) -> Self {
-        let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
+        Self::cancelled_at(codes.map(|code| (code, None)))
+    }
+
+    /// The same, with the items as they were, in DynamoDB's JSON (as the stream's images are).
+    pub fn cancelled_at<const WRITES: usize>(reasons: [(&str, Option<Value>); WRITES]) -> Self {
+        let reasons = reasons.into_iter().map(|(code, item)| match item {
+            None => json!({ "Code": code }),
+            Some(item) => json!({ "Code": code, "Item": item }),
+        });
         let (status, mut body) = refusal(
             400,
             "TransactionCanceledException",
             "Transaction cancelled, please refer cancellation reasons for specific reasons",
         );
-        body["CancellationReasons"] = Value::Array(reasons);
+        body["CancellationReasons"] = reasons.collect();
         Self::Refuse(status, body)
     }
 

@@ -78,6 +78,31 @@ async fn a_replay_is_told_even_while_others_write_the_payment() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_existing_refund_is_told_at_once_though_its_payment_is_in_conflict() {
+    let (bench, refund) = Bench::with_refund().await;
+    let again = decided(&bench.payment, &getpaid_wanted(), "key");
+    let event = bench.table.stream_event();
+    let records = event["Records"].as_array().unwrap().iter();
+    let mut images = records.map(|record| &record["dynamodb"]["NewImage"]);
+    let image = images.find(|image| image["sk"]["S"] == "refund").cloned();
+    let reasons = [("ConditionalCheckFailed", image), ("TransactionConflict", None)];
+    bench.table.fail_always(TRANSACTION, Fault::cancelled_at(reasons));
+    let Ok(Reserved::Existing(existing)) = bench.reserve(&again).await else { panic!("no replay") };
+    assert_eq!(*existing, refund);
+    assert_eq!(bench.table.take_calls().count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_concluded_from_the_payment_while_the_refund_is_in_conflict() {
+    let (bench, granted) = bench().await;
+    // Whoever writes this refund has just taken its amount: not a changed payment, but a replay to come.
+    bench.table.fail(TRANSACTION, 1, Fault::cancelled(["TransactionConflict", "ConditionalCheckFailed"]));
+    bench.make(&granted).await;
+    assert_eq!(bench.table.take_calls().count(), 2);
+    bench.assert_taken_once().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_busy_table_is_asked_again_and_then_said_to_be_unavailable() {
     let busy = || [Fault::throttled(), Fault::server_error()];
     for fault in busy() {
