@@ -5,6 +5,7 @@ use recoup_domain::decide::Refusal;
 use recoup_domain::money::Money;
 use recoup_domain::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Settlement};
 use recoup_domain::refund::{Kind, State};
+use recoup_domain::wanted::{Wanted, WantedRouting};
 use recoup_testing::fixtures::{self, eur, getpaid_payment, judged, now, wanted, wanted_lines};
 
 use crate::strategies::{any_facts, judge, payment, wish};
@@ -61,6 +62,16 @@ proptest! {
     }
 
     #[test]
+    fn a_decision_that_depends_on_all_that_is_left_says_so(payment in payment(), wish in wish()) {
+        let wanted = wish.of(&payment);
+        let Ok(granted) = judge(&payment, &wanted, 1) else { return Ok(()) };
+        let depends = granted.refund.amount == payment.refundable
+            || wanted.routing == Some(WantedRouting::Proportional)
+            || wanted.expected_refundable.is_some();
+        prop_assert_eq!(granted.exactly, depends.then_some(payment.refundable));
+    }
+
+    #[test]
     fn the_facts_of_a_payment_bind_every_refund_of_it(payment in payment(), facts in any_facts(), wish in wish()) {
         let payment = Payment { facts: facts.clone(), ..payment };
         match judge(&payment, &wish.of(&payment), 1) {
@@ -99,6 +110,37 @@ proptest! {
             Err(Refusal::RefundableChanged(left)) => prop_assert_eq!(left, payment.refundable),
             _ => {}
         }
+    }
+
+    #[test]
+    fn a_proportional_refund_is_fair_to_the_minor_unit(payment in payment(), first in wish(), share in 1_u64..=1000) {
+        let mut left = payment;
+        if let Ok(granted) = judge(&left, &first.of(&left), 1) {
+            left = left.after_reserving(&granted.refund).unwrap();
+        }
+        let (Some(routing), false) = (left.routing.clone(), left.refundable.is_zero()) else { return Ok(()) };
+        let total = left.refundable.minor();
+        let amount = (total * share).div_ceil(1000);
+        let wish = Wanted { routing: Some(WantedRouting::Proportional), ..wanted(&left, Some(amount)) };
+        let granted = judge(&left, &wish, 2);
+        prop_assert!(granted.is_ok(), "{:?}", granted);
+        let split = granted.unwrap().refund.split.unwrap();
+        prop_assert_eq!(split.total(), eur(amount));
+        let (mut up, mut down) = (Vec::new(), Vec::new());
+        for (actor, has) in routing.refundable.parts() {
+            let (gives, has) = (split.part_of(&actor).minor(), has.minor());
+            prop_assert!(gives <= has);
+            let remainder = has * amount % total;
+            if gives == has * amount / total {
+                down.push(remainder);
+            } else {
+                prop_assert_eq!(gives, has * amount / total + 1);
+                up.push(remainder);
+            }
+        }
+        // The larger remainders are rounded up.
+        let (least_up, most_down) = (up.into_iter().min(), down.into_iter().max());
+        prop_assert!(least_up.is_none_or(|up| up > 0 && most_down.is_none_or(|down| up >= down)));
     }
 
     #[test]

@@ -70,6 +70,7 @@ pub(crate) fn any_facts() -> impl Strategy<Value = Facts> {
 pub(crate) struct Wish {
     amount: Option<u64>,
     routing: Option<(u64, Vec<u64>)>,
+    proportional: bool,
     lines: Vec<usize>,
     stranger: bool,
     expected: Option<bool>,
@@ -81,14 +82,16 @@ pub(crate) fn wish() -> impl Strategy<Value = Wish> {
     (
         prop::option::weighted(0.6, share()),
         prop::option::weighted(0.5, (share(), prop::collection::vec(share(), 0..=4))),
+        prop::bool::weighted(0.4),
         prop_oneof![4 => Just(Vec::new()), 3 => prop::collection::vec(0_usize..5, 1..=3)],
         prop::bool::weighted(0.03),
         prop::option::weighted(0.1, prop::bool::weighted(0.8)),
         any::<bool>(),
     )
-        .prop_map(|(amount, routing, lines, stranger, expected, in_major)| Wish {
+        .prop_map(|(amount, routing, proportional, lines, stranger, expected, in_major)| Wish {
             amount,
             routing,
+            proportional,
             lines,
             stranger,
             expected,
@@ -132,6 +135,7 @@ impl Wish {
         let amount = self.amount.map(|part| share(payment.refundable, part));
         // Mostly an amount that agrees with the routing, for else every such wish is refused.
         let amount = if routing.is_some() && sum % 8 != 7 { amount.map(|_| eur(sum)) } else { amount };
+        let routing = routing.or(self.proportional.then_some(WantedRouting::Proportional));
         Wanted {
             payment_id: payment.id.clone(),
             amount: amount.map(written),

@@ -1,7 +1,9 @@
 //! Every outcome of `reserve` is told by the one transaction, without a further read.
 
 use recoup_domain::decide::Reservation;
+use recoup_domain::money::WrittenAmount;
 use recoup_domain::refund::Refund;
+use recoup_domain::wanted::{Wanted, WantedRouting};
 use recoup_ports::payments::Register;
 use recoup_ports::refunds::{Reserve, ReserveError, Reserved};
 use recoup_testing::fixtures::{
@@ -119,7 +121,7 @@ async fn a_line_is_taken_by_one_refund_only() {
     let of = |key, seller| {
         let mut wish = wanted_lines(&bench.payment, &["iid_2"]);
         wish.routing = wanted_of(&bench.payment, 0, &[(SELLER, seller)]).routing;
-        wish.amount = Some(recoup_domain::money::WrittenAmount::Minor(seller));
+        wish.amount = Some(WrittenAmount::Minor(seller));
         decided(&bench.payment, &wish, key)
     };
     bench.make(&of("one", 1100)).await;
@@ -162,6 +164,23 @@ async fn a_full_refund_is_refused_when_more_is_left_than_it_was_decided_on() {
     // It would have been a full refund that leaves something.
     assert_eq!(bench.refused(&rest).await.refundable, eur(3100));
     bench.check_books().await;
+}
+
+#[tokio::test]
+async fn a_proportional_or_expecting_refund_is_refused_when_another_amount_is_left() {
+    let proportional =
+        Wanted { routing: Some(WantedRouting::Proportional), ..wanted(&getpaid_payment(), Some(310)) };
+    let expecting = Wanted {
+        expected_refundable: Some(WrittenAmount::Minor(3100)),
+        ..wanted_of(&getpaid_payment(), 0, &[(SELLER, 310)])
+    };
+    for wish in [proportional, expecting] {
+        let bench = Bench::with(getpaid_payment()).await;
+        let granted = decided(&bench.payment, &wish, "key");
+        bench.make(&decided(&bench.payment, &wanted_of(&bench.payment, 0, &[(SELLER, 1)]), "cent")).await;
+        assert_eq!(bench.refused(&granted).await.refundable, eur(3099));
+        bench.check_books().await;
+    }
 }
 
 #[tokio::test]
