@@ -3,7 +3,7 @@
 //! Secrets are in the answer, once, and nowhere else; the answer is never logged.
 
 use lambda_runtime::Diagnostic;
-use recoup_domain::api_key::{ApiKey, Pepper, Scope, StoredKey};
+use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
 use recoup_domain::ids::{AccountId, Environment, InvalidId, KeyId, Tenant};
 use recoup_domain::time::Timestamp;
 use recoup_http::webhook::reveal_secret;
@@ -34,6 +34,7 @@ pub struct Context<A> {
 enum Command {
     CreateAccount { name: String },
     CreateApiKey { account_id: String, environment: String, scopes: Option<Vec<String>> },
+    CreateClient { account_id: String, environment: String, scopes: Option<Vec<String>> },
     RevokeApiKey { id: String },
 }
 
@@ -101,10 +102,10 @@ pub async fn handle<A: Accounts>(context: &Context<A>, event: Value) -> Result<V
     match command {
         Command::CreateAccount { name } => create_account(context, name).await,
         Command::CreateApiKey { account_id, environment, scopes } => {
-            let account = AccountId::try_from(account_id.as_str());
-            let account = account.map_err(|why| AdminError::Id("account_id", why))?;
-            let environment = Environment::parse(&environment).ok_or(AdminError::Environment)?;
-            create_key(context, Tenant { environment, account }, scopes).await
+            create_key(context, KeyUse::Api, tenant(&account_id, &environment)?, scopes).await
+        }
+        Command::CreateClient { account_id, environment, scopes } => {
+            create_key(context, KeyUse::Client, tenant(&account_id, &environment)?, scopes).await
         }
         Command::RevokeApiKey { id } => {
             let id = KeyId::try_from(id.as_str()).map_err(|why| AdminError::Id("id", why))?;
@@ -117,6 +118,12 @@ pub async fn handle<A: Accounts>(context: &Context<A>, event: Value) -> Result<V
             }
         }
     }
+}
+
+fn tenant(account_id: &str, environment: &str) -> Result<Tenant, AdminError> {
+    let account = AccountId::try_from(account_id).map_err(|why| AdminError::Id("account_id", why))?;
+    let environment = Environment::parse(environment).ok_or(AdminError::Environment)?;
+    Ok(Tenant { environment, account })
 }
 
 async fn create_account<A: Accounts>(context: &Context<A>, name: String) -> Result<Value, AdminError> {
@@ -148,6 +155,7 @@ fn secret(random: fn() -> u128) -> WebhookSecret {
 
 async fn create_key<A: Accounts>(
     context: &Context<A>,
+    r#use: KeyUse,
     tenant: Tenant,
     scopes: Option<Vec<String>>,
 ) -> Result<Value, AdminError> {
@@ -159,15 +167,19 @@ async fn create_key<A: Accounts>(
     if !context.accounts.account_exists(&tenant.account, tenant.environment).await? {
         return Err(AdminError::NoSuchAccount);
     }
-    let key = ApiKey::random(tenant.environment, (context.random)(), (context.random)());
+    let key = ApiKey::random_for(r#use, tenant.environment, (context.random)(), (context.random)());
     let stored =
         StoredKey { id: key.id().clone(), hash: key.hash(&context.pepper), tenant, scopes, revoked: false };
     context.accounts.create_key(&stored, (context.now)()).await?;
     tracing::info!(key.id = %stored.id, account.id = %stored.tenant.account, "key made");
     let scopes: Vec<&str> = stored.scopes.iter().copied().map(Scope::as_str).collect();
+    let (id_name, secret_name) = match r#use {
+        KeyUse::Api => ("id", "secret"),
+        KeyUse::Client => ("client_id", "client_secret"),
+    };
     Ok(json!({
-        "id": stored.id.as_str(),
-        "secret": key.reveal(),
+        id_name: stored.id.as_str(),
+        secret_name: key.reveal(),
         "account_id": stored.tenant.account.as_str(),
         "environment": stored.tenant.environment.as_str(),
         "scopes": scopes,

@@ -1,16 +1,27 @@
-//! The credential in an `Authorization` header: `Bearer <key>`, or Basic with the key on either side.
+//! The credential in an `Authorization` header: `Bearer <key or token>`, or Basic with the key on either side.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// The secret that a gateway event carries. HTTP API lower-cases header names.
-pub(crate) fn of_event(event: &Value) -> Option<String> {
+/// What a caller shows.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// An API key, or what pretends to be one.
+    Key(String),
+    /// An access token, or what pretends to be one.
+    Token(String),
+}
+
+/// The credential that a gateway event carries. HTTP API lower-cases header names.
+pub(crate) fn of_event(event: &Value) -> Option<Credential> {
     let header = event.get("headers")?.get("authorization")?.as_str()?;
     let (scheme, credential) = header.trim().split_once(' ')?;
     let credential = credential.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(credential.to_owned());
+        let credential = credential.to_owned();
+        let is_token = credential.starts_with("at_");
+        return Some(if is_token { Credential::Token(credential) } else { Credential::Key(credential) });
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -18,7 +29,7 @@ pub(crate) fn of_event(event: &Value) -> Option<String> {
     let decoded = String::from_utf8(STANDARD.decode(credential).ok()?).ok()?;
     // `<key>:` or `<anything>:<key>`; a key holds no colon.
     let (user, password) = decoded.rsplit_once(':')?;
-    Some(if password.is_empty() { user } else { password }.to_owned())
+    Some(Credential::Key(if password.is_empty() { user } else { password }.to_owned()))
 }
 
 #[cfg(test)]
@@ -26,17 +37,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn secret(header: &str) -> Option<String> {
+    fn secret(header: &str) -> Option<Credential> {
         of_event(&json!({ "headers": { "authorization": header } }))
     }
 
     #[test]
     fn the_key_is_found_in_each_accepted_form() {
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
-        assert_eq!(secret("Bearer sk_1").as_deref(), Some("sk_1"));
-        assert_eq!(secret("bearer  sk_1 ").as_deref(), Some("sk_1"));
-        assert_eq!(secret(&basic("sk_1:")).as_deref(), Some("sk_1"));
-        assert_eq!(secret(&basic("project:sk_1")).as_deref(), Some("sk_1"));
+        let key = || Some(Credential::Key("sk_1".to_owned()));
+        for header in ["Bearer sk_1", "bearer  sk_1 ", &basic("sk_1:"), &basic("project:sk_1")] {
+            assert_eq!(secret(header), key(), "{header}");
+        }
+        assert_eq!(secret("Bearer at_1"), Some(Credential::Token("at_1".to_owned())));
     }
 
     #[test]

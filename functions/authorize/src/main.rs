@@ -2,7 +2,7 @@
 
 use authorize::{Context, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use recoup_config::{Aws, Settings};
+use recoup_config::{Aws, Settings, now};
 use recoup_domain::api_key::Pepper;
 use recoup_storage::Table;
 
@@ -12,6 +12,6 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment();
     let keys = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
     let pepper = settings.parsed("API_KEY_PEPPER", |text| Pepper::new(text.into_bytes()))?;
-    let context = Context { keys, pepper };
+    let context = Context { keys, pepper, now };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, &event.payload).await)).await
 }

@@ -7,11 +7,12 @@ use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
 use recoup_domain::decide::{Identity, decide};
 use recoup_domain::ids::RefundId;
-use recoup_domain::refund::Refund;
+use recoup_domain::refund::{Fingerprint, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::Wanted;
 use recoup_http::payment::not_found;
 use recoup_http::problem::{Code, Problem};
+use recoup_http::quote::QuoteView;
 use recoup_http::request::{Caller, idempotency_key};
 use recoup_http::respond::{Answer, respond};
 use recoup_http::view::{PublicUrl, RefundView};
@@ -35,9 +36,28 @@ pub struct Context<S> {
     pub random: fn() -> u128,
 }
 
-/// `POST /v1/refunds` and `POST /v1/payments/{payment_id}/refunds`.
+/// `POST /v1/refunds`, `POST /v1/payments/{payment_id}/refunds` and `POST /v1/refunds/quote`.
 pub async fn handle<S: Reserve>(context: &Context<S>, request: Request) -> Response<Body> {
-    respond(&request, create(context, &request)).await
+    let answer = async {
+        if request.uri().path().ends_with("/v1/refunds/quote") {
+            quote(context, &request).await
+        } else {
+            create(context, &request).await
+        }
+    };
+    respond(&request, answer).await
+}
+
+/// What a create would do with the same body, decided by the same function. Writes nothing.
+async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {
+    let tenant = Caller::with_scope(request, Scope::RefundsWrite)?.tenant;
+    let wanted = body::parse(request, context.targets)?;
+    let found = context.store.payment_and_refund(&tenant, &wanted.payment_id, None).await?;
+    let payment = found.payment.ok_or_else(not_found)?;
+    let id = RefundId::random((context.random)());
+    let identity = Identity { id, fingerprint: Fingerprint::default(), now: (context.now)() };
+    let refund = decide(&payment, &wanted, identity)?.refund;
+    Answer::new(StatusCode::OK, &QuoteView::of(&payment, &refund)?)
 }
 
 async fn create<S: Reserve>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {

@@ -1,14 +1,21 @@
-//! Reads one refund or one payment, always as last written.
+//! Reads: one refund, one payment, or a list of refunds; always as last written, but for the account-wide
+//! list, in which a refund that was just made may be missing for a moment.
+
+mod expand;
+mod list;
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
-use recoup_domain::ids::{PaymentId, RefundId};
+use recoup_domain::ids::PaymentId;
+use recoup_http::list::Parameters;
 use recoup_http::payment::{not_found, show};
-use recoup_http::problem::{Code, Problem};
+use recoup_http::problem::Problem;
+use recoup_http::refund::named;
 use recoup_http::request::{Caller, path_parameter};
 use recoup_http::respond::{Answer, respond};
 use recoup_http::view::{PublicUrl, RefundView};
+use recoup_ports::lists::RefundList;
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
 
@@ -20,34 +27,56 @@ pub struct Context<S> {
     pub public_url: PublicUrl,
 }
 
-/// `GET /v1/refunds/{refund_id}` and `GET /v1/payments/{payment_id}`.
-pub async fn handle<S: Payments + Refunds + Sync>(context: &Context<S>, request: Request) -> Response<Body> {
+/// `GET /v1/refunds`, `/v1/refunds/{refund_id}`, `/v1/payments/{payment_id}` and
+/// `/v1/payments/{payment_id}/refunds`.
+pub async fn handle<S: Payments + Refunds + RefundList + Sync>(
+    context: &Context<S>,
+    request: Request,
+) -> Response<Body> {
     let answer = async {
-        match path_parameter(&request, "refund_id") {
-            Some(id) => refund(context, &request, &id).await,
-            None => payment(context, &request).await,
+        if path_parameter(&request, "refund_id").is_some() {
+            return refund(context, &request).await;
+        }
+        let payment_id = path_parameter(&request, "payment_id");
+        // No payment can be registered under such an id, so there is none.
+        let payment_id = payment_id.map(|id| PaymentId::try_from(id.as_str()).map_err(|_| not_found()));
+        match payment_id {
+            Some(id) if !request.uri().path().ends_with("/refunds") => payment(context, &request, id).await,
+            id => {
+                let tenant = Caller::with_scope(&request, Scope::RefundsRead)?.tenant;
+                let wanted = list::parse(&request, id.transpose()?)?;
+                list::page(context, &tenant, wanted).await
+            }
         }
     };
     respond(&request, answer).await
 }
 
-async fn refund<S: Refunds>(context: &Context<S>, request: &Request, id: &str) -> Result<Answer, Problem> {
+async fn refund<S: Payments + Refunds + Sync>(
+    context: &Context<S>,
+    request: &Request,
+) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::RefundsRead)?.tenant;
-    let not_found =
-        || Problem::new(Code::RefundNotFound, "There is no such refund in this account and environment.");
-    // What is no refund id names no refund.
-    let id = RefundId::try_from(id).map_err(|_| not_found())?;
-    let refund = context.store.refund(&tenant, &id).await?.ok_or_else(not_found)?;
-    Answer::new(StatusCode::OK, &RefundView::of(&refund, &context.public_url))
+    let expand = expand::parse(request)?;
+    let id = named(request)?;
+    let refund = context.store.refund(&tenant, &id).await?.ok_or_else(recoup_http::refund::not_found)?;
+    let mut view = RefundView::of(&refund, &context.public_url);
+    if expand.any() {
+        Caller::with_scope(request, Scope::PaymentsRead)?;
+        let payment = context.store.payment(&tenant, &refund.payment_id).await?.ok_or_else(not_found)?;
+        let payment = show(&context.store, payment, &context.public_url).await?;
+        view = expand.apply(view, payment);
+    }
+    Answer::new(StatusCode::OK, &view)
 }
 
 async fn payment<S: Payments + Refunds + Sync>(
     context: &Context<S>,
     request: &Request,
+    id: Result<PaymentId, Problem>,
 ) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::PaymentsRead)?.tenant;
-    let id = path_parameter(request, "payment_id").unwrap_or_default();
-    let id = PaymentId::try_from(id.as_str()).map_err(|_| not_found())?;
-    let payment = context.store.payment(&tenant, &id).await?.ok_or_else(not_found)?;
+    Parameters::of(request)?.finish()?;
+    let payment = context.store.payment(&tenant, &id?).await?.ok_or_else(not_found)?;
     Answer::new(StatusCode::OK, &show(&context.store, payment, &context.public_url).await?)
 }

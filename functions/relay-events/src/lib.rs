@@ -75,25 +75,31 @@ fn jobs_of<I: Images, J>(context: &Context<I, J>, record: &StreamRecord<'_>) -> 
         None => None,
     };
     // A change that is not announced, such as the hand-over, leaves the sequence as it was.
-    if before.is_some_and(|before| before.sequence == refund.sequence) {
+    if before.as_ref().is_some_and(|before| before.sequence == refund.sequence) {
         return Ok(Vec::new());
     }
     let mut jobs = Vec::new();
-    if refund.state == State::Initiated {
+    if before.is_none() && refund.state == State::Initiated {
         let job = RefundJob { tenant: refund.tenant.clone(), refund: refund.id.clone() };
         jobs.push(Job::Refund(job));
     }
-    jobs.extend(announcement(&refund, &context.public_url).map_err(|error| error.to_string())?);
+    jobs.extend(
+        announcement(before.as_ref(), &refund, &context.public_url).map_err(|error| error.to_string())?,
+    );
     Ok(jobs)
 }
 
-fn announcement(refund: &Refund, public_url: &PublicUrl) -> serde_json::Result<Option<Job>> {
+fn announcement(
+    before: Option<&Refund>,
+    refund: &Refund,
+    public_url: &PublicUrl,
+) -> serde_json::Result<Option<Job>> {
     let Some(url) = refund.notes.webhook_url.clone() else { return Ok(None) };
     Ok(Some(Job::Webhook(WebhookJob {
         tenant: refund.tenant.clone(),
         event: EventId::of_change(&refund.tenant, &refund.id, refund.sequence),
         refund: refund.id.clone(),
         url,
-        body: event_body(refund, public_url)?,
+        body: event_body(before, refund, public_url)?,
     })))
 }

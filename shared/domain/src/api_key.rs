@@ -1,7 +1,8 @@
 //! API keys: their text, their checksum, and the only form in which they are stored.
 //!
 //! `sk_sandbox_` or `sk_live_`, 26 characters that name the key, 26 that are the secret, and 7 of
-//! checksum, so that a typo is refused before anything is read.
+//! checksum, so that a typo is refused before anything is read. A client's secret, which buys access tokens and
+//! opens nothing itself, is made alike under `cs_`; what is hashed is the whole text, so neither passes for the other.
 
 use std::fmt;
 
@@ -67,6 +68,13 @@ impl Pepper {
     pub fn new(secret: Vec<u8>) -> Option<Self> {
         (secret.len() >= Self::LENGTH_MIN).then_some(Self(secret))
     }
+
+    /// A key of its own for another purpose, so that no signature can be taken for a key's hash.
+    pub(crate) fn key_for(&self, purpose: &str) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
+        mac.update(purpose.as_bytes());
+        Hmac::<Sha256>::new_from_slice(&mac.finalize().into_bytes()).ok()
+    }
 }
 
 impl fmt::Debug for Pepper {
@@ -75,8 +83,18 @@ impl fmt::Debug for Pepper {
     }
 }
 
+/// What a key is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUse {
+    /// It is sent with every request.
+    Api,
+    /// It buys access tokens.
+    Client,
+}
+
 /// A key as its owner holds it. It is shown once, when it is made.
 pub struct ApiKey {
+    r#use: KeyUse,
     environment: Environment,
     id: KeyId,
     text: String,
@@ -88,8 +106,12 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-fn prefix(environment: Environment) -> String {
-    format!("sk_{}_", environment.as_str())
+fn prefix(r#use: KeyUse, environment: Environment) -> String {
+    let kind = match r#use {
+        KeyUse::Api => "sk",
+        KeyUse::Client => "cs",
+    };
+    format!("{kind}_{}_", environment.as_str())
 }
 
 /// 35 bits of SHA-256 over what stands before it.
@@ -101,19 +123,26 @@ fn checksum(of: &str) -> String {
 }
 
 impl ApiKey {
-    /// A new key from two times 128 random bits.
+    /// A new API key from two times 128 random bits.
     pub fn random(environment: Environment, name: u128, secret: u128) -> Self {
-        let body = format!("{}{}{}", prefix(environment), crockford(name), crockford(secret));
+        Self::random_for(KeyUse::Api, environment, name, secret)
+    }
+
+    /// A new key for a use.
+    pub fn random_for(r#use: KeyUse, environment: Environment, name: u128, secret: u128) -> Self {
+        let body = format!("{}{}{}", prefix(r#use, environment), crockford(name), crockford(secret));
         let text = format!("{body}{}", checksum(&body));
-        Self { environment, id: KeyId::random(name), text }
+        Self { r#use, environment, id: KeyId::random(name), text }
     }
 
     /// Reads a key; `None` for anything that this code cannot have made.
     pub fn parse(text: &str) -> Option<Self> {
-        let environment = [Environment::Sandbox, Environment::Live]
-            .into_iter()
-            .find(|environment| text.starts_with(&prefix(*environment)))?;
-        let rest = text.strip_prefix(&prefix(environment))?;
+        let uses = [KeyUse::Api, KeyUse::Client].into_iter();
+        let both = |r#use| [Environment::Sandbox, Environment::Live].map(|environment| (r#use, environment));
+        let mut known = uses.flat_map(both);
+        let (r#use, environment) =
+            known.find(|(r#use, environment)| text.starts_with(&prefix(*r#use, *environment)))?;
+        let rest = text.strip_prefix(&prefix(r#use, environment))?;
         let wanted = ID_LENGTH.saturating_add(SECRET_LENGTH).saturating_add(CHECKSUM_LENGTH);
         if rest.len() != wanted || !is_crockford(rest) {
             return None;
@@ -124,7 +153,12 @@ impl ApiKey {
             return None;
         }
         let id = KeyId::try_from(format!("key_{}", rest.get(..ID_LENGTH)?).as_str()).ok()?;
-        Some(Self { environment, id, text: text.to_owned() })
+        Some(Self { r#use, environment, id, text: text.to_owned() })
+    }
+
+    /// What it is good for, as the key itself says.
+    pub fn r#use(&self) -> KeyUse {
+        self.r#use
     }
 
     /// Sandbox or live, as the key itself says.
@@ -176,4 +210,11 @@ pub struct StoredKey {
     pub hash: KeyHash,
     /// Whether it was taken back.
     pub revoked: bool,
+}
+
+impl StoredKey {
+    /// Whether this is the key that was stored, and it was not taken back.
+    pub fn admits(&self, key: &ApiKey, pepper: &Pepper) -> bool {
+        key.is(&self.hash, pepper) && key.environment() == self.tenant.environment && !self.revoked
+    }
 }

@@ -13,4 +13,5 @@ pub mod refund;
 pub mod split;
 pub mod text;
 pub mod time;
+pub mod token;
 pub mod wanted;

@@ -88,6 +88,9 @@ pub enum State {
 }
 
 impl State {
+    /// Every status, by name.
+    pub const NAMES: [&str; 5] = ["initiated", "processing", "succeeded", "failed", "cancelled"];
+
     /// The name in the API and the table.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -190,6 +193,17 @@ pub enum Step {
     GiveBack(Refund),
 }
 
+/// What a wish to cancel means for a refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// It becomes this, and its amounts return to every actor they came from.
+    Now(Box<Refund>),
+    /// It was cancelled before.
+    Already,
+    /// It is with the processor, or has ended.
+    TooLate,
+}
+
 impl Refund {
     /// The positions among the payment's actors (the platform is 0) of those who give, with what each gives.
     pub fn takes(&self) -> impl Iterator<Item = (usize, Money)> {
@@ -218,6 +232,27 @@ impl Refund {
             (State::Succeeded, Outcome::Succeeded { .. } | Outcome::Pending | Outcome::Unknown)
             | (State::Failed(_) | State::Cancelled, _) => Step::Stay,
         }
+    }
+
+    /// Withdraws the refund. [`Withdrawn::TooLate`] once it was handed over: the money may be moving.
+    pub fn withdraw(&self, now: Timestamp) -> Withdrawn {
+        match (&self.state, self.handed_over_at) {
+            (State::Cancelled, _) => Withdrawn::Already,
+            (State::Initiated, None) => Withdrawn::Now(Box::new(self.changed_to(State::Cancelled, now))),
+            (State::Initiated, Some(_)) | (State::Processing(_) | State::Succeeded | State::Failed(_), _) => {
+                Withdrawn::TooLate
+            }
+        }
+    }
+
+    /// The refund with other metadata; `None` if they are the same.
+    pub fn with_metadata(&self, metadata: Metadata, now: Timestamp) -> Option<Self> {
+        if metadata == self.notes.metadata {
+            return None;
+        }
+        let mut next = self.changed_to(self.state.clone(), now);
+        next.notes.metadata = metadata;
+        Some(next)
     }
 
     fn processing(&self, pending: Pending, now: Timestamp) -> Step {

@@ -69,6 +69,11 @@ impl Fields {
         }
     }
 
+    /// The names of the fields that were not taken yet.
+    pub fn names(&self) -> Vec<String> {
+        self.left.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     /// A field that must be there.
     pub fn require(&mut self, name: &str) -> Result<Entry, Problem> {
         self.take(name).ok_or_else(|| {

@@ -2,8 +2,11 @@
 
 pub mod fields;
 mod json;
+pub mod list;
 pub mod payment;
 pub mod problem;
+pub mod quote;
+pub mod refund;
 mod refusal;
 pub mod request;
 pub mod respond;

@@ -51,6 +51,8 @@ codes! {
     RefundableAmountChanged = 409 "refundable_amount_changed" "Another amount is refundable";
     /// A payment cannot be registered so.
     PaymentConflict = 409 "payment_conflict" "The payment is registered otherwise";
+    /// Past the point where it can be withdrawn.
+    RefundNotCancellable = 409 "refund_not_cancellable" "The refund cannot be cancelled";
     /// More than 64 KiB.
     BodyTooLarge = 413 "body_too_large" "The body is too large";
     /// Not JSON.

@@ -6,6 +6,7 @@ use lambda_http::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use lambda_http::http::{HeaderName, StatusCode};
 use lambda_http::{Body, Request, Response};
 use recoup_ports::refunds::ReserveError;
+use recoup_ports::settlement::SettleError;
 use recoup_ports::{ReadError, WriteError};
 use serde::Serialize;
 
@@ -130,6 +131,16 @@ impl From<WriteError> for Problem {
         tracing::error!(error = log_chain(&error), "a write failed");
         match error {
             WriteError::Unavailable(_) => unavailable(),
+        }
+    }
+}
+
+impl From<SettleError> for Problem {
+    fn from(error: SettleError) -> Self {
+        tracing::error!(error = log_chain(&error), "a change was not confirmed");
+        match error {
+            SettleError::Contended | SettleError::Unavailable(_) => unavailable(),
+            SettleError::Missing => internal(),
         }
     }
 }

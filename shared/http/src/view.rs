@@ -28,25 +28,25 @@ impl PublicUrl {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Link {
     href: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct RefundLinks {
     #[serde(rename = "self")]
     this: Link,
     payment: Link,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct PaymentLinks {
     #[serde(rename = "self")]
     this: Link,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Amount {
     amount: u64,
     amount_decimal: String,
@@ -58,14 +58,14 @@ impl From<Money> for Amount {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct MerchantAmount {
     account_id: String,
     #[serde(flatten)]
     amount: Amount,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct RoutingView {
     platform: Amount,
     merchants: Vec<MerchantAmount>,
@@ -86,30 +86,40 @@ impl From<&Split> for RoutingView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct FailureView {
     code: &'static str,
     message: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct UrlsView {
     webhook: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct ArrivalView {
     earliest: String,
     latest: String,
 }
 
+/// The payment by its id, or the payment itself where it was asked for.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Transaction {
+    Id(String),
+    Payment(Box<PaymentView>),
+}
+
 /// A refund, as every endpoint and webhook shows it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct RefundView {
     id: String,
     object: &'static str,
     payment_id: String,
-    transaction_id: String,
+    transaction_id: Transaction,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<Box<PaymentView>>,
     #[serde(flatten)]
     amount: Amount,
     currency: &'static str,
@@ -153,7 +163,8 @@ impl RefundView {
             id: refund.id.to_string(),
             object: "refund",
             payment_id: refund.payment_id.to_string(),
-            transaction_id: refund.payment_id.to_string(),
+            transaction_id: Transaction::Id(refund.payment_id.to_string()),
+            payment: None,
             amount: refund.amount.into(),
             currency: refund.amount.currency().code(),
             kind: refund.kind.as_str(),
@@ -189,7 +200,23 @@ impl RefundView {
     }
 }
 
-#[derive(Debug, Serialize)]
+impl RefundView {
+    /// Shows the payment in place of its id.
+    #[must_use]
+    pub fn with_transaction(mut self, payment: PaymentView) -> Self {
+        self.transaction_id = Transaction::Payment(Box::new(payment));
+        self
+    }
+
+    /// Shows the payment beside its id.
+    #[must_use]
+    pub fn with_payment(mut self, payment: PaymentView) -> Self {
+        self.payment = Some(Box::new(payment));
+        self
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
 struct BalanceView {
     #[serde(flatten)]
     amount: Amount,
@@ -215,20 +242,20 @@ impl From<&recoup_domain::balance::Balance> for BalanceView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct MerchantBalance {
     account_id: String,
     #[serde(flatten)]
     balance: BalanceView,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct PaymentRouting {
     platform: Option<BalanceView>,
     merchants: Vec<MerchantBalance>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct LineView {
     id: String,
     #[serde(flatten)]
@@ -236,14 +263,14 @@ struct LineView {
     refunded: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct ProcessorView {
     name: &'static str,
     reference: String,
 }
 
 /// A payment, with its money sorted.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct PaymentView {
     id: String,
     object: &'static str,

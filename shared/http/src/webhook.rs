@@ -20,10 +20,16 @@ struct EventBody {
     data: RefundView,
 }
 
-/// The body that announces the state a refund has come to.
-pub fn event_body(refund: &Refund, public_url: &PublicUrl) -> serde_json::Result<String> {
+/// The body that announces a change: the status a refund has come to, or `updated` where that stayed.
+pub fn event_body(
+    before: Option<&Refund>,
+    refund: &Refund,
+    public_url: &PublicUrl,
+) -> serde_json::Result<String> {
+    let status = refund.state.as_str();
+    let stayed = before.is_some_and(|before| before.state.as_str() == status);
     serde_json::to_string(&EventBody {
-        r#type: format!("refund.{}", refund.state.as_str()),
+        r#type: format!("refund.{}", if stayed { "updated" } else { status }),
         timestamp: refund.updated_at.rfc3339(),
         data: RefundView::of(refund, public_url),
     })

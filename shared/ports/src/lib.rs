@@ -5,6 +5,7 @@
 pub mod credentials;
 pub mod images;
 pub mod jobs;
+pub mod lists;
 pub mod payments;
 pub mod processor;
 pub mod refunds;

@@ -15,9 +15,14 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::ids::{AccountId, Environment, KeyId, PaymentId, RefundId, Tenant};
 use recoup_domain::time::Timestamp;
+use recoup_ports::lists::Place;
 
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
+
+pub(crate) const BY_TIME: &str = "by_time";
+pub(crate) const LIST_PK: &str = "list_pk";
+pub(crate) const LIST_SK: &str = "list_sk";
 
 pub(crate) const PAYMENT: &str = "payment";
 pub(crate) const REFUND: &str = "refund";
@@ -63,7 +68,18 @@ fn prefix(tenant: &Tenant) -> String {
 
 /// The index keys of a refund: its tenant's refunds by time.
 pub(crate) fn by_time(tenant: &Tenant, created_at: Timestamp, id: &RefundId) -> (String, String) {
-    (format!("{}#refunds", prefix(tenant)), format!("{}#{id}", created_at.rfc3339()))
+    (list_of(tenant), format!("{}#{id}", created_at.rfc3339()))
+}
+
+/// The index's partition of a tenant.
+pub(crate) fn list_of(tenant: &Tenant) -> String {
+    format!("{}#refunds", prefix(tenant))
+}
+
+/// Reads the index's sort key back.
+pub(crate) fn place_in_list(list_sk: &str) -> Option<Place> {
+    let (created_at, id) = list_sk.split_once('#')?;
+    Some(Place { created_at: Timestamp::parse(created_at)?, id: RefundId::try_from(id).ok()? })
 }
 
 /// Reads `{environment}#{account}#{kind}#{id}` back.

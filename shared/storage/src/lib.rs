@@ -7,6 +7,7 @@ mod credentials;
 mod expression;
 mod images;
 mod keys;
+mod list;
 mod payment_item;
 mod refund_item;
 mod register;

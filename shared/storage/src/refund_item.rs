@@ -18,6 +18,7 @@ pub(crate) const STATUS: &str = "status";
 pub(crate) const SEQUENCE: &str = "sequence";
 pub(crate) const UPDATED_AT: &str = "updated_at";
 pub(crate) const HANDED_OVER_AT: &str = "handed_over_at";
+pub(crate) const METADATA: &str = "metadata";
 pub(crate) const PENDING_REASON: &str = "pending_reason";
 pub(crate) const FAILURE_CODE: &str = "failure_code";
 pub(crate) const FAILURE_MESSAGE: &str = "failure_message";

@@ -5,7 +5,8 @@
 //! is refundable; a failure gives its amounts back in the same transaction.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use recoup_domain::refund::Refund;
+use aws_sdk_dynamodb::types::AttributeValue;
+use recoup_domain::refund::{Refund, State};
 use recoup_domain::time::Timestamp;
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_ports::{BoxError, WriteError};
@@ -14,8 +15,8 @@ use crate::expression::{Expression, number, text};
 use crate::keys::{Key, PK};
 use crate::payment_item::{ACTORS, REFUNDABLE};
 use crate::refund_item::{
-    FAILURE_CODE, FAILURE_MESSAGE, HANDED_OVER_AT, PENDING_REASON, PROCESSOR_REFERENCE, SEQUENCE, STATUS,
-    UPDATED_AT, failure, pending_reason,
+    FAILURE_CODE, FAILURE_MESSAGE, HANDED_OVER_AT, METADATA, PENDING_REASON, PROCESSOR_REFERENCE, SEQUENCE,
+    STATUS, UPDATED_AT, failure, pending_reason,
 };
 use crate::reserve::lines;
 use crate::table::{Item, Table, cause, read_refund};
@@ -27,6 +28,11 @@ fn next_state(from: &Refund, next: &Refund) -> Expression {
     let sequence = expression.name(SEQUENCE);
     let started = expression.value(number(from.sequence));
     expression.require(format!("{sequence} = {started}"));
+    if next.state == State::Cancelled {
+        // The hand-over leaves the sequence as it is, so it has a condition of its own.
+        let handed_over_at = expression.name(HANDED_OVER_AT);
+        expression.require(format!("attribute_not_exists({handed_over_at})"));
+    }
     expression.assign(SEQUENCE, Some(number(next.sequence)));
     expression.assign(STATUS, Some(text(next.state.as_str())));
     expression.assign(UPDATED_AT, Some(text(next.updated_at.rfc3339())));
@@ -36,6 +42,11 @@ fn next_state(from: &Refund, next: &Refund) -> Expression {
     expression.assign(FAILURE_MESSAGE, failure.map(|failure| text(failure.message.as_str())));
     let reference = next.processor_reference.as_ref();
     expression.assign(PROCESSOR_REFERENCE, reference.map(|reference| text(reference.as_str())));
+    if next.notes.metadata != from.notes.metadata {
+        let pairs = next.notes.metadata.pairs().iter();
+        let pairs = pairs.map(|(key, value)| (key.clone(), text(value))).collect();
+        expression.assign(METADATA, Some(AttributeValue::M(pairs)));
+    }
     expression
 }
 

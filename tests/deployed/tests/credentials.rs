@@ -86,3 +86,62 @@ async fn admin_says_what_is_wrong_with_a_command() {
     let key = json!({ "command": "revoke_api_key", "id": "key_00000000000000000000000000" });
     assert_eq!(stack.admin(key).await.unwrap_err(), "there is no such key");
 }
+
+#[tokio::test]
+async fn a_client_buys_an_access_token_that_does_what_its_scopes_say() {
+    let stack = Stack::running();
+    let made = stack.admin(json!({ "command": "create_account", "name": "Client" })).await.unwrap();
+    let client =
+        json!({ "command": "create_client", "account_id": made["account_id"], "environment": "sandbox" });
+    let client = stack.admin(client).await.unwrap();
+    let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
+    let anyone = stack.with_authorization(None);
+    let path = "/v1/oauth/token";
+
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let token = anyone.form(path, &[], &form).await;
+    assert_eq!(
+        (token.status, token.text("token_type"), token.body["expires_in"].as_u64()),
+        (200, "Bearer", Some(3600))
+    );
+    assert_eq!(token.header("cache-control"), "no-store");
+    let caller = stack.with_authorization(Some(&format!("Bearer {}", token.text("access_token"))));
+    caller.register_plain("pay_token", 100, "sandbox_succeed").await;
+    assert_eq!(caller.refund(None, json!({ "payment_id": "pay_token" })).await.status, 201);
+
+    let basic = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
+    let narrow = "grant_type=client_credentials&scope=refunds:read";
+    let token = anyone.form(path, &[("authorization", &basic)], narrow).await;
+    assert_eq!((token.status, token.text("scope")), (200, "refunds:read"));
+    let reader = stack.with_authorization(Some(&format!("Bearer {}", token.text("access_token"))));
+    assert_eq!(
+        reader.refund(None, json!({ "payment_id": "pay_token" })).await.text("code"),
+        "insufficient_scope"
+    );
+    assert_eq!(reader.get("/v1/refunds").await.status, 200);
+
+    // The client's secret opens nothing itself, and a broken token is nobody's.
+    assert_eq!(
+        stack.with_authorization(Some(&format!("Bearer {secret}"))).get("/v1/refunds").await.status,
+        403
+    );
+    let broken = format!("Bearer {}0", token.text("access_token"));
+    assert_eq!(stack.with_authorization(Some(&broken)).get("/v1/refunds").await.status, 403);
+
+    for (form, status, error) in [
+        (
+            "grant_type=password".to_owned() + &form["grant_type=client_credentials".len()..],
+            400,
+            "unsupported_grant_type",
+        ),
+        (format!("{form}&scope=everything"), 400, "invalid_scope"),
+        ("grant_type=client_credentials".to_owned(), 401, "invalid_client"),
+        (form.replace(secret, "cs_sandbox_wrong"), 401, "invalid_client"),
+        ("client_id=x".to_owned(), 400, "invalid_request"),
+    ] {
+        let answer = anyone.form(path, &[], &form).await;
+        assert_eq!((answer.status, answer.text("error")), (status, error), "{form}");
+    }
+    stack.admin(json!({ "command": "revoke_api_key", "id": id })).await.unwrap();
+    assert_eq!(anyone.form(path, &[], &form).await.text("error"), "invalid_client");
+}

@@ -1,0 +1,130 @@
+//! `POST /v1/oauth/token`: client credentials in, an hour's access token out (RFC 6749, section 4.4).
+//!
+//! The one route without the authorizer. Its errors are RFC 6749's, not RFC 9457's. A token is not kept
+//! anywhere: revoking a client ends the making of new ones, and the last one within the hour.
+
+mod form;
+
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt, Response};
+use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
+use recoup_domain::time::Timestamp;
+use recoup_domain::token::Claims;
+use recoup_ports::credentials::Keys;
+use serde_json::{Value, json};
+
+/// What the function needs.
+pub struct Context<K> {
+    /// Where clients are.
+    pub keys: K,
+    /// Under which their secrets are hashed, and tokens are signed.
+    pub pepper: Pepper,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// Why no token is given, by RFC 6749's own names.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    InvalidRequest(&'static str),
+    InvalidClient,
+    UnsupportedGrantType,
+    InvalidScope,
+    Unavailable,
+}
+
+/// One request for a token.
+pub async fn handle<K: Keys>(context: &Context<K>, request: &Request) -> Response<Body> {
+    let id = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(gateway)) => gateway.request_id.clone().unwrap_or_default(),
+        _ => String::new(),
+    };
+    let answer = issue(context, request).await;
+    match &answer {
+        Ok(_) => tracing::info!(request.id = id, "token issued"),
+        Err(refused) => tracing::info!(request.id = id, ?refused, "token refused"),
+    }
+    let (status, body) = match &answer {
+        Ok(token) => (StatusCode::OK, token.clone()),
+        Err(refused) => refused.told(),
+    };
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if matches!(answer, Err(Refused::InvalidClient)) {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"recoup\""));
+    }
+    if matches!(answer, Err(Refused::Unavailable)) {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert("request-id", id);
+    }
+    response
+}
+
+async fn issue<K: Keys>(context: &Context<K>, request: &Request) -> Result<Value, Refused> {
+    let form = form::parse(request)?;
+    if form.grant_type != "client_credentials" {
+        return Err(Refused::UnsupportedGrantType);
+    }
+    let client = client_of(context, &form).await?;
+    let scopes = match &form.scope {
+        None => client.scopes.clone(),
+        Some(wanted) => narrowed(&client.scopes, wanted)?,
+    };
+    let lifetime = u64::from(Claims::LIFETIME_SECONDS);
+    let expires_at = (context.now)().unix_millis().checked_add(lifetime.saturating_mul(1_000));
+    let expires_at = expires_at.and_then(Timestamp::from_unix_millis).ok_or(Refused::Unavailable)?;
+    let scope: Vec<&str> = scopes.iter().copied().map(Scope::as_str).collect();
+    let scope = scope.join(" ");
+    let claims = Claims { tenant: client.tenant, client: client.id, scopes, expires_at };
+    let token = claims.sign(&context.pepper).ok_or(Refused::Unavailable)?;
+    Ok(json!({ "access_token": token, "token_type": "Bearer", "expires_in": lifetime, "scope": scope }))
+}
+
+/// The client, if its secret is genuine; an unknown one and a wrong secret look the same.
+async fn client_of<K: Keys>(context: &Context<K>, form: &form::Form) -> Result<StoredKey, Refused> {
+    let secret = ApiKey::parse(&form.client_secret).filter(|key| key.r#use() == KeyUse::Client);
+    let secret = secret.filter(|key| key.id().as_str() == form.client_id).ok_or(Refused::InvalidClient)?;
+    let stored = context.keys.key(secret.id()).await.map_err(|error| {
+        tracing::error!(%error, cause = ?std::error::Error::source(&error), key.id = %secret.id(), "the client cannot be read");
+        Refused::Unavailable
+    })?;
+    stored.filter(|stored| stored.admits(&secret, &context.pepper)).ok_or(Refused::InvalidClient)
+}
+
+/// A part of what the client may do; never more.
+fn narrowed(allowed: &[Scope], wanted: &str) -> Result<Vec<Scope>, Refused> {
+    let scopes = wanted.split(' ').map(Scope::parse).collect::<Option<Vec<_>>>();
+    let scopes = scopes.filter(|scopes| scopes.iter().all(|scope| allowed.contains(scope)));
+    scopes.ok_or(Refused::InvalidScope)
+}
+
+impl Refused {
+    fn told(&self) -> (StatusCode, Value) {
+        let (status, error, description) = match self {
+            Self::InvalidRequest(why) => (StatusCode::BAD_REQUEST, "invalid_request", *why),
+            Self::InvalidClient => {
+                (StatusCode::UNAUTHORIZED, "invalid_client", "The client is unknown or its secret is wrong.")
+            }
+            Self::UnsupportedGrantType => (
+                StatusCode::BAD_REQUEST,
+                "unsupported_grant_type",
+                "The grant_type must be client_credentials.",
+            ),
+            Self::InvalidScope => {
+                (StatusCode::BAD_REQUEST, "invalid_scope", "The client does not have each of these scopes.")
+            }
+            Self::Unavailable => {
+                let sentence = "No token can be issued right now. The same request may be sent again.";
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", sentence)
+            }
+        };
+        (status, json!({ "error": error, "error_description": description }))
+    }
+}

@@ -1,0 +1,99 @@
+//! Changes a refund's metadata, or withdraws it before it is handed to the processor.
+
+mod metadata;
+
+use lambda_http::http::{Method, StatusCode};
+use lambda_http::{Body, Request, Response};
+use recoup_domain::api_key::Scope;
+use recoup_domain::ids::RefundId;
+use recoup_domain::refund::{Refund, Withdrawn};
+use recoup_domain::time::Timestamp;
+use recoup_http::problem::{Code, Problem};
+use recoup_http::refund::{named, not_found};
+use recoup_http::request::{self, Caller};
+use recoup_http::respond::{Answer, respond};
+use recoup_http::view::{PublicUrl, RefundView};
+use recoup_ports::settlement::{Settle, Settled};
+
+/// How often a change is decided again because the refund moved meanwhile.
+const TRIES_MAX: usize = 5;
+
+/// What the function needs.
+pub struct Context<S> {
+    /// Where refunds lie.
+    pub store: S,
+    /// The API's own address.
+    pub public_url: PublicUrl,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// `PATCH /v1/refunds/{refund_id}` and `POST /v1/refunds/{refund_id}/cancel`.
+pub async fn handle<S: Settle + Sync>(context: &Context<S>, request: Request) -> Response<Body> {
+    let answer = async {
+        let caller = Caller::with_scope(&request, Scope::RefundsWrite)?;
+        let id = named(&request)?;
+        let wish = if request.method() == Method::PATCH {
+            Wish::Metadata(metadata::parse(&request)?)
+        } else {
+            request::body(&request)?.finish()?;
+            Wish::Cancel
+        };
+        change(context, &caller, &id, &wish).await
+    };
+    respond(&request, answer).await
+}
+
+enum Wish {
+    Metadata(metadata::Change),
+    Cancel,
+}
+
+async fn change<S: Settle>(
+    context: &Context<S>,
+    caller: &Caller,
+    id: &RefundId,
+    wish: &Wish,
+) -> Result<Answer, Problem> {
+    for _ in 0..TRIES_MAX {
+        let refund = context.store.refund(&caller.tenant, id).await?.ok_or_else(not_found)?;
+        let now = (context.now)();
+        let (next, settled) = match wish {
+            Wish::Metadata(change) => {
+                let metadata = change.applied_to(&refund.notes.metadata)?;
+                let Some(next) = refund.with_metadata(metadata, now) else {
+                    return answer(context, &refund);
+                };
+                let settled = context.store.move_on(&refund, &next).await;
+                (next, settled)
+            }
+            Wish::Cancel => match refund.withdraw(now) {
+                Withdrawn::Already => return answer(context, &refund),
+                Withdrawn::TooLate => return Err(too_late(&refund)),
+                Withdrawn::Now(next) => {
+                    let settled = context.store.give_back(&refund, &next).await;
+                    (*next, settled)
+                }
+            },
+        };
+        match settled? {
+            Settled::Applied => return answer(context, &next),
+            Settled::Overtaken => {}
+        }
+    }
+    let detail = "The refund keeps changing. The same request may be sent again.";
+    Err(Problem::new(Code::Unavailable, detail))
+}
+
+fn answer<S>(context: &Context<S>, refund: &Refund) -> Result<Answer, Problem> {
+    Answer::new(StatusCode::OK, &RefundView::of(refund, &context.public_url))
+}
+
+fn too_late(refund: &Refund) -> Problem {
+    let detail = if refund.state.holds_money() {
+        "The refund has been handed to the processor and can no longer be cancelled.".to_owned()
+    } else {
+        format!("The refund has ended as {} and can no longer be cancelled.", refund.state.as_str())
+    };
+    Problem::new(Code::RefundNotCancellable, detail)
+}

@@ -1,0 +1,19 @@
+//! Wires `update-refund` to its table.
+
+use std::convert::Infallible;
+
+use lambda_http::{Error, run, service_fn};
+use recoup_config::{Aws, Settings, now};
+use recoup_http::view::PublicUrl;
+use recoup_storage::Table;
+use update_refund::{Context, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    recoup_telemetry::init();
+    let settings = Settings::from_environment();
+    let store = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
+    let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
+    let context = Context { store, public_url, now };
+    run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
+}

@@ -1,0 +1,126 @@
+//! Access tokens: an hour of a client's rights, signed, so that they are checked without a read.
+//!
+//! `at_sandbox_` or `at_live_`, then the claims, a dot, and HMAC-SHA-256 of all before it under a key made from
+//! the pepper. The claims are no secret; who changes them breaks the signature.
+
+use std::fmt::Write as _;
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::api_key::{Pepper, Scope};
+use crate::ids::{AccountId, Environment, KeyId, Tenant};
+use crate::time::Timestamp;
+
+/// What a token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Whose data.
+    pub tenant: Tenant,
+    /// The client it was given to.
+    pub client: KeyId,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// From this moment on it is worth nothing.
+    pub expires_at: Timestamp,
+}
+
+impl Claims {
+    /// Seconds that a token is good for.
+    pub const LIFETIME_SECONDS: u32 = 3_600;
+
+    /// The signed text.
+    pub fn sign(&self, pepper: &Pepper) -> Option<String> {
+        let scopes: Vec<&str> = self.scopes.iter().copied().map(Scope::as_str).collect();
+        let signed = format!(
+            "at_{}_{}~{}~{}~{}",
+            self.tenant.environment.as_str(),
+            self.tenant.account,
+            self.client,
+            scopes.join("+"),
+            self.expires_at.unix_millis(),
+        );
+        let signature = mac(&signed, pepper)?.finalize().into_bytes();
+        Some(format!("{signed}.{}", hex(&signature)))
+    }
+
+    /// Reads a token back; `None` unless it was signed under this pepper and has not expired.
+    pub fn read(token: &str, pepper: &Pepper, now: Timestamp) -> Option<Self> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        mac(signed, pepper)?.verify_slice(&unhex(signature)?).ok()?;
+        let claims = signed.strip_prefix("at_")?;
+        let (environment, claims) = claims.split_once('_')?;
+        let mut claims = claims.split('~');
+        let account = AccountId::try_from(claims.next()?).ok()?;
+        let client = KeyId::try_from(claims.next()?).ok()?;
+        let scopes = claims.next()?.split('+').map(Scope::parse).collect::<Option<_>>()?;
+        let expires_at = Timestamp::from_unix_millis(claims.next()?.parse().ok()?)?;
+        let tenant = Tenant { environment: Environment::parse(environment)?, account };
+        (expires_at > now).then_some(Self { tenant, client, scopes, expires_at })
+    }
+}
+
+fn mac(text: &str, pepper: &Pepper) -> Option<Hmac<Sha256>> {
+    let mut mac = pepper.key_for("access token")?;
+    mac.update(text.as_bytes());
+    Some(mac)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let pairs = text.as_bytes().chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return None;
+    }
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pepper(byte: u8) -> Pepper {
+        Pepper::new(vec![byte; 32]).unwrap()
+    }
+
+    fn claims() -> Claims {
+        Claims {
+            tenant: Tenant { environment: Environment::Sandbox, account: AccountId::random(1) },
+            client: KeyId::random(2),
+            scopes: vec![Scope::RefundsRead, Scope::PaymentsWrite],
+            expires_at: Timestamp::from_unix_millis(2_000).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_token_says_what_was_signed_until_it_expires() {
+        let token = claims().sign(&pepper(1)).unwrap();
+        let at = |millis| Claims::read(&token, &pepper(1), Timestamp::from_unix_millis(millis).unwrap());
+        assert_eq!(at(1_999), Some(claims()));
+        assert_eq!(at(2_000), None);
+    }
+
+    #[test]
+    fn a_token_that_was_changed_anywhere_or_signed_by_another_is_nothing() {
+        let token = claims().sign(&pepper(1)).unwrap();
+        let now = Timestamp::from_unix_millis(0).unwrap();
+        assert_eq!(Claims::read(&token, &pepper(2), now), None);
+        for index in 0..token.len() {
+            let mut changed = token.clone().into_bytes();
+            changed[index] = if changed[index] == b'a' { b'b' } else { b'a' };
+            assert_eq!(Claims::read(&String::from_utf8(changed).unwrap(), &pepper(1), now), None, "{index}");
+        }
+        let live = token.replace("at_sandbox_", "at_live_");
+        assert_eq!(Claims::read(&live, &pepper(1), now), None);
+    }
+}

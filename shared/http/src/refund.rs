@@ -1,0 +1,18 @@
+//! The refund that a path names.
+
+use lambda_http::Request;
+use recoup_domain::ids::RefundId;
+
+use crate::problem::{Code, Problem};
+use crate::request::path_parameter;
+
+/// The id in the path. What is no refund id names no refund.
+pub fn named(request: &Request) -> Result<RefundId, Problem> {
+    let id = path_parameter(request, "refund_id").unwrap_or_default();
+    RefundId::try_from(id.as_str()).map_err(|_| not_found())
+}
+
+/// The problem of a refund that this tenant does not have.
+pub fn not_found() -> Problem {
+    Problem::new(Code::RefundNotFound, "There is no such refund in this account and environment.")
+}

@@ -1,0 +1,54 @@
+//! Listing an account's refunds, newest first.
+
+use recoup_domain::ids::{RefundId, Tenant};
+use recoup_domain::refund::Refund;
+use recoup_domain::time::Timestamp;
+
+use crate::ReadError;
+
+/// A refund's place in the list: when it was made, then its id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Which one.
+    pub id: RefundId,
+}
+
+impl Place {
+    /// The place of a refund.
+    pub fn of(refund: &Refund) -> Self {
+        Self { created_at: refund.created_at, id: refund.id.clone() }
+    }
+}
+
+/// A stretch of the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stretch {
+    /// From this moment on, inclusive.
+    pub from: Option<Timestamp>,
+    /// Up to this moment, exclusive.
+    pub to: Option<Timestamp>,
+    /// Only what comes behind this place.
+    pub behind: Option<Place>,
+}
+
+impl Stretch {
+    /// Whether a refund made at a moment may lie in this stretch.
+    pub fn spans(&self, created_at: Timestamp) -> bool {
+        self.from.is_none_or(|from| created_at >= from) && self.to.is_none_or(|to| created_at < to)
+    }
+}
+
+/// Reads the list.
+pub trait RefundList {
+    /// The next places of a stretch, newest first, at most `limit`.
+    ///
+    /// It reads an index that follows the table within moments; a refund that was just made may be missing.
+    fn places(
+        &self,
+        tenant: &Tenant,
+        stretch: &Stretch,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<Place>, ReadError>> + Send;
+}

@@ -1,0 +1,53 @@
+//! The index `by_time`: an account's refunds, newest first, as keys alone. Their content is read from the table.
+
+use std::collections::HashMap;
+
+use recoup_domain::ids::Tenant;
+use recoup_domain::time::Timestamp;
+use recoup_ports::ReadError;
+use recoup_ports::lists::{Place, RefundList, Stretch};
+
+use crate::expression::text;
+use crate::keys::{BY_TIME, LIST_PK, LIST_SK, by_time, list_of, place_in_list};
+use crate::table::{Table, key_text, unavailable, unreadable};
+
+/// Sorts before and after every time that RFC 3339 can write.
+const EARLIEST: &str = "0";
+const LATEST: &str = ":";
+
+impl RefundList for Table {
+    async fn places(&self, tenant: &Tenant, stretch: &Stretch, limit: u16) -> Result<Vec<Place>, ReadError> {
+        let from = stretch.from.map_or(EARLIEST.to_owned(), Timestamp::rfc3339);
+        // A place continues its moment with `#`, so a moment alone sorts before all places made at it.
+        let to = stretch.to.map_or(LATEST.to_owned(), Timestamp::rfc3339);
+        let behind = stretch.behind.as_ref().map(|place| by_time(tenant, place.created_at, &place.id).1);
+        let upper = behind.clone().map_or(to.clone(), |behind| behind.min(to));
+        if upper < from {
+            return Ok(Vec::new());
+        }
+        // One more than asked for: the range includes the place behind which it starts.
+        let values = [(":list", list_of(tenant)), (":from", from), (":upper", upper)];
+        let values = values.map(|(name, value)| (name.to_owned(), text(value)));
+        let request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(BY_TIME)
+            .key_condition_expression(format!("{LIST_PK} = :list AND {LIST_SK} BETWEEN :from AND :upper"))
+            .set_expression_attribute_values(Some(HashMap::from(values)))
+            .scan_index_forward(false)
+            .limit(i32::from(limit).saturating_add(1));
+        let found = request.send().await.map_err(unavailable)?;
+        let mut places = Vec::with_capacity(usize::from(limit));
+        for item in found.items.unwrap_or_default() {
+            let key = key_text(&item, LIST_SK);
+            if Some(key) == behind.as_deref() {
+                continue;
+            }
+            let place = place_in_list(key).ok_or_else(|| unreadable(key, "list_sk is no place"))?;
+            places.push(place);
+        }
+        places.truncate(usize::from(limit));
+        Ok(places)
+    }
+}
