@@ -1,0 +1,190 @@
+//! What is sent for which change.
+
+use recoup_domain::api_key::{ApiKey, Pepper, Scope, StoredKey};
+use recoup_domain::ids::{AccountId, Environment};
+use recoup_domain::refund::Outcome;
+use recoup_domain::wanted::Wanted;
+use recoup_http::view::RefundView;
+use recoup_ports::credentials::{Accounts, NewAccount};
+use recoup_ports::jobs::{Job, RefundJob};
+use recoup_ports::payments::{Moved, Register};
+use recoup_ports::webhooks::WebhookSecret;
+use recoup_testing::fixtures;
+use serde_json::{Value, json};
+
+use crate::{World, body, event_id, public_url, relayed};
+
+const RECORDED: &str = include_str!("../../../../tests/events/relay-events.json");
+
+#[tokio::test]
+async fn the_recorded_event_sends_one_refund_job_and_one_announcement() {
+    let event: Value = serde_json::from_str(RECORDED).unwrap();
+    let relayed = relayed(event["Records"].as_array().unwrap()).await;
+    let [Job::Refund(job), Job::Webhook(webhook)] = relayed.jobs.as_slice() else { panic!("{relayed:?}") };
+    assert_eq!(job.refund.as_str(), "rfd_473cr1y0ghbyc3m1yfbwvn3nxx");
+    assert_eq!(job.tenant.account.as_str(), "acct_01j9x4mzt5r8v3kq7w2bnd6hcg");
+    assert_eq!(webhook.url.as_str(), "https://webhooks.haircutz.co/getpaid");
+    assert_eq!(body(webhook)["type"], "refund.initiated");
+    assert!(relayed.failed.is_empty() && relayed.buried.is_empty());
+}
+
+#[tokio::test]
+async fn a_new_refund_is_sent_to_the_processor_and_announced_as_its_reader_sees_it() {
+    let world = World::new().await;
+    let refund = world.reserve("key-1", &fixtures::getpaid_wanted()).await;
+    let relayed = relayed(&world.records()).await;
+    let [Job::Refund(job), Job::Webhook(webhook)] = relayed.jobs.as_slice() else { panic!("{relayed:?}") };
+    assert_eq!(*job, RefundJob { tenant: refund.tenant.clone(), refund: refund.id.clone() });
+    assert_eq!((&webhook.tenant, &webhook.refund), (&refund.tenant, &refund.id));
+    assert_eq!(Some(&webhook.url), refund.notes.webhook_url.as_ref());
+    assert_eq!(webhook.event, event_id(&refund, 1));
+    let expected = json!({
+        "type": "refund.initiated",
+        "timestamp": "2026-11-22T09:30:00.000Z",
+        "data": serde_json::to_value(RefundView::of(&refund, &public_url())).unwrap(),
+    });
+    assert_eq!(body(webhook), expected);
+}
+
+#[tokio::test]
+async fn a_refund_without_a_url_is_announced_to_nobody() {
+    let world = World::new().await;
+    let wanted = Wanted { notes: recoup_domain::refund::Notes::default(), ..fixtures::getpaid_wanted() };
+    let refund = world.reserve("key-1", &wanted).await;
+    world.hand_over(&refund).await;
+    world.settle(&refund, fixtures::succeeded()).await;
+    let relayed = relayed(&world.records()).await;
+    assert_eq!((relayed.refund_jobs(), relayed.jobs.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_handed_over_refund_sends_nothing() {
+    let world = World::new().await;
+    let refund = world.reserve("key-1", &fixtures::getpaid_wanted()).await;
+    let before = world.records().len();
+    world.hand_over(&refund).await;
+    let records = world.records().split_off(before);
+    assert_eq!(records.len(), 1);
+    assert_eq!(relayed(&records).await.jobs, []);
+}
+
+#[tokio::test]
+async fn an_outcome_is_announced_exactly_once() {
+    for (outcome, announced) in [
+        (fixtures::succeeded(), "refund.succeeded"),
+        (fixtures::failed(), "refund.failed"),
+        (Outcome::Pending, "refund.processing"),
+        (Outcome::Unknown, "refund.processing"),
+    ] {
+        let world = World::new().await;
+        let refund = world.reserve("key-1", &fixtures::getpaid_wanted()).await;
+        world.hand_over(&refund).await;
+        let before = world.records().len();
+        let settled = world.settle(&refund, outcome).await;
+        let relayed = relayed(&world.records().split_off(before)).await;
+        assert_eq!(relayed.announced(), [(announced.to_owned(), event_id(&refund, 2))]);
+        let [Job::Webhook(webhook)] = relayed.jobs.as_slice() else { panic!("{relayed:?}") };
+        let view = serde_json::to_value(RefundView::of(&settled, &public_url())).unwrap();
+        assert_eq!(body(webhook)["data"], view);
+        assert_eq!(body(webhook)["timestamp"], "2026-11-22T09:30:01.000Z");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_life_is_announced_in_its_order_each_change_under_its_own_id() {
+    let world = World::new().await;
+    let refund = world.reserve("key-1", &fixtures::getpaid_wanted()).await;
+    world.hand_over(&refund).await;
+    let processing = world.settle(&refund, Outcome::Unknown).await;
+    let succeeded = world.settle(&processing, fixtures::succeeded()).await;
+    world.settle(&succeeded, fixtures::failed()).await;
+    let relayed = relayed(&world.records()).await;
+    let expected = ["initiated", "processing", "succeeded", "failed"];
+    let expected: Vec<_> =
+        (1..).zip(expected).map(|(n, status)| (format!("refund.{status}"), event_id(&refund, n))).collect();
+    assert_eq!(relayed.announced(), expected);
+    assert_eq!(relayed.refund_jobs(), 1);
+}
+
+#[tokio::test]
+async fn records_that_come_twice_and_out_of_order_send_the_same_events() {
+    let world = World::new().await;
+    let refund = world.reserve("key-1", &fixtures::getpaid_wanted()).await;
+    world.hand_over(&refund).await;
+    world.settle(&refund, fixtures::failed()).await;
+    let records = world.records();
+    let once = relayed(&records).await;
+    let twice_and_reversed: Vec<_> = records.iter().chain(&records).rev().cloned().collect();
+    let mut again = relayed(&twice_and_reversed).await.jobs;
+    assert_eq!(again.len(), 2 * once.jobs.len());
+    // The very same jobs, bytes of the bodies included.
+    for job in &once.jobs {
+        let copies = again.iter().filter(|other| *other == job).count();
+        assert_eq!(copies, 2, "{job:?}");
+    }
+    again.retain(|job| !once.jobs.contains(job));
+    assert_eq!(again, []);
+}
+
+#[tokio::test]
+async fn one_record_at_a_time_sends_what_all_at_once_send() {
+    let world = World::new().await;
+    for n in 0..3 {
+        let wanted = fixtures::wanted_of(&fixtures::getpaid_payment(), 0, &[(fixtures::SELLER, 100)]);
+        let notes = fixtures::getpaid_wanted().notes;
+        let refund = world.reserve(&format!("key-{n}"), &Wanted { notes, ..wanted }).await;
+        world.settle(&refund, fixtures::succeeded()).await;
+    }
+    let records = world.records();
+    let together = relayed(&records).await;
+    assert_eq!((together.refund_jobs(), together.announced().len()), (3, 6));
+    let mut alone = Vec::new();
+    for record in &records {
+        alone.extend(relayed(std::slice::from_ref(record)).await.jobs);
+    }
+    assert_eq!(alone, together.jobs);
+}
+
+#[tokio::test]
+async fn what_is_no_refund_sends_nothing() {
+    let world = World::new().await;
+    let payment = fixtures::getpaid_payment();
+    let facts = recoup_domain::payment::Facts { disputed: true, ..payment.facts.clone() };
+    let moved = payment.moved_to(facts, fixtures::later(1)).unwrap().unwrap();
+    assert_eq!(world.store.move_facts(&moved).await.unwrap(), Moved::Applied);
+    let secret = || WebhookSecret::new(vec![7; 32]).unwrap();
+    let account = NewAccount {
+        id: AccountId::random(9),
+        name: "n".to_owned(),
+        sandbox_secret: secret(),
+        live_secret: secret(),
+        created_at: fixtures::now(),
+    };
+    world.store.create_account(&account).await.unwrap();
+    let key = ApiKey::random(Environment::Sandbox, 1, 2);
+    let hash = key.hash(&Pepper::new(vec![1; 32]).unwrap());
+    let (id, tenant, scopes) = (key.id().clone(), fixtures::tenant(), Scope::ALL.to_vec());
+    world
+        .store
+        .create_key(&StoredKey { id, tenant, scopes, hash, revoked: false }, fixtures::now())
+        .await
+        .unwrap();
+    let records = world.records();
+    assert!(records.len() >= 5);
+    let relayed = relayed(&records).await;
+    assert!(relayed.jobs.is_empty() && relayed.buried.is_empty() && relayed.failed.is_empty(), "{relayed:?}");
+}
+
+#[tokio::test]
+async fn a_deleted_refund_sends_nothing() {
+    let world = World::new().await;
+    world.reserve("key-1", &fixtures::getpaid_wanted()).await;
+    let before = world.records().len();
+    let item = world.table.item("refund").await;
+    let delete = world.table.plain().delete_item().table_name(world.table.name());
+    delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone()).send().await.unwrap();
+    let records = world.records().split_off(before);
+    assert_eq!(records[0]["eventName"], "REMOVE");
+    let relayed = relayed(&records).await;
+    assert!(relayed.jobs.is_empty() && relayed.buried.is_empty() && relayed.failed.is_empty(), "{relayed:?}");
+}

@@ -1,0 +1,144 @@
+//! `relay-events`, driven with what the stream of a real table tells.
+#![cfg(test)]
+
+mod announcing;
+mod failing;
+
+use std::sync::Mutex;
+
+use recoup_domain::ids::EventId;
+use recoup_domain::refund::{Outcome, Refund, Step};
+use recoup_domain::wanted::Wanted;
+use recoup_http::view::PublicUrl;
+use recoup_ports::jobs::{Job, Jobs, SendJobError, WebhookJob};
+use recoup_ports::payments::{Register, Registered};
+use recoup_ports::refunds::{Reserve, Reserved};
+use recoup_ports::settlement::{HandedOver, Settle, Settled};
+use recoup_storage::{Table, TableImages};
+use recoup_testing::{TestTable, fixtures};
+use relay_events::{Context, handle};
+use serde_json::{Value, json};
+
+/// Queues that note what they take.
+struct Queues {
+    sent: Mutex<Vec<Vec<Job>>>,
+    buried: Mutex<Vec<String>>,
+    takes: fn(&Job) -> bool,
+    buries: bool,
+}
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self { sent: Mutex::default(), buried: Mutex::default(), takes: |_| true, buries: true }
+    }
+}
+
+impl Jobs for Queues {
+    async fn send(&self, jobs: &[Job]) -> Vec<(usize, SendJobError)> {
+        let (taken, refused): (Vec<_>, Vec<_>) =
+            jobs.iter().enumerate().partition(|(_, job)| (self.takes)(job));
+        self.sent.lock().unwrap().push(taken.into_iter().map(|(_, job)| job.clone()).collect());
+        refused.into_iter().map(|(index, _)| (index, SendJobError("busy".into()))).collect()
+    }
+
+    async fn bury(&self, record: &str) -> Result<(), SendJobError> {
+        if !self.buries {
+            return Err(SendJobError("busy".into()));
+        }
+        self.buried.lock().unwrap().push(record.to_owned());
+        Ok(())
+    }
+}
+
+fn relay(jobs: Queues) -> Context<TableImages, Queues> {
+    Context { images: TableImages, jobs, public_url: public_url() }
+}
+
+fn public_url() -> PublicUrl {
+    PublicUrl::new("https://api.example.com")
+}
+
+/// What was sent and buried for these records, and the sequence numbers from which the stream comes again.
+#[derive(Debug, PartialEq)]
+struct Relayed {
+    jobs: Vec<Job>,
+    buried: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl Relayed {
+    /// The type and the event id of each announcement, in the order in which they were sent.
+    fn announced(&self) -> Vec<(String, EventId)> {
+        let webhooks = self.jobs.iter().filter_map(|job| match job {
+            Job::Webhook(job) => Some((body(job)["type"].as_str().unwrap().to_owned(), job.event.clone())),
+            Job::Refund(_) => None,
+        });
+        webhooks.collect()
+    }
+
+    /// How many refunds go to the processor.
+    fn refund_jobs(&self) -> usize {
+        self.jobs.iter().filter(|job| matches!(job, Job::Refund(_))).count()
+    }
+}
+
+fn body(job: &WebhookJob) -> Value {
+    serde_json::from_str(&job.body).unwrap()
+}
+
+async fn relayed_by(context: &Context<TableImages, Queues>, records: &[Value]) -> Relayed {
+    let answer = handle(context, json!({ "Records": records })).await.unwrap();
+    Relayed {
+        jobs: std::mem::take(&mut *context.jobs.sent.lock().unwrap()).concat(),
+        buried: std::mem::take(&mut *context.jobs.buried.lock().unwrap()),
+        failed: answer.failed().map(str::to_owned).collect(),
+    }
+}
+
+async fn relayed(records: &[Value]) -> Relayed {
+    relayed_by(&relay(Queues::default()), records).await
+}
+
+/// A table with a registered payment, and its life told by its stream.
+struct World {
+    table: TestTable,
+    store: Table,
+}
+
+impl World {
+    async fn new() -> Self {
+        let table = TestTable::new();
+        let store = table.store();
+        assert!(matches!(store.register(&fixtures::getpaid_payment()).await, Ok(Registered::New)));
+        Self { table, store }
+    }
+
+    async fn reserve(&self, key: &str, wanted: &Wanted) -> Refund {
+        let reservation = fixtures::decided(&fixtures::getpaid_payment(), wanted, key);
+        assert!(matches!(self.store.reserve(&reservation).await, Ok(Reserved::New)));
+        reservation.refund
+    }
+
+    async fn hand_over(&self, refund: &Refund) {
+        assert!(matches!(self.store.hand_over(refund, fixtures::later(500)).await, Ok(HandedOver::Yes)));
+    }
+
+    async fn settle(&self, refund: &Refund, outcome: Outcome) -> Refund {
+        let (next, settled) = match refund.step(outcome, fixtures::later(1_000)) {
+            Step::Move(next) => (next.clone(), self.store.move_on(refund, &next).await),
+            Step::GiveBack(next) => (next.clone(), self.store.give_back(refund, &next).await),
+            Step::Stay => panic!("the outcome changes nothing"),
+        };
+        assert!(matches!(settled, Ok(Settled::Applied)));
+        next
+    }
+
+    /// Every change so far, in its order.
+    fn records(&self) -> Vec<Value> {
+        self.table.stream_event()["Records"].as_array().unwrap().clone()
+    }
+}
+
+fn event_id(refund: &Refund, sequence: u32) -> EventId {
+    EventId::of_change(&refund.tenant, &refund.id, sequence)
+}
