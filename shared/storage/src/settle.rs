@@ -75,6 +75,7 @@ fn refused(old: Option<Item>, next: &Refund) -> Result<Settled, SettleError> {
     let stored = read_refund(item).map_err(|error| SettleError::Unavailable(error.into()))?;
     let ours = stored.sequence == next.sequence
         && stored.state == next.state
+        && stored.notes == next.notes
         && stored.updated_at == next.updated_at;
     Ok(if ours { Settled::Applied } else { Settled::Overtaken })
 }
