@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 use recoup_domain::decide::{Refusal, decide};
 use recoup_domain::ids::RefundId;
-use recoup_domain::refund::{Outcome, Refund, State, Step};
+use recoup_domain::refund::{Outcome, Refund, State, Step, Withdrawn};
 use recoup_domain::wanted::Wanted;
 use recoup_ports::images::Images;
 use recoup_ports::refunds::{Refunds, Reserve, ReserveError, Reserved};
@@ -31,6 +31,7 @@ const DECISIONS_MAX: u32 = 20;
 enum Deed {
     Request { key: usize, wish: usize, amount: u64 },
     Settle { key: usize, outcome: Outcome },
+    Cancel { key: usize },
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -41,6 +42,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => (0..KEYS.len(), 0_usize..5, 1_u64..900)
             .prop_map(|(key, wish, amount)| Deed::Request { key, wish, amount }),
         4 => (0..KEYS.len(), outcome).prop_map(|(key, outcome)| Deed::Settle { key, outcome }),
+        1 => (0..KEYS.len()).prop_map(|key| Deed::Cancel { key }),
     ]
 }
 
@@ -116,6 +118,14 @@ impl Bench {
         }
     }
 
+    /// As update-refund does it.
+    async fn cancel(&self, key: &str) {
+        let Ok(Some(refund)) = self.store.refund(&self.payment.tenant, &refund_id(key)).await else { return };
+        let Withdrawn::Now(next) = refund.withdraw(later(3)) else { return };
+        let settled = self.store.give_back(&refund, &next).await;
+        assert!(!matches!(settled, Err(SettleError::Missing)), "the books lack something");
+    }
+
     async fn perform(&self, deeds: Vec<Deed>) {
         for deed in deeds {
             match deed {
@@ -123,6 +133,7 @@ impl Bench {
                     self.request(KEYS[key], &self.wish(wish, amount)).await;
                 }
                 Deed::Settle { key, outcome } => self.answer(KEYS[key], outcome).await,
+                Deed::Cancel { key } => self.cancel(KEYS[key]).await,
             }
         }
     }
@@ -142,8 +153,14 @@ impl Bench {
             let numbers: Vec<u32> = states.keys().copied().collect();
             let complete = (1..).take(states.len()).collect::<Vec<u32>>();
             assert_eq!(numbers, complete, "no change is missing");
-            let ended = states.values().take_while(|refund| !matches!(refund.state, State::Failed(_)));
-            assert!(ended.count() + 1 >= states.len(), "nothing follows a failure");
+            let ends = |refund: &&Refund| matches!(refund.state, State::Failed(_) | State::Cancelled);
+            let before = states.values().take_while(|refund| !ends(refund));
+            assert!(before.count() + 1 >= states.len(), "nothing follows an end");
+            let cancelled = states.values().filter(|refund| refund.state == State::Cancelled);
+            assert!(
+                cancelled.clone().all(|refund| refund.handed_over_at.is_none()),
+                "the money may be moving"
+            );
         }
     }
 }

@@ -23,3 +23,4 @@ mod reserving;
 mod settling;
 mod stream;
 mod tenants;
+mod withdrawing;
