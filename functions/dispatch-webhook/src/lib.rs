@@ -21,8 +21,8 @@ use thiserror::Error;
 /// Most deliveries at once: a whole batch, since a second round of 15 s would outlast the function's 30 s.
 pub const AT_ONCE: usize = 10;
 
-/// What a dispatch needs.
-pub struct Means<Secrets, Receivers, Queue> {
+/// What the function needs.
+pub struct Context<Secrets, Receivers, Queue> {
     /// Knows the tenants' secrets.
     pub secrets: Secrets,
     /// Reaches the receivers.
@@ -59,12 +59,12 @@ impl Undelivered {
 
 /// Tries every message of the batch once, side by side; the answer names those to keep.
 pub async fn handle<S: WebhookSecrets, R: Deliver, Q: Pace>(
-    means: &Means<S, R, Q>,
+    context: &Context<S, R, Q>,
     event: &Value,
 ) -> Result<BatchResponse, UnreadableEvent> {
     let tries = queue_records(event)?.into_iter().map(|record| async move {
         match record {
-            Ok(record) => dispatch(means, record).await,
+            Ok(record) => dispatch(context, record).await,
             Err(bad) => Some(kept_as_bad(bad)),
         }
     });
@@ -81,17 +81,17 @@ fn kept_as_bad(bad: BadRecord<'_>) -> String {
 
 /// The message's id if it is to be kept.
 async fn dispatch<S: WebhookSecrets, R: Deliver, Q: Pace>(
-    means: &Means<S, R, Q>,
+    context: &Context<S, R, Q>,
     record: QueueRecord<'_>,
 ) -> Option<String> {
     let wait_seconds = match WebhookJob::parse(record.body) {
-        Ok(job) => match attempt(means, &job).await {
+        Ok(job) => match attempt(context, &job).await {
             Ok(status) => {
                 log_delivered(&job, record, status);
                 return None;
             }
             Err(why) => {
-                let wait_seconds = waits::wait_seconds(record.receive_count, (means.jitter_permille)());
+                let wait_seconds = waits::wait_seconds(record.receive_count, (context.jitter_permille)());
                 log_undelivered(&job, record, &why);
                 wait_seconds
             }
@@ -102,7 +102,7 @@ async fn dispatch<S: WebhookSecrets, R: Deliver, Q: Pace>(
             0
         }
     };
-    if let Err(error) = means.queue.again_in(record.receipt_handle, wait_seconds).await {
+    if let Err(error) = context.queue.again_in(record.receipt_handle, wait_seconds).await {
         // It comes back all the same, after the queue's own visibility.
         tracing::warn!(message.id = record.message_id, error = %causes(&error), "message not paced");
     }
@@ -110,13 +110,13 @@ async fn dispatch<S: WebhookSecrets, R: Deliver, Q: Pace>(
 }
 
 async fn attempt<S: WebhookSecrets, R: Deliver, Q>(
-    means: &Means<S, R, Q>,
+    context: &Context<S, R, Q>,
     job: &WebhookJob,
 ) -> Result<u16, Undelivered> {
-    let secret = means.secrets.webhook_secret(&job.tenant).await.map_err(Undelivered::Secret)?;
+    let secret = context.secrets.webhook_secret(&job.tenant).await.map_err(Undelivered::Secret)?;
     let secret = secret.ok_or(Undelivered::NoSecret)?;
-    let message = sign(job.event.as_str(), (means.now)(), &job.body, &secret);
-    let status = means.receivers.deliver(&job.url, &message).await.map_err(Undelivered::Unanswered)?;
+    let message = sign(job.event.as_str(), (context.now)(), &job.body, &secret);
+    let status = context.receivers.deliver(&job.url, &message).await.map_err(Undelivered::Unanswered)?;
     if (200..300).contains(&status) { Ok(status) } else { Err(Undelivered::Refused(status)) }
 }
 

@@ -1,6 +1,6 @@
 //! Wires `dispatch-webhook`.
 
-use dispatch_webhook::{Means, handle, waits};
+use dispatch_webhook::{Context, handle, waits};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use recoup_config::{Aws, Settings};
 use recoup_outbound::queues::Visibility;
@@ -12,7 +12,7 @@ async fn main() -> Result<(), Error> {
     recoup_telemetry::init();
     let settings = Settings::from_environment();
     let aws = Aws::from_settings(&settings)?;
-    let means = &Means {
+    let context = &Context {
         secrets: Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?),
         receivers: Webhooks::new(Reach::allowing_private(settings.flag("ALLOW_PRIVATE_WEBHOOK_TARGETS")?))?,
         queue: Visibility::new(aws.sqs(), settings.required("WEBHOOK_JOBS_QUEUE_URL")?),
@@ -20,6 +20,6 @@ async fn main() -> Result<(), Error> {
         jitter_permille: || fastrand::u32(waits::JITTER_PERMILLE),
     };
     let function =
-        |event: LambdaEvent<_>| async move { Ok::<_, Error>(handle(means, &event.payload).await?) };
+        |event: LambdaEvent<_>| async move { Ok::<_, Error>(handle(context, &event.payload).await?) };
     run(service_fn(function)).await
 }

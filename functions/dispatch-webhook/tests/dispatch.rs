@@ -7,7 +7,7 @@ mod support;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dispatch_webhook::{Means, handle};
+use dispatch_webhook::{Context, handle};
 use recoup_domain::ids::{AccountId, Environment, EventId, RefundId, Tenant};
 use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
@@ -55,9 +55,9 @@ fn now() -> Timestamp {
     Timestamp::from_unix_millis(u64::try_from(since.as_millis()).unwrap()).unwrap()
 }
 
-fn means<Q: Pace>(queue: Q) -> Means<OneSecret, Webhooks, Q> {
+fn context<Q: Pace>(queue: Q) -> Context<OneSecret, Webhooks, Q> {
     let receivers = Webhooks::new(Reach::Anywhere).unwrap().within(Duration::from_secs(1));
-    Means { secrets: OneSecret, receivers, queue, now, jitter_permille: || 1_000 }
+    Context { secrets: OneSecret, receivers, queue, now, jitter_permille: || 1_000 }
 }
 
 fn job(receiver: &Receiver) -> WebhookJob {
@@ -101,15 +101,15 @@ async fn silent() -> Receiver {
 }
 
 /// The ids that the batch's answer keeps, sorted.
-async fn kept<Q: Pace>(means: &Means<OneSecret, Webhooks, Q>, records: Vec<Value>) -> Vec<String> {
-    let answer = handle(means, &json!({"Records": records})).await.unwrap();
+async fn kept<Q: Pace>(context: &Context<OneSecret, Webhooks, Q>, records: Vec<Value>) -> Vec<String> {
+    let answer = handle(context, &json!({"Records": records})).await.unwrap();
     let mut kept: Vec<_> = answer.failed().map(ToOwned::to_owned).collect();
     kept.sort();
     kept
 }
 
-fn asked(means: &Means<OneSecret, Webhooks, Waits>) -> Vec<(String, u32)> {
-    let mut asked = means.queue.asked.lock().unwrap().clone();
+fn asked(context: &Context<OneSecret, Webhooks, Waits>) -> Vec<(String, u32)> {
+    let mut asked = context.queue.asked.lock().unwrap().clone();
     asked.sort();
     asked
 }
@@ -129,10 +129,10 @@ fn verify(received: &Received) -> String {
 #[tokio::test]
 async fn a_delivered_message_leaves_the_queue() {
     let receiver = answering("204 No Content").await;
-    let means = means(Waits::default());
+    let context = context(Waits::default());
     let job = job(&receiver);
-    assert!(kept(&means, vec![message("m1", 1, job.to_body())]).await.is_empty());
-    assert_eq!(asked(&means), []);
+    assert!(kept(&context, vec![message("m1", 1, job.to_body())]).await.is_empty());
+    assert_eq!(asked(&context), []);
     let requests = receiver.received();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].body, job.body);
@@ -142,13 +142,13 @@ async fn a_delivered_message_leaves_the_queue() {
 #[tokio::test]
 async fn a_receiver_that_answers_500_is_tried_again_with_the_same_webhook_id() {
     let receiver = answering("500 Oops").await;
-    let means = means(Waits::default());
+    let context = context(Waits::default());
     for receive_count in [1, 2] {
         let record = message("m1", receive_count, job(&receiver).to_body());
-        assert_eq!(kept(&means, vec![record]).await, ["m1"]);
+        assert_eq!(kept(&context, vec![record]).await, ["m1"]);
     }
     let handle = || "handle-m1".to_owned();
-    assert_eq!(asked(&means), [(handle(), 5), (handle(), 300)]);
+    assert_eq!(asked(&context), [(handle(), 5), (handle(), 300)]);
     let ids: Vec<_> = receiver.received().iter().map(verify).collect();
     assert_eq!(ids, [EventId::random(3).as_str(), EventId::random(3).as_str()]);
 }
@@ -157,9 +157,9 @@ async fn a_receiver_that_answers_500_is_tried_again_with_the_same_webhook_id() {
 async fn any_status_but_2xx_is_a_failure() {
     for line in ["301 Moved", "304 Not Modified", "400 Bad", "404 Not Found", "410 Gone", "503 Busy"] {
         let receiver = answering(line).await;
-        let means = means(Waits::default());
-        assert_eq!(kept(&means, vec![message("m1", 3, job(&receiver).to_body())]).await, ["m1"], "{line}");
-        assert_eq!(asked(&means), [("handle-m1".to_owned(), 1_800)], "{line}");
+        let context = context(Waits::default());
+        assert_eq!(kept(&context, vec![message("m1", 3, job(&receiver).to_body())]).await, ["m1"], "{line}");
+        assert_eq!(asked(&context), [("handle-m1".to_owned(), 1_800)], "{line}");
         assert_eq!(receiver.received().len(), 1, "{line}");
     }
 }
@@ -167,15 +167,15 @@ async fn any_status_but_2xx_is_a_failure() {
 #[tokio::test]
 async fn an_unreadable_message_fails_alone_and_comes_back_at_once() {
     let receiver = answering("200 OK").await;
-    let means = means(Waits::default());
+    let context = context(Waits::default());
     let good = || job(&receiver).to_body();
     let mut without_count = message("m4", 1, good());
     without_count["attributes"] = json!({});
     let records =
         vec![message("m1", 1, good()), message("m2", 1, "no json"), message("m3", 1, good()), without_count];
-    assert_eq!(kept(&means, records).await, ["m2", "m4"]);
+    assert_eq!(kept(&context, records).await, ["m2", "m4"]);
     // Without a count a wait has no meaning: m4 is left to the queue's own visibility.
-    assert_eq!(asked(&means), [("handle-m2".to_owned(), 0)]);
+    assert_eq!(asked(&context), [("handle-m2".to_owned(), 0)]);
     assert_eq!(receiver.received().len(), 2);
 }
 
@@ -185,26 +185,26 @@ async fn a_message_without_an_id_fails_the_whole_batch_untried() {
     let mut nameless = message("m1", 1, job(&receiver).to_body());
     nameless.as_object_mut().unwrap().remove("messageId");
     let event = json!({"Records": [message("m2", 1, job(&receiver).to_body()), nameless]});
-    assert!(handle(&means(Waits::default()), &event).await.is_err());
+    assert!(handle(&context(Waits::default()), &event).await.is_err());
     assert_eq!(receiver.received().len(), 0);
 }
 
 #[tokio::test]
 async fn an_account_without_a_secret_is_kept_for_later() {
     let receiver = answering("200 OK").await;
-    let means = means(Waits::default());
+    let context = context(Waits::default());
     let mut stranger = job(&receiver);
     stranger.tenant.environment = Environment::Live;
-    assert_eq!(kept(&means, vec![message("m1", 1, stranger.to_body())]).await, ["m1"]);
-    assert_eq!(asked(&means), [("handle-m1".to_owned(), 5)]);
+    assert_eq!(kept(&context, vec![message("m1", 1, stranger.to_body())]).await, ["m1"]);
+    assert_eq!(asked(&context), [("handle-m1".to_owned(), 5)]);
     assert_eq!(receiver.received().len(), 0);
 }
 
 #[tokio::test]
 async fn a_message_that_cannot_be_paced_is_kept_all_the_same() {
     let receiver = answering("500 Oops").await;
-    let means = means(Waits { broken: true, ..Waits::default() });
-    assert_eq!(kept(&means, vec![message("m1", 1, job(&receiver).to_body())]).await, ["m1"]);
+    let context = context(Waits { broken: true, ..Waits::default() });
+    assert_eq!(kept(&context, vec![message("m1", 1, job(&receiver).to_body())]).await, ["m1"]);
 }
 
 /// When it is asked for a wait, the others must have been delivered already.
@@ -222,7 +222,7 @@ async fn slow_receivers_do_not_delay_the_others_of_their_batch() {
     let (slow, quick) = (silent().await, answering("200 OK").await);
     let mut records: Vec<_> = (0..9).map(|n| message(&format!("slow{n}"), 1, job(&slow).to_body())).collect();
     records.push(message("quick", 1, job(&quick).to_body()));
-    let kept = kept(&means(AfterTheOthers(&quick, 1)), records).await;
+    let kept = kept(&context(AfterTheOthers(&quick, 1)), records).await;
     assert_eq!(kept.len(), 9);
     assert!(kept.iter().all(|id| id.starts_with("slow")));
 }
