@@ -11,7 +11,8 @@ use recoup_http::fields::{Entry, Fields, invalid};
 use recoup_http::payment::not_found;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request;
-use recoup_http::webhook::{Targets, target_url};
+use recoup_http::webhook::target_url;
+use recoup_ports::webhooks::Reach;
 
 /// Method and path: the same wish at the other endpoint is another request.
 pub(crate) fn endpoint(request: &Request) -> String {
@@ -21,7 +22,7 @@ pub(crate) fn endpoint(request: &Request) -> String {
     }
 }
 
-pub(crate) fn parse(request: &Request, targets: Targets) -> Result<Wanted, Problem> {
+pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Wanted, Problem> {
     let mut fields = request::body(request)?;
     let wanted = Wanted {
         payment_id: payment_id(request, &mut fields)?,
@@ -42,7 +43,7 @@ pub(crate) fn parse(request: &Request, targets: Targets) -> Result<Wanted, Probl
                     let mut urls = entry.object()?;
                     let webhook = urls.take("webhook");
                     urls.finish()?;
-                    webhook.map(|url| url.read(|text| target_url(text, targets))).transpose()?
+                    webhook.map(|url| url.read(|text| target_url(text, reach))).transpose()?
                 }
             },
         },

@@ -16,8 +16,8 @@ use recoup_http::quote::QuoteView;
 use recoup_http::request::{Caller, idempotency_key};
 use recoup_http::respond::{Answer, respond};
 use recoup_http::view::{PublicUrl, RefundView};
-use recoup_http::webhook::Targets;
 use recoup_ports::refunds::{Reserve, ReserveError, Reserved};
+use recoup_ports::webhooks::Reach;
 
 /// How often a refund is decided again because its payment changed before it could be written.
 const DECISIONS_MAX: usize = 5;
@@ -29,7 +29,7 @@ pub struct Context<S> {
     /// The API's own address.
     pub public_url: PublicUrl,
     /// Which webhook targets are taken.
-    pub targets: Targets,
+    pub reach: Reach,
     /// The clock.
     pub now: fn() -> Timestamp,
     /// 128 random bits.
@@ -51,7 +51,7 @@ pub async fn handle<S: Reserve>(context: &Context<S>, request: Request) -> Respo
 /// What a create would do with the same body, decided by the same function. Writes nothing.
 async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::RefundsWrite)?.tenant;
-    let wanted = body::parse(request, context.targets)?;
+    let wanted = body::parse(request, context.reach)?;
     let found = context.store.payment_and_refund(&tenant, &wanted.payment_id, None).await?;
     let payment = found.payment.ok_or_else(not_found)?;
     let id = RefundId::random((context.random)());
@@ -63,7 +63,7 @@ async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<An
 async fn create<S: Reserve>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::RefundsWrite)?.tenant;
     let key = idempotency_key(request)?;
-    let asked = Asked { endpoint: body::endpoint(request), wanted: body::parse(request, context.targets)? };
+    let asked = Asked { endpoint: body::endpoint(request), wanted: body::parse(request, context.reach)? };
     let id = match &key {
         Some(key) => RefundId::of_key(&tenant, key),
         None => RefundId::random((context.random)()),

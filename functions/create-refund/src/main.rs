@@ -6,7 +6,7 @@ use create_refund::{Context, handle};
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now, random};
 use recoup_http::view::PublicUrl;
-use recoup_http::webhook::Targets;
+use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment();
     let store = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
     let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
-    let targets = Targets::allowing_private(settings.flag("ALLOW_PRIVATE_WEBHOOK_TARGETS")?);
-    let context = Context { store, public_url, targets, now, random };
+    let reach = Reach::allowing_private(settings.flag("ALLOW_PRIVATE_WEBHOOK_TARGETS")?);
+    let context = Context { store, public_url, reach, now, random };
     run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
 }

@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use recoup_domain::refund::Refund;
 use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
-use recoup_ports::webhooks::{Signed, WebhookSecret};
+use recoup_ports::webhooks::{Reach, Signed, WebhookSecret};
 use serde::Serialize;
 use sha2::Sha256;
 use url::{Host, Url};
@@ -57,30 +57,14 @@ pub fn reveal_secret(secret: &WebhookSecret) -> String {
     format!("whsec_{}", STANDARD.encode(secret.reveal()))
 }
 
-/// Whether targets may be plain http or private: the local stack alone says yes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Targets {
-    /// https to public addresses.
-    Public,
-    /// Anything, for a receiver on the same machine.
-    Any,
-}
-
-impl Targets {
-    /// Reads the deployment's switch.
-    pub fn allowing_private(allowed: bool) -> Self {
-        if allowed { Self::Any } else { Self::Public }
-    }
-}
-
 /// Reads a URL to be told: https, port 443 or from 1024, a host, no credentials. The address behind a
 /// name is judged when it is dialled.
-pub fn target_url(text: &str, targets: Targets) -> Result<TargetUrl, String> {
+pub fn target_url(text: &str, reach: Reach) -> Result<TargetUrl, String> {
     if text.len() > TargetUrl::MAX {
         return Err(format!("must have at most {} characters", TargetUrl::MAX));
     }
     let url = Url::parse(text).map_err(|_| "must be an https URL".to_owned())?;
-    let scheme_allowed = url.scheme() == "https" || (targets == Targets::Any && url.scheme() == "http");
+    let scheme_allowed = url.scheme() == "https" || (reach == Reach::Anywhere && url.scheme() == "http");
     if !scheme_allowed || url.host().is_none() {
         return Err("must be an https URL".to_owned());
     }
@@ -88,10 +72,10 @@ pub fn target_url(text: &str, targets: Targets) -> Result<TargetUrl, String> {
         return Err("must not carry credentials".to_owned());
     }
     let port = url.port_or_known_default().unwrap_or(0);
-    if targets == Targets::Public && port != 443 && port < 1024 {
+    if reach == Reach::Public && port != 443 && port < 1024 {
         return Err("must use port 443 or one from 1024".to_owned());
     }
-    if targets == Targets::Public && matches!(url.host(), Some(Host::Domain("localhost"))) {
+    if reach == Reach::Public && matches!(url.host(), Some(Host::Domain("localhost"))) {
         return Err("must lead to a public address".to_owned());
     }
     Ok(TargetUrl::checked(url.to_string()))
@@ -130,11 +114,11 @@ mod tests {
             "https://localhost/",
         ];
         for url in refused {
-            assert!(target_url(url, Targets::Public).is_err(), "{url}");
+            assert!(target_url(url, Reach::Public).is_err(), "{url}");
         }
         for url in ["https://example.com/", "https://example.com:8443/hook?token=1", "HTTPS://EXAMPLE.com"] {
-            assert!(target_url(url, Targets::Public).is_ok(), "{url}");
+            assert!(target_url(url, Reach::Public).is_ok(), "{url}");
         }
-        assert!(target_url("http://127.0.0.1:8788/", Targets::Any).is_ok());
+        assert!(target_url("http://127.0.0.1:8788/", Reach::Anywhere).is_ok());
     }
 }

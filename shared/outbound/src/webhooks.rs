@@ -24,7 +24,7 @@ use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::TokioExecutor;
 use recoup_domain::text::TargetUrl;
 use recoup_ports::BoxError;
-use recoup_ports::webhooks::{Deliver, SendError, Signed};
+use recoup_ports::webhooks::{Deliver, Reach, SendError, Signed};
 use rustls::ClientConfig;
 use rustls::crypto::ring;
 use tokio::time::{Instant, timeout};
@@ -43,24 +43,9 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const OUR_NAME: &str = concat!("Recoup/", env!("CARGO_PKG_VERSION"));
 
-/// How far webhooks may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// https, port 443 or from 1024, public addresses.
-    Public,
-    /// Anywhere, plain http included: the local stack alone.
-    Anywhere,
-}
-
-impl Reach {
-    /// As the setting `ALLOW_PRIVATE_WEBHOOK_TARGETS` has it.
-    pub fn allowing_private(allowed: bool) -> Self {
-        if allowed { Self::Anywhere } else { Self::Public }
-    }
-
-    fn allows(self, address: IpAddr) -> bool {
-        self == Self::Anywhere || is_public(address)
-    }
+/// Whether an address may be dialled.
+fn within(reach: Reach, address: IpAddr) -> bool {
+    reach == Reach::Anywhere || is_public(address)
 }
 
 /// Sends webhooks.
@@ -137,7 +122,7 @@ fn target(url: &TargetUrl, reach: Reach) -> Result<Url, SendError> {
     if reach == Reach::Public && port != 443 && port < 1024 {
         return Err(SendError::Forbidden("its port is neither 443 nor from 1024"));
     }
-    if address.is_some_and(|address| !reach.allows(address)) {
+    if address.is_some_and(|address| !within(reach, address)) {
         return Err(SendError::Forbidden(NotPublic::WHY));
     }
     Ok(url)
@@ -216,7 +201,7 @@ impl Service<Name> for Resolver {
 }
 
 fn allowed(found: impl Iterator<Item = SocketAddr>, reach: Reach) -> Result<Vec<SocketAddr>, NotPublic> {
-    let allowed: Vec<_> = found.filter(|address| reach.allows(address.ip())).collect();
+    let allowed: Vec<_> = found.filter(|address| within(reach, address.ip())).collect();
     if allowed.is_empty() { Err(NotPublic) } else { Ok(allowed) }
 }
 

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use recoup_domain::text::TargetUrl;
-use recoup_outbound::webhooks::{Reach, Webhooks};
+use recoup_outbound::webhooks::Webhooks;
+use recoup_ports::webhooks::Reach;
 use recoup_ports::webhooks::{Deliver, SendError, Signed};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;

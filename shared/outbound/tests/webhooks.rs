@@ -6,7 +6,8 @@ mod support;
 use std::time::Duration;
 
 use recoup_domain::text::TargetUrl;
-use recoup_outbound::webhooks::{Reach, Webhooks};
+use recoup_outbound::webhooks::Webhooks;
+use recoup_ports::webhooks::Reach;
 use recoup_ports::webhooks::{Deliver, SendError, Signed};
 use support::{Answer, Receiver};
 

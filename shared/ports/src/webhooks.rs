@@ -60,6 +60,22 @@ pub struct Signed {
     pub body: String,
 }
 
+/// How far webhooks may go: judged by what a URL says when it is given, and by its address when it is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// https, port 443 or from 1024, public addresses.
+    Public,
+    /// Anywhere, plain http included: the local stack alone.
+    Anywhere,
+}
+
+impl Reach {
+    /// As the setting `ALLOW_PRIVATE_WEBHOOK_TARGETS` has it.
+    pub fn allowing_private(allowed: bool) -> Self {
+        if allowed { Self::Anywhere } else { Self::Public }
+    }
+}
+
 /// Why no answer came from a receiver. Never holds the URL.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SendError {

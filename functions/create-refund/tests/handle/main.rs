@@ -17,9 +17,9 @@ use recoup_domain::ids::Tenant;
 use recoup_domain::payment::Payment;
 use recoup_domain::split::Split;
 use recoup_http::view::PublicUrl;
-use recoup_http::webhook::Targets;
 use recoup_ports::payments::{Payments, Register, Registered};
 use recoup_ports::refunds::Reserve;
+use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
 use recoup_testing::{TestTable, fixtures};
 use serde_json::Value;
@@ -53,7 +53,7 @@ fn context<S>(store: S) -> Context<S> {
     Context {
         store,
         public_url: PublicUrl::new("https://api.example.com/"),
-        targets: Targets::Public,
+        reach: Reach::Public,
         now: fixtures::now,
         random: || 7,
     }
