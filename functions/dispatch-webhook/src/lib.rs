@@ -9,7 +9,7 @@ pub mod waits;
 use std::error::Error;
 
 use futures_util::{StreamExt, stream};
-use recoup_batch::{BadRecord, BatchResponse, QueueRecord, UnreadableEvent, queue_records};
+use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
 use recoup_domain::time::Timestamp;
 use recoup_http::webhook::sign;
 use recoup_ports::ReadError;
@@ -61,7 +61,7 @@ impl Undelivered {
 pub async fn handle<S: WebhookSecrets, R: Deliver, Q: Pace>(
     context: &Context<S, R, Q>,
     event: &Value,
-) -> Result<BatchResponse, UnreadableEvent> {
+) -> Result<BatchResponse, lambda_runtime::Error> {
     let tries = queue_records(event)?.into_iter().map(|record| async move {
         match record {
             Ok(record) => dispatch(context, record).await,
