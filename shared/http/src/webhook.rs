@@ -109,7 +109,6 @@ mod tests {
             "https://user@example.com/",
             "https://example.com:80/",
             "https://example.com:22/",
-            "https:///nohost",
             "not a url",
             "https://localhost/",
         ];
