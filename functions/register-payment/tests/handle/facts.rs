@@ -1,0 +1,86 @@
+//! What may be said differently later: each fact, its ways forward, and its ways back.
+
+use serde_json::{Value, json};
+
+use crate::{World, saying};
+
+#[tokio::test]
+async fn a_fact_moves_forward_step_by_step_or_at_once_and_never_back() {
+    for (fact, values) in [
+        ("status", &["created", "started", "processing", "completed"][..]),
+        ("settlement", &["unsettled", "settled"]),
+        ("payout", &["not_started", "started"]),
+    ] {
+        for (from, before) in values.iter().enumerate() {
+            for (to, after) in values.iter().enumerate() {
+                let world = World::saying(&json!({fact: before})).await;
+                let reply = world.put(&saying(&json!({fact: after}))).await;
+                if to < from {
+                    assert_eq!(reply.problem(), (409, "payment_conflict"), "{fact}: {before} to {after}");
+                    assert_eq!(reply.body["param"], fact);
+                    assert_eq!(world.put(&saying(&json!({}))).await.body[fact], *before);
+                } else {
+                    assert_eq!(reply.status, 200, "{fact}: {before} to {after}");
+                    assert_eq!(reply.body[fact], *after);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fact_without_an_order_moves_either_way() {
+    let until = "2027-11-22T00:00:00.000Z";
+    for (fact, one, other) in [
+        ("disputed", json!(true), json!(false)),
+        ("partial_refunds", json!("full_only"), json!("after_payout")),
+        ("refundable_until", json!(until), json!("2026-01-01T00:00:00.000Z")),
+        ("refundable_until", json!(until), Value::Null),
+        ("metadata", json!({"a": "1", "b": "2"}), json!({"c": "3"})),
+        ("metadata", json!({"a": "1"}), json!({})),
+    ] {
+        let world = World::saying(&json!({fact: one})).await;
+        for value in [&other, &one, &one] {
+            let reply = world.put(&saying(&json!({fact: value}))).await;
+            assert_eq!((reply.status, &reply.body[fact]), (200, value), "{fact}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_said_stays_as_it_was() {
+    let said = json!({
+        "status": "started", "settlement": "unsettled", "payout": "not_started", "disputed": true,
+        "partial_refunds": "full_only", "refundable_until": "2027-11-22T00:00:00.000Z", "metadata": {"a": "1"},
+    });
+    let world = World::saying(&said).await;
+    for fields in [json!({}), json!({"status": null, "metadata": null, "disputed": null})] {
+        let body = world.put(&saying(&fields)).await.body;
+        for (fact, value) in said.as_object().unwrap() {
+            assert_eq!(&body[fact], value, "{fact}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_changed_fact_costs_two_calls_and_its_repeat_one() {
+    let world = World::saying(&json!({})).await;
+    let disputed = saying(&json!({"disputed": true}));
+    assert_eq!(world.put(&disputed).await.status, 200);
+    let calls = world.table.take_calls();
+    assert_eq!(calls.operations(), ["GetItem", "UpdateItem"]);
+    assert!(calls.write_units() <= 1.0, "{calls}");
+    assert_eq!(world.put(&disputed).await.status, 200);
+    assert_eq!(world.table.take_calls().operations(), ["GetItem"]);
+}
+
+#[tokio::test]
+async fn two_facts_that_move_at_once_are_both_kept() {
+    let world = World::saying(&json!({"settlement": "unsettled"})).await;
+    let (settled, disputed) = (saying(&json!({"settlement": "settled"})), saying(&json!({"disputed": true})));
+    let (one, other) = tokio::join!(world.put(&settled), world.put(&disputed));
+    assert_eq!((one.status, other.status), (200, 200));
+    let body = world.put(&saying(&json!({}))).await.body;
+    assert_eq!((&body["settlement"], &body["disputed"]), (&json!("settled"), &json!(true)));
+    assert_eq!(world.payment().await.revision, 3);
+}
