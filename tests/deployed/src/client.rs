@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::contract;
+
 /// How long a refund may take to end on a healthy stack.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The API has no event for "ended" but the webhook, so whoever gave no URL asks again this often.
@@ -21,10 +23,14 @@ pub struct Answer {
 }
 
 impl Answer {
-    async fn of(response: reqwest::Response) -> Self {
+    /// Sends a request and holds its answer against the API's description.
+    async fn to(method: &str, path: &str, request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.expect("the API answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a whole body");
-        Self { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null) }
+        let answer = Self { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null) };
+        contract::assert_described(method, path, &answer);
+        answer
     }
 
     /// A text of the body, `""` if it is none.
@@ -70,8 +76,8 @@ impl Account {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Answer {
-        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        let verb = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.http.request(verb, format!("{}{path}", self.url));
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
@@ -81,7 +87,7 @@ impl Account {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
-        Answer::of(request.send().await.expect("the API answers")).await
+        Answer::to(method, path, request).await
     }
 
     /// Sends a form, without a credential of its own.
@@ -91,7 +97,7 @@ impl Account {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Answer::of(request.send().await.expect("the API answers")).await
+        Answer::to("POST", path, request).await
     }
 
     /// `GET`.

@@ -10,6 +10,7 @@
 )]
 
 mod client;
+mod contract;
 mod receiver;
 mod stack;
 
