@@ -14,7 +14,7 @@ use recoup_http::payment::not_found;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::quote::QuoteView;
 use recoup_http::request::{Caller, idempotency_key};
-use recoup_http::respond::{Answer, respond};
+use recoup_http::respond::{Answer, respond, unknown_outcome};
 use recoup_http::view::{PublicUrl, RefundView};
 use recoup_ports::refunds::{Reserve, ReserveError, Reserved};
 use recoup_ports::webhooks::Reach;
@@ -96,9 +96,7 @@ fn no_outcome(error: ReserveError, keyed: Option<&RefundId>) -> Problem {
     if keyed.is_some() || !unknown {
         return problem;
     }
-    let detail = "It is not known whether the refund was made, and no Idempotency-Key was sent by which to ask. \
-        Look at the payment before this is sent again.";
-    Problem::new(Code::Unavailable, detail)
+    unknown_outcome()
 }
 
 /// A request as it can be recognised again.

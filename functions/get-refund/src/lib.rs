@@ -64,7 +64,7 @@ async fn refund<S: Payments + Refunds + Sync>(
     if expand.any() {
         Caller::with_scope(request, Scope::PaymentsRead)?;
         let payment = context.store.payment(&tenant, &refund.payment_id).await?.ok_or_else(not_found)?;
-        let payment = show(&context.store, payment, &context.public_url).await?;
+        let payment = show(&context.store, &payment, &context.public_url).await?;
         view = expand.apply(view, payment);
     }
     Answer::new(StatusCode::OK, &view)
@@ -78,5 +78,5 @@ async fn payment<S: Payments + Refunds + Sync>(
     let tenant = Caller::with_scope(request, Scope::PaymentsRead)?.tenant;
     Parameters::of(request)?.finish()?;
     let payment = context.store.payment(&tenant, &id?).await?.ok_or_else(not_found)?;
-    Answer::new(StatusCode::OK, &show(&context.store, payment, &context.public_url).await?)
+    Answer::new(StatusCode::OK, &show(&context.store, &payment, &context.public_url).await?)
 }

@@ -73,5 +73,5 @@ async fn answer<S: Register + Refunds + Sync>(
     status: StatusCode,
     payment: Payment,
 ) -> Result<Answer, Problem> {
-    Answer::new(status, &show(&context.store, payment, &context.public_url).await?)
+    Answer::new(status, &show(&context.store, &payment, &context.public_url).await?)
 }

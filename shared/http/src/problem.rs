@@ -98,12 +98,14 @@ pub struct Problem {
     detail: String,
     param: Option<String>,
     extra: Map<String, Value>,
+    /// Whether sending the same again could do the same twice.
+    uncertain: bool,
 }
 
 impl Problem {
     /// A problem with one sentence of ours.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), param: None, extra: Map::new() }
+        Self { code, detail: detail.into(), param: None, extra: Map::new(), uncertain: false }
     }
 
     /// Names the parameter by path.
@@ -120,6 +122,13 @@ impl Problem {
         self
     }
 
+    /// Says that the request may have been carried out, so that it must not just be sent again.
+    #[must_use]
+    pub fn uncertain(mut self) -> Self {
+        self.uncertain = true;
+        self
+    }
+
     /// What is wrong.
     pub fn code(&self) -> Code {
         self.code
@@ -133,6 +142,7 @@ impl Problem {
     /// The `retry-after` header: seconds, where waiting helps.
     pub(crate) fn retry_after(&self) -> Option<HeaderValue> {
         match self.code {
+            _ if self.uncertain => None,
             Code::IdempotencyKeyInUse | Code::Unavailable => Some(HeaderValue::from_static("1")),
             _ => None,
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lambda_http::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use lambda_http::http::{HeaderName, StatusCode};
+use lambda_http::http::{HeaderName, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
 use recoup_ports::refunds::ReserveError;
 use recoup_ports::settlement::SettleError;
@@ -55,7 +55,7 @@ pub async fn respond(
     let outcome = async {
         let outcome = tokio::time::timeout(WORK_MAX, work).await.unwrap_or_else(|_| {
             tracing::error!("the work took too long and was dropped");
-            Err(unavailable())
+            Err(if repeatable(request) { unavailable() } else { unknown_outcome() })
         });
         match &outcome {
             Ok(answer) => tracing::info!(http.status = answer.status.as_u16(), "answered"),
@@ -109,6 +109,19 @@ fn unavailable() -> Problem {
         Code::Unavailable,
         "The service cannot answer right now. The same request may be sent again.",
     )
+}
+
+/// Whether doing the same twice does it once: only a create without a key does not.
+fn repeatable(request: &Request) -> bool {
+    let creates = request.method() == Method::POST && request.uri().path().ends_with("/refunds");
+    !creates || request.headers().contains_key("idempotency-key")
+}
+
+/// The problem of a create without a key that may or may not have made its refund.
+pub fn unknown_outcome() -> Problem {
+    let detail = "It is not known whether the refund was made, and no Idempotency-Key was sent by which to ask. \
+        Look at the payment before this is sent again.";
+    Problem::new(Code::Unavailable, detail).uncertain()
 }
 
 fn log_chain(error: &dyn std::error::Error) -> String {
