@@ -18,9 +18,13 @@ pub(crate) struct Expression {
 }
 
 impl Expression {
-    /// The placeholder of an attribute's name.
+    /// The placeholder of an attribute's name: the same on every call, and short, for an expression may
+    /// have 4 KB and names every actor and line of a payment.
     pub(crate) fn name(&mut self, attribute: &str) -> String {
-        let placeholder = format!("#{attribute}");
+        if let Some((placeholder, _)) = self.names.iter().find(|(_, name)| *name == attribute) {
+            return placeholder.clone();
+        }
+        let placeholder = format!("#n{}", self.names.len());
         self.names.insert(placeholder.clone(), attribute.to_owned());
         placeholder
     }

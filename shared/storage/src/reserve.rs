@@ -94,8 +94,8 @@ fn take(reservation: &Reservation) -> Expression {
         let actors = expression.name(ACTORS);
         let part = expression.value(number(part.minor()));
         let left = format!("{actors}[{position}].{refundable}");
-        expression.require(format!("{left} >= {part}"));
-        expression.set(format!("{left} = {left} - {part}"));
+        expression.require(format!("{left}>={part}"));
+        expression.set(format!("{left}={left}-{part}"));
     }
     lines(&mut expression, refund, |expression, taken, lines| {
         expression.add(format!("{taken} {lines}"));
@@ -103,7 +103,7 @@ fn take(reservation: &Reservation) -> Expression {
     for line in &refund.lines {
         let taken = expression.name(LINES_REFUNDED);
         let line = expression.value(text(line.as_str()));
-        expression.require(format!("NOT contains({taken}, {line})"));
+        expression.require(format!("NOT contains({taken},{line})"));
     }
     let refunds = expression.name(REFUNDS);
     let id = expression.value(AttributeValue::L(vec![text(refund.id.as_str())]));
@@ -124,4 +124,49 @@ pub(crate) fn lines(
     let lines = refund.lines.iter().map(ToString::to_string).collect();
     let lines = expression.value(AttributeValue::Ss(lines));
     change(expression, &taken, &lines);
+}
+
+#[cfg(test)]
+mod tests {
+    use recoup_domain::decide::Identity;
+    use recoup_domain::payment::{Payment, Terms};
+    use recoup_domain::split::{MerchantPart, Split};
+    use recoup_domain::wanted::WantedRouting;
+    use recoup_testing::fixtures::{self, eur};
+
+    use super::*;
+
+    /// The longest expression that DynamoDB reads.
+    const EXPRESSION_BYTES_MAX: usize = 4_096;
+
+    #[test]
+    fn the_largest_refund_there_can_be_still_fits_into_an_expression() {
+        let small = fixtures::getpaid_payment();
+        let merchant = |number: usize| MerchantPart {
+            account: format!("acc_{number}").as_str().try_into().unwrap(),
+            amount: eur(100),
+        };
+        let merchants = (0..Split::MERCHANTS_MAX).map(merchant).collect();
+        let split = Split::new(eur(5_000), merchants).unwrap();
+        let lines = (0..Payment::LINES_MAX)
+            .map(|number| (format!("line_{number}").as_str().try_into().unwrap(), eur(100)));
+        let terms =
+            Terms { amount: split.total(), routing: Some(split), lines: lines.collect(), ..small.terms() };
+        let payment = Payment::registered(
+            small.tenant.clone(),
+            small.id.clone(),
+            terms,
+            small.facts.clone(),
+            small.created_at,
+        );
+        let mut wanted = fixtures::wanted(&payment, Some(9_999));
+        wanted.lines = payment.lines.iter().map(|line| line.id.clone()).collect();
+        wanted.routing = Some(WantedRouting::Proportional);
+        let identity = Identity { id: RefundId::random(1), fingerprint: [0; 32], now: payment.created_at };
+        let reservation = recoup_domain::decide::decide(&payment, &wanted, identity).unwrap();
+        let expression = take(&reservation);
+        assert_eq!(reservation.refund.takes().count(), 51);
+        assert!(expression.condition().len() <= EXPRESSION_BYTES_MAX, "{}", expression.condition().len());
+        assert!(expression.update().len() <= EXPRESSION_BYTES_MAX, "{}", expression.update().len());
+    }
 }
