@@ -52,6 +52,7 @@ deployed: tools ## The tests against functions on a stack of their own
 # Needs the values of a running stack in the environment: `. .local/env`
 deployed-tests:
 	$(CARGO_TEST) -p recoup-deployed-tests
+	$(PYTHON) tests/docs
 
 sam-local: tools ## sam build and sam local invoke, where Docker answers
 	$(VENV_BIN)/python -m pytest -q -rs -p no:cacheprovider tests/sam_local
