@@ -1,0 +1,164 @@
+//! `update-refund`, driven with the gateway's events over a real table.
+#![cfg(test)]
+
+#[path = "../../../tests/events/gateway.rs"]
+mod gateway;
+
+use gateway::{Event, Reply};
+use recoup_domain::refund::{Outcome, Refund, Step, Withdrawn};
+use recoup_domain::text::Text;
+use recoup_http::view::PublicUrl;
+use recoup_ports::payments::{Payments, Register};
+use recoup_ports::refunds::{Refunds, Reserve, Reserved};
+use recoup_ports::settlement::{HandedOver, Settle, Settled};
+use recoup_storage::Table;
+use recoup_testing::{Fault, TestTable, fixtures};
+use serde_json::{Value, json};
+use update_refund::{Context, handle};
+
+const GET_REFUND: &str = include_str!("../../../tests/events/get-refund.json");
+
+/// A refund of the getpaid example that was just made, and the function over its table.
+struct World {
+    table: TestTable,
+    context: Context<Table>,
+    refund: Refund,
+}
+
+impl World {
+    async fn new() -> Self {
+        let table = TestTable::new();
+        let payment = fixtures::getpaid_payment();
+        table.store().register(&payment).await.unwrap();
+        let reservation = fixtures::decided(&payment, &fixtures::getpaid_wanted(), "key-1");
+        assert!(matches!(table.store().reserve(&reservation).await, Ok(Reserved::New)));
+        table.take_calls();
+        let public_url = PublicUrl::new("https://api.example.com");
+        let context = Context { store: table.store(), public_url, now: || fixtures::later(5_000) };
+        Self { table, context, refund: reservation.refund }
+    }
+
+    async fn send(&self, event: Event) -> Reply {
+        Reply::read(&event, handle(&self.context, event.request()).await)
+    }
+
+    async fn cancel(&self) -> Reply {
+        let path = format!("/v1/refunds/{}/cancel", self.refund.id);
+        let event = Event::of_fixtures_tenant(GET_REFUND).of_refund(self.refund.id.as_str());
+        let event = event.with("/rawPath", path.as_str()).with("/requestContext/http/path", path.as_str());
+        self.send(event.with("/requestContext/http/method", "POST")).await
+    }
+
+    async fn patch(&self, body: &Value) -> Reply {
+        let event = Event::of_fixtures_tenant(GET_REFUND).of_refund(self.refund.id.as_str());
+        self.send(event.with("/requestContext/http/method", "PATCH").json(body)).await
+    }
+
+    async fn refundable(&self) -> u64 {
+        let (tenant, payment) = (&self.refund.tenant, &self.refund.payment_id);
+        let payment = self.table.store().payment(tenant, payment).await.unwrap().unwrap();
+        self.table.take_calls();
+        payment.refundable.minor()
+    }
+
+    async fn stored(&self) -> Refund {
+        let refund = self.table.store().refund(&self.refund.tenant, &self.refund.id).await;
+        self.table.take_calls();
+        refund.unwrap().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_refund_gives_its_amounts_back_once_and_stays_cancelled() {
+    let world = World::new().await;
+    for calls in [vec!["GetItem", "TransactWriteItems"], vec!["GetItem"]] {
+        let reply = world.cancel().await;
+        assert_eq!((reply.status, &reply.body["status"]), (200, &json!("cancelled")));
+        assert_eq!(world.table.take_calls().operations(), calls);
+        assert_eq!(world.refundable().await, 3_100);
+    }
+    let store = world.table.store();
+    let handed = store.hand_over(&world.stored().await, fixtures::later(6_000)).await;
+    assert_eq!(handed.unwrap(), HandedOver::TooLate);
+}
+
+#[tokio::test]
+async fn what_was_handed_over_or_has_ended_is_no_longer_cancelled() {
+    let world = World::new().await;
+    let store = world.table.store();
+    assert_eq!(store.hand_over(&world.refund, fixtures::later(1_000)).await.unwrap(), HandedOver::Yes);
+    assert_eq!(world.cancel().await.problem(), (409, "refund_not_cancellable"));
+
+    let outcome = Outcome::Succeeded { reference: Text::new("re_1".to_owned()).unwrap() };
+    let Step::Move(next) = world.refund.step(outcome, fixtures::later(2_000)) else { panic!("no move") };
+    assert_eq!(store.move_on(&world.refund, &next).await.unwrap(), Settled::Applied);
+    assert_eq!(world.cancel().await.problem(), (409, "refund_not_cancellable"));
+    assert_eq!(world.refundable().await, 1_600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_whose_answer_was_lost_or_that_met_a_conflict_gives_back_once() {
+    for fault in [
+        Fault::LoseAnswer,
+        Fault::LoseRequest,
+        Fault::conflict([true, false]),
+        Fault::conflict([false, true]),
+    ] {
+        let world = World::new().await;
+        world.table.fail("TransactWriteItems", 1, fault);
+        assert_eq!(world.cancel().await.status, 200);
+        assert_eq!(world.refundable().await, 3_100);
+        assert_eq!(world.stored().await.sequence, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_hand_over_between_read_and_write_wins_over_the_cancel() {
+    let world = World::new().await;
+    // The cancel was decided on the refund as it was before the hand-over.
+    let before = world.stored().await;
+    let store = world.table.store();
+    store.hand_over(&before, fixtures::later(1_000)).await.unwrap();
+    let Withdrawn::Now(next) = before.withdraw(fixtures::later(2_000)) else { panic!("it can be withdrawn") };
+    assert_eq!(store.give_back(&before, &next).await.unwrap(), Settled::Overtaken);
+    assert_eq!(world.refundable().await, 1_600);
+}
+
+#[tokio::test]
+async fn metadata_are_set_and_removed_key_by_key_and_nothing_else_is_touched() {
+    let world = World::new().await;
+    let reply = world.patch(&json!({ "metadata": { "parcel": "7", "gone": null } })).await;
+    assert_eq!((reply.status, &reply.body["metadata"]["parcel"]), (200, &json!("7")));
+    let changed = world.stored().await;
+    assert_eq!(
+        (changed.sequence, changed.amount, &changed.state),
+        (2, world.refund.amount, &world.refund.state)
+    );
+
+    // The same again changes nothing, and is not announced.
+    world.patch(&json!({ "metadata": { "parcel": "7" } })).await;
+    assert_eq!(world.stored().await.sequence, 2);
+    world.patch(&json!({ "metadata": { "parcel": null } })).await;
+    assert_eq!(world.stored().await.notes.metadata, world.refund.notes.metadata);
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_is_refused_by_name() {
+    let world = World::new().await;
+    let many: serde_json::Map<String, Value> =
+        (0..51).map(|number| (number.to_string(), json!("x"))).collect();
+    for (body, code, param) in [
+        (json!({}), "missing_parameter", "metadata"),
+        (json!({ "metadata": { "a": 1 } }), "invalid_parameter", "metadata.a"),
+        (json!({ "metadata": many }), "invalid_parameter", "metadata"),
+        (json!({ "metadata": {}, "amount": 1 }), "unknown_parameter", "amount"),
+    ] {
+        let reply = world.patch(&body).await;
+        assert_eq!(reply.problem(), (400, code), "{body}");
+        assert_eq!(reply.body["param"], param);
+    }
+    assert_eq!(world.stored().await, world.refund);
+    let stranger = Event::of_fixtures_tenant(GET_REFUND).of_refund("rfd_00000000000000000000000000");
+    let stranger = stranger.with("/requestContext/http/method", "PATCH").json(&json!({ "metadata": {} }));
+    assert_eq!(world.send(stranger).await.problem(), (404, "refund_not_found"));
+}
