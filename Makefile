@@ -11,7 +11,7 @@ CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo next
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down listen logs test fmt format-check lint unit template deployed deployed-tests sam-local tools
+.PHONY: help up down listen logs test fmt format-check lint unit template deployed deployed-tests contract contract-tests sam-local tools
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ listen: tools ## Print the webhooks that arrive on 127.0.0.1:8788
 logs: tools ## Follow what the functions of the local stack log
 	@$(STACK) logs
 
-test: format-check lint template unit deployed sam-local ## Everything, from a fresh clone
+test: format-check lint template unit deployed contract sam-local ## Everything, from a fresh clone
 
 fmt: ## Format the Rust sources
 	cargo fmt --all
@@ -39,9 +39,10 @@ format-check:
 lint: ## Clippy, warnings as errors
 	cargo clippy --workspace --all-targets -- -D warnings
 
-template: tools ## Check template.yaml
+template: tools ## Check template.yaml and openapi.yaml
 	$(VENV_BIN)/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 $(VENV_BIN)/python -m samcli validate --lint
+	$(VENV_BIN)/openapi-spec-validator openapi.yaml
 
 unit: ## The tests that need no stack
 	$(CARGO_TEST)
@@ -53,6 +54,14 @@ deployed: tools ## The tests against functions on a stack of their own
 deployed-tests:
 	$(CARGO_TEST) -p recoup-deployed-tests
 	$(PYTHON) tests/docs
+
+contract: tools ## What openapi.yaml says, tried on a stack of its own
+	@$(TEST_STACK) $(MAKE) --no-print-directory contract-tests
+
+# Needs the values of a running stack, like the tests above; takes two minutes.
+contract-tests: export HYPOTHESIS_STORAGE_DIRECTORY := .local/hypothesis
+contract-tests:
+	$(VENV_BIN)/schemathesis --config-file tests/openapi/schemathesis.toml run openapi.yaml
 
 sam-local: tools ## sam build and sam local invoke, where Docker answers
 	$(VENV_BIN)/python -m pytest -q -rs -p no:cacheprovider tests/sam_local
