@@ -87,7 +87,8 @@ fn lines(entry: Entry) -> Result<Vec<LineId>, Problem> {
         }
         lines.push(line);
     }
-    Ok(lines)
+    // Taken for an absent field, a list that came out empty would refund all that is left.
+    if lines.is_empty() { Err(invalid(&path, "must name at least one line")) } else { Ok(lines) }
 }
 
 fn routing(entry: Entry) -> Result<WantedRouting, Problem> {

@@ -185,6 +185,24 @@ async fn p8_a_part_of_an_invoice_is_refunded_by_its_lines_each_of_them_once() {
 }
 
 #[tokio::test]
+async fn p8_an_empty_list_of_lines_is_refused_and_does_not_mean_the_whole_payment() {
+    let account = with_invoice("tr_1", "sandbox_succeed").await;
+    for wish in [
+        json!({ "transaction_id": "tr_1", "invoice_detail_ids": [] }),
+        json!({ "transaction_id": "tr_1", "invoice_detail_ids": [], "amount": "1.00" }),
+    ] {
+        let refused = account.refund(None, wish).await;
+        assert_eq!(
+            (refused.status, refused.text("param")),
+            (400, "invoice_detail_ids"),
+            "{:?}",
+            refused.body
+        );
+    }
+    assert_eq!(account.payment("tr_1").await["refundable_amount"], 3_150);
+}
+
+#[tokio::test]
 async fn p8_a_partial_refund_stands_in_for_a_partial_capture() {
     let account = with_invoice("tr_1", "sandbox_succeed").await;
     // Captured in full, and what a partial capture would have left out goes back.

@@ -95,6 +95,7 @@ async fn a_value_of_the_wrong_kind_or_size_is_named_by_its_path() {
         ("metadata", json!({"k": "v".repeat(501)}), "metadata"),
         ("metadata", Value::Object(keys), "metadata"),
         ("invoice_detail_ids", json!("l1"), "invoice_detail_ids"),
+        ("invoice_detail_ids", json!([]), "invoice_detail_ids"),
         ("invoice_detail_ids", json!(["l1", 2]), "invoice_detail_ids[1]"),
         ("invoice_detail_ids", json!(["l1", "l1"]), "invoice_detail_ids"),
         ("invoice_detail_ids", json!(many), "invoice_detail_ids"),
