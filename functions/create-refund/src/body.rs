@@ -26,11 +26,14 @@ pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Wanted, Problem> 
     let mut fields = request::body(request)?;
     let wanted = Wanted {
         payment_id: payment_id(request, &mut fields)?,
-        amount: fields.take("amount").map(Entry::amount).transpose()?,
-        currency: fields.take("currency").map(currency).transpose()?,
-        lines: fields.take("invoice_detail_ids").map(lines).transpose()?.unwrap_or_default(),
-        routing: fields.take("routing").map(routing).transpose()?,
-        expected_refundable: fields.take("expected_refundable_amount").map(Entry::amount).transpose()?,
+        amount: fields.take_said("amount")?.map(Entry::amount).transpose()?,
+        currency: fields.take_said("currency")?.map(currency).transpose()?,
+        lines: fields.take_said("invoice_detail_ids")?.map(lines).transpose()?.unwrap_or_default(),
+        routing: fields.take_said("routing")?.map(routing).transpose()?,
+        expected_refundable: fields
+            .take_said("expected_refundable_amount")?
+            .map(Entry::amount)
+            .transpose()?,
         notes: Notes {
             reason: fields.take("reason").map(Entry::text).transpose()?,
             information: fields.take("information").map(Entry::text).transpose()?,

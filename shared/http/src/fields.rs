@@ -60,6 +60,17 @@ impl Fields {
         }
     }
 
+    /// A field that decides about money: null, which may be a number that got lost on the way, is refused.
+    pub fn take_said(&mut self, name: &str) -> Result<Option<Entry>, Problem> {
+        match self.take_nullable(name) {
+            Given::Absent => Ok(None),
+            Given::Value(entry) => Ok(Some(entry)),
+            Given::Null => {
+                Err(invalid(&self.path_of(name), "must not be null; leave it out if you mean nothing by it"))
+            }
+        }
+    }
+
     /// A field, where null means something else than absent.
     pub fn take_nullable(&mut self, name: &str) -> Given<Entry> {
         let Some(position) = self.left.iter().position(|(key, _)| key == name) else { return Given::Absent };

@@ -123,6 +123,15 @@ async fn a_value_of_the_wrong_kind_or_size_is_named_by_its_path() {
 }
 
 #[tokio::test]
+async fn a_null_where_money_is_decided_is_refused_and_never_means_all_of_it() {
+    for field in ["amount", "currency", "routing", "invoice_detail_ids", "expected_refundable_amount"] {
+        let reply = at_the_door(&asking(&json!({"payment_id": PAYMENT, field: null}))).await;
+        assert_eq!(reply.problem(), (400, "invalid_parameter"), "{field}");
+        assert_eq!(reply.body["param"], field);
+    }
+}
+
+#[tokio::test]
 async fn a_missing_field_is_named_by_its_path() {
     for (body, path) in [
         (json!({}), "payment_id"),
