@@ -88,8 +88,14 @@ pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Prob
         return Err(problem("stands twice"));
     }
     let text = value.to_str().map_err(|_| problem("must be 1 to 255 visible ASCII characters"))?.trim();
-    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let key = quoted.filter(|inner| !inner.contains('"')).unwrap_or(text);
+    let key = match text.strip_prefix('"') {
+        None => text,
+        Some(rest) => {
+            let inner = rest.strip_suffix('"').filter(|inner| !inner.contains('"'));
+            // Half a quoted key, taken as it stands, would be another key, and the retry another refund.
+            inner.ok_or_else(|| problem("begins with a quote and is no quoted string"))?
+        }
+    };
     IdempotencyKey::try_from(key).map(Some).map_err(|why| problem(&why.to_string()))
 }
 

@@ -64,7 +64,7 @@ async fn another_key_is_another_refund() {
 async fn only_1_to_255_visible_ascii_characters_are_a_key() {
     let world = World::with(&plain()).await;
     let ask = |key: &str| asking(&json!({"payment_id": PAYMENT})).header("idempotency-key", key);
-    for key in ["", "\"\"", "two words", "\"two words\"", &"k".repeat(256)] {
+    for key in ["", "\"\"", "\"half", "\"in\"side\"", "two words", "\"two words\"", &"k".repeat(256)] {
         assert_eq!(world.post(&ask(key)).await.problem(), (400, "invalid_idempotency_key"), "{key:?}");
     }
     assert_eq!(world.table.take_calls().count(), 0);
