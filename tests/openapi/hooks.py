@@ -27,14 +27,16 @@ _BEYOND_SCHEMAS = re.compile(
     re.VERBOSE,
 )
 _URL = re.compile(r"https?://", re.IGNORECASE)
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _CREATES = ("createRefund", "createRefundOfPayment", "quoteRefund")
+_AMOUNT_MAX = 10**15
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Give valid requests something to work on, and send no webhook to strangers."""
-    fuzzed = case.meta and case.meta.generation.mode.is_positive and case.meta.phase.name.value == "fuzzing"
-    if fuzzed and case.query:
+    """Give generated requests something to work on, and send no webhook to strangers."""
+    phase = case.meta.phase.name.value if case.meta else None
+    if phase == "fuzzing" and case.meta.generation.mode.is_positive and case.query:
         # Of 10^100 texts one is a cursor.
         case.query.pop("cursor", None)
     if not isinstance(case.body, dict):
@@ -44,36 +46,58 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if isinstance(webhook, str) and len(webhook) <= 2048 and _URL.match(webhook):
         # This name never resolves.
         case.body = {**case.body, "urls": {**urls, "webhook": "https://receiver.invalid/"}}
-    if fuzzed and case.operation.definition.raw.get("operationId") in _CREATES:
+    if phase in ("coverage", "fuzzing") and case.operation.definition.raw.get("operationId") in _CREATES:
         _aim(case)
 
 
 def _aim(case: Any) -> None:
-    """Register a payment of the refund's own, and name it wherever the refund names one."""
+    """Let a refund name a payment and a key of its own: used up ones would refuse what is to be judged.
+
+    What cannot name a payment stays as it is; it may be what makes the request invalid.
+    """
     payment = f"contract_{case.id}"
-    registration: dict[str, Any] = {"amount": 10**15, "currency": case.body.get("currency") or "EUR"}
-    lines = case.body.get("invoice_detail_ids") or []
-    if lines:
-        rest = 10**15 - len(lines) + 1
+    _register(payment, case.body)
+    named = {name: case.body.get(name) for name in ("payment_id", "transaction_id")}
+    named = {name: payment for name, id in named.items() if isinstance(id, str) and _ID.fullmatch(id)}
+    case.body = {**case.body, **named}
+    if case.path_parameters and _ID.fullmatch(str(case.path_parameters.get("payment_id"))):
+        case.path_parameters["payment_id"] = payment
+    if case.headers and re.fullmatch("[A-Za-z0-9_-]{1,255}", str(case.headers.get("idempotency-key"))):
+        case.headers["idempotency-key"] = payment
+
+
+def _register(payment: str, refund: dict[str, Any]) -> None:
+    """Register a payment with the refund's currency, lines and merchants, as far as they are any."""
+    parts = {name: refund.get(name) for name in ("currency", "invoice_detail_ids", "routing")}
+    registration: dict[str, Any] = {"amount": _AMOUNT_MAX, "currency": parts["currency"] or "EUR"}
+    lines = parts["invoice_detail_ids"]
+    if isinstance(lines, list) and lines:
+        rest = _AMOUNT_MAX - len(lines) + 1
         registration["invoice_details"] = [{"id": line, "amount": 1} for line in lines[1:]]
         registration["invoice_details"].append({"id": lines[0], "amount": rest})
-    merchants = (case.body.get("routing") or {}).get("merchants") or []
-    names = dict.fromkeys(merchant.get("id") or merchant.get("account_id") for merchant in merchants)
-    if case.body.get("routing") is not None:
+    if isinstance(parts["routing"], dict):
+        merchants = parts["routing"].get("merchants")
+        merchants = merchants if isinstance(merchants, list) else []
+        merchants = [merchant for merchant in merchants if isinstance(merchant, dict)]
+        names = dict.fromkeys(str(merchant.get("id") or merchant.get("account_id")) for merchant in merchants)
         registration["routing"] = {
-            "platform": {"amount": 10**15 - len(names)},
-            "merchants": [{"account_id": name, "amount": 1} for name in names],
+            "platform": {"amount": _AMOUNT_MAX // 2},
+            "merchants": [{"account_id": name, "amount": 0} for name in names],
         }
-    requests.put(
-        f"{os.environ['RECOUP_URL']}/v1/payments/{payment}",
-        json=registration,
-        headers={"authorization": f"Bearer {os.environ['RECOUP_API_KEY']}"},
-        timeout=30,
-    ).raise_for_status()
-    if case.path_parameters:
-        case.path_parameters["payment_id"] = payment
-    named = {name: payment for name in ("payment_id", "transaction_id") if case.body.get(name)}
-    case.body = {**case.body, **named}
+        if names:
+            registration["routing"]["merchants"][0]["amount"] = _AMOUNT_MAX // 2
+        else:
+            registration["routing"]["platform"]["amount"] = _AMOUNT_MAX
+    for body in (registration, {"amount": _AMOUNT_MAX, "currency": "EUR"}):
+        answer = requests.put(
+            f"{os.environ['RECOUP_URL']}/v1/payments/{payment}",
+            json=body,
+            headers={"authorization": f"Bearer {os.environ['RECOUP_API_KEY']}"},
+            timeout=30,
+        )
+        # What is wrong with the refund may be wrong with such a payment, too.
+        if answer.ok:
+            return
 
 
 @schemathesis.check
