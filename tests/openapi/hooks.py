@@ -39,6 +39,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if phase == "fuzzing" and case.meta.generation.mode.is_positive and case.query:
         # Of 10^100 texts one is a cursor.
         case.query.pop("cursor", None)
+    key = str((case.headers or {}).get("idempotency-key") or "")
+    if key != key.strip():
+        # HTTP takes blanks off the ends of a header, and might leave a key that is one; these stay.
+        case.headers["idempotency-key"] = f"white space {len(key)}"
     if not isinstance(case.body, dict):
         return
     urls = case.body.get("urls")
@@ -59,6 +63,10 @@ def _aim(case: Any) -> None:
     _register(payment, case.body)
     named = {name: case.body.get(name) for name in ("payment_id", "transaction_id")}
     named = {name: payment for name, id in named.items() if isinstance(id, str) and _ID.fullmatch(id)}
+    expected = case.body.get("expected_refundable_amount")
+    if re.fullmatch(r"[0-9]{1,15}|[0-9]+\.[0-9]{1,2}", str(expected)):
+        # Another amount than is left would refuse whatever else is wrong.
+        named["expected_refundable_amount"] = _AMOUNT_MAX
     case.body = {**case.body, **named}
     if case.path_parameters and _ID.fullmatch(str(case.path_parameters.get("payment_id"))):
         case.path_parameters["payment_id"] = payment
