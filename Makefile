@@ -28,7 +28,7 @@ listen: tools ## Print the webhooks that arrive on 127.0.0.1:8788
 logs: tools ## Follow what the functions of the local stack log
 	@$(STACK) logs
 
-test: format-check lint template unit deployed contract sam-local ## Everything, from a fresh clone
+test: format-check lint template unit deployed sam-local ## Everything, from a fresh clone
 
 fmt: ## Format the Rust sources
 	cargo fmt --all
@@ -47,8 +47,8 @@ template: tools ## Check template.yaml and openapi.yaml
 unit: ## The tests that need no stack
 	$(CARGO_TEST)
 
-deployed: tools ## The tests against functions on a stack of their own
-	@$(TEST_STACK) $(MAKE) --no-print-directory deployed-tests
+deployed: tools ## The tests against functions, and the contract, on a stack of their own
+	@$(TEST_STACK) $(MAKE) --no-print-directory deployed-tests contract-tests
 
 # Needs the values of a running stack in the environment: `. .local/env`
 deployed-tests:
