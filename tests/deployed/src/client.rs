@@ -44,11 +44,6 @@ impl Answer {
     }
 }
 
-/// Minor units of a two-decimal currency as the API writes them.
-pub fn decimal(minor: u64) -> String {
-    format!("{}.{:02}", minor.div_euclid(100), minor.rem_euclid(100))
-}
-
 /// A caller.
 #[derive(Clone)]
 pub struct Account {

@@ -14,6 +14,6 @@ mod contract;
 mod receiver;
 mod stack;
 
-pub use client::{Account, Answer, decimal};
+pub use client::{Account, Answer};
 pub use receiver::{Receiver, Webhook};
 pub use stack::Stack;

@@ -42,12 +42,6 @@ impl Stack {
         }
     }
 
-    /// The seeded sandbox account.
-    pub fn seeded(&self) -> Account {
-        let secret = variable("RECOUP_WEBHOOK_SECRET");
-        Account::new(self.http.clone(), self.url.clone(), &variable("RECOUP_API_KEY"), secret)
-    }
-
     /// The same API with another `Authorization` header, or none.
     pub fn with_authorization(&self, authorization: Option<&str>) -> Account {
         Account::raw(self.http.clone(), self.url.clone(), authorization.map(str::to_owned))
