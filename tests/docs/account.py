@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
-PAYMENT_ID = "pay_926ap9a2ioesd1p0qsfjuk1bvv"
-SELLER = "acc_4zjjxn0nm1tnweqbttedkvnsc8"
-SUPPLIER = "acc_4djj3n0hm1tn2eqwetedkvnsc3"
-PAYMENT = {
-    "amount": 3100,
-    "currency": "EUR",
-    "routing": {
-        "platform": {"amount": 100},
-        "merchants": [{"account_id": SELLER, "amount": 2500}, {"account_id": SUPPLIER, "amount": 500}],
-    },
-}
+sys.path.append(str(Path(__file__).resolve().parents[1] / "stack"))
+from example import PAYMENT, PAYMENT_ID  # noqa: E402, the stack's own example
 
 
 def make(values: dict[str, str]) -> dict[str, str]:

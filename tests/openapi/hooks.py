@@ -64,7 +64,7 @@ def _aim(case: Any) -> None:
     named = {name: case.body.get(name) for name in ("payment_id", "transaction_id")}
     named = {name: payment for name, id in named.items() if isinstance(id, str) and _ID.fullmatch(id)}
     expected = case.body.get("expected_refundable_amount")
-    if re.fullmatch(r"[0-9]{1,15}|[0-9]+\.[0-9]{1,2}", str(expected)):
+    if re.fullmatch(r"(?=.*[1-9])([0-9]{1,15}|[0-9]+\.[0-9]{1,2})", str(expected)):
         # Another amount than is left would refuse whatever else is wrong.
         named["expected_refundable_amount"] = _AMOUNT_MAX
     case.body = {**case.body, **named}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from listen import PORT
-from seed import PAYMENT_ID, SELLER, SUPPLIER
+from example import PAYMENT_ID, SELLER, SUPPLIER
 
 _REFUND = {
     "payment_id": PAYMENT_ID,

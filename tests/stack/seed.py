@@ -10,21 +10,9 @@ from typing import Any
 
 import logs
 from deploy import client
+from example import PAYMENT, PAYMENT_ID
 from settings import Settings
 from steps import Problem, step
-
-PAYMENT_ID = "pay_926ap9a2ioesd1p0qsfjuk1bvv"
-SELLER = "acc_4zjjxn0nm1tnweqbttedkvnsc8"
-SUPPLIER = "acc_4djj3n0hm1tn2eqwetedkvnsc3"
-PAYMENT = {
-    "amount": 3100,
-    "currency": "EUR",
-    "routing": {
-        "platform": {"amount": 100},
-        "merchants": [{"account_id": SELLER, "amount": 2500}, {"account_id": SUPPLIER, "amount": 500}],
-    },
-    "processor": {"name": "sandbox", "reference": "sandbox_succeed"},
-}
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,11 @@ use tracing::Instrument;
 const JOBS_AT_ONCE: usize = 5;
 /// How often a job starts again because somebody else moved its refund.
 const STARTS_MAX: usize = 3;
-/// Seconds until a job comes again, by how often it has come; the last one stands for all that follow.
+/// Seconds until a job comes again, by how often it has come. After the last of [`RECEIVES_MAX`] receipts there is
+/// nothing to wait for: the next one takes it to the dead letters, whose alarm should ring at once.
 const AGAIN_SECONDS: [u32; 7] = [2, 10, 60, 300, 900, 3_600, 7_200];
+/// How often a job comes: the queue's `maxReceiveCount` in `template.yaml`.
+pub const RECEIVES_MAX: usize = AGAIN_SECONDS.len().saturating_add(1);
 
 /// What the function needs.
 pub struct Context<S, P, V> {
@@ -83,7 +86,7 @@ async fn one<S: Settle + Sync, P: Processor + Sync, V: Pace>(
 
 fn wait(receive_count: u32) -> u32 {
     let index = usize::try_from(receive_count.saturating_sub(1)).unwrap_or(usize::MAX);
-    AGAIN_SECONDS.get(index).or(AGAIN_SECONDS.last()).copied().unwrap_or(0)
+    AGAIN_SECONDS.get(index).copied().unwrap_or(0)
 }
 
 enum Done {

@@ -36,10 +36,7 @@ pub(crate) fn parse(request: &Request) -> Result<Wanted, Problem> {
     let currency = fields.require("currency")?;
     let currency =
         currency.read(|code| Currency::parse(code).ok_or("must be an ISO 4217 code such as EUR"))?;
-    let amount = money(fields.require("amount")?, currency)?;
-    if amount.is_zero() {
-        return Err(invalid("amount", "must be greater than zero"));
-    }
+    let amount = positive(fields.require("amount")?, currency)?;
     let wanted = Wanted {
         amount,
         routing: fields.take("routing").map(|entry| routing(entry, amount)).transpose()?,
@@ -155,6 +152,12 @@ fn one_of<T>(
     fields.take(name).map(|entry| entry.one_of(names, parse)).transpose()
 }
 
+/// Only a part of a routing may be zero.
+fn positive(entry: Entry, currency: Currency) -> Result<Money, Problem> {
+    let path = entry.path().to_owned();
+    entry.amount()?.positive_in(currency).map_err(|why| invalid(&path, why))
+}
+
 fn money(entry: Entry, currency: Currency) -> Result<Money, Problem> {
     let path = entry.path().to_owned();
     entry.amount()?.in_currency(currency).map_err(|why| invalid(&path, why))
@@ -199,7 +202,7 @@ fn lines(entry: Entry, amount: Money) -> Result<Vec<(LineId, Money)>, Problem> {
     for entry in entry.list(Payment::LINES_MAX)? {
         let mut line = entry.object()?;
         let id: LineId = line.require("id")?.id()?;
-        let part = money(line.require("amount")?, amount.currency())?;
+        let part = positive(line.require("amount")?, amount.currency())?;
         line.finish()?;
         if lines.iter().any(|(other, _)| *other == id) {
             return Err(invalid(&path, format_args!("names {id} twice")));

@@ -218,7 +218,7 @@ fn may_be_refunded(payment: &Payment, wanted: &Wanted, now: Timestamp) -> Result
     }
     if let Some(expected) = &wanted.expected_refundable {
         let expected = expected
-            .in_currency(currency)
+            .positive_in(currency)
             .map_err(|why| Refusal::Amount { param: "expected_refundable_amount".into(), why })?;
         if expected != payment.refundable {
             return Err(Refusal::RefundableChanged(payment.refundable));

@@ -210,6 +210,7 @@ async fn an_amount_that_the_currency_cannot_have() {
         (plain(), json!({"amount": 1_000_000_000_000_001_u64}), "amount"),
         (plain(), json!({"amount": "99999999999999999999999999999999"}), "amount"),
         (plain(), json!({"amount": 1, "expected_refundable_amount": "0.001"}), "expected_refundable_amount"),
+        (plain(), json!({"amount": 1, "expected_refundable_amount": 0}), "expected_refundable_amount"),
         (routed(), routing(precise.clone(), one.clone()), "routing.platform.amount"),
         (routed(), routing(one, precise), "routing.merchants[0].amount"),
         (routed(), routing(json!(0), json!(0)), "routing"),

@@ -117,7 +117,7 @@ async fn no_word_from_the_processor_holds_the_money_until_there_is_one() {
 }
 
 #[tokio::test]
-async fn the_waits_grow_to_two_hours_and_no_further() {
+async fn the_waits_grow_to_two_hours_and_the_last_receipt_waits_for_nothing() {
     let (world, refund) = World::with_refund("any").await;
     let context = world.script([Outcome::Unknown]);
     let mut waits = Vec::new();
@@ -125,7 +125,14 @@ async fn the_waits_grow_to_two_hours_and_no_further() {
         failed(&context, vec![message("m1", receives, &job(&refund))]).await;
         waits.extend(context.pace.take().into_iter().map(|(_, seconds)| seconds));
     }
-    assert_eq!(waits, [2, 10, 60, 300, 900, 3_600, 7_200, 7_200, 7_200, 7_200]);
+    assert_eq!(waits, [2, 10, 60, 300, 900, 3_600, 7_200, 0, 0, 0]);
+}
+
+#[test]
+fn the_template_agrees_with_how_often_a_job_comes() {
+    let template = include_str!("../../../../template.yaml");
+    let redrive = format!("RefundJobsDeadLetters.Arn, maxReceiveCount: {} }}", process_refund::RECEIVES_MAX);
+    assert!(template.contains(&redrive));
 }
 
 /// The real table, on which somebody else is quicker just after a refund was read.

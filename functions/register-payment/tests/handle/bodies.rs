@@ -66,6 +66,10 @@ async fn a_value_that_cannot_be_is_named_by_its_path() {
         (merchants(json!([{"account_id": "a", "amount": "1.001"}])), "routing.merchants[0].amount"),
         (json!({"invoice_details": same}), "invoice_details"),
         (json!({"invoice_details": [{"id": "", "amount": 5000}]}), "invoice_details[0].id"),
+        (
+            json!({"invoice_details": [{"id": "l1", "amount": 5000}, {"id": "l2", "amount": 0}]}),
+            "invoice_details[1].amount",
+        ),
     ] {
         let reply = at_the_door(&saying(&fields)).await;
         assert_eq!(reply.problem(), (400, "invalid_parameter"), "{fields}: {}", reply.text);
