@@ -5,10 +5,10 @@
 use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
 use recoup_domain::ids::{AccountId, Environment, InvalidId, KeyId, Tenant};
+use recoup_domain::signing::{Secret, Secrets, TooManySecrets};
 use recoup_domain::time::Timestamp;
-use recoup_http::webhook::reveal_secret;
-use recoup_ports::credentials::{Accounts, NewAccount, Revoked};
-use recoup_ports::webhooks::WebhookSecret;
+use recoup_ports::credentials::{Accounts, NewAccount, Revoked, Rotated};
+use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,6 +36,7 @@ enum Command {
     CreateApiKey { account_id: String, environment: String, scopes: Option<Vec<String>> },
     CreateClient { account_id: String, environment: String, scopes: Option<Vec<String>> },
     RevokeApiKey { id: String },
+    RotateWebhookSecret { account_id: String, environment: String, overlap_hours: Option<u32> },
 }
 
 /// Why a command was not carried out, as the administrator reads it.
@@ -58,6 +59,15 @@ pub enum AdminError {
         "scopes must name one or more of payments:read, payments:write, refunds:read, refunds:write, webhooks:manage"
     )]
     Scopes,
+    /// An overlap out of bounds.
+    #[error("overlap_hours must be 0 to 168")]
+    Overlap,
+    /// Earlier rotations are not over yet.
+    #[error(transparent)]
+    TooManySecrets(#[from] TooManySecrets),
+    /// Another rotation came in between.
+    #[error("the secret was rotated by somebody else at the same moment; look whether that suffices")]
+    Overtaken,
     /// The account does not exist.
     #[error("there is no such account")]
     NoSuchAccount,
@@ -76,9 +86,13 @@ impl AdminError {
     /// The error's kind, as Lambda reports it.
     fn kind(&self) -> &'static str {
         match self {
-            Self::Command(_) | Self::Name | Self::Id(..) | Self::Environment | Self::Scopes => {
-                "InvalidCommand"
-            }
+            Self::Command(_)
+            | Self::Name
+            | Self::Id(..)
+            | Self::Environment
+            | Self::Scopes
+            | Self::Overlap => "InvalidCommand",
+            Self::TooManySecrets(_) | Self::Overtaken => "Conflict",
             Self::NoSuchAccount => "NoSuchAccount",
             Self::NoSuchKey => "NoSuchKey",
             Self::Read(_) | Self::Write(_) => "Unavailable",
@@ -95,7 +109,10 @@ impl From<AdminError> for Diagnostic {
 }
 
 /// One command, see the README for each.
-pub async fn handle<A: Accounts>(context: &Context<A>, event: Value) -> Result<Value, AdminError> {
+pub async fn handle<A: Accounts + WebhookSecrets>(
+    context: &Context<A>,
+    event: Value,
+) -> Result<Value, AdminError> {
     // Why it cannot be read is fit to be told: commands carry no secrets.
     let command: Command =
         serde_json::from_value(event).map_err(|error| AdminError::Command(error.to_string()))?;
@@ -117,6 +134,32 @@ pub async fn handle<A: Accounts>(context: &Context<A>, event: Value) -> Result<V
                 Revoked::NoSuchKey => Err(AdminError::NoSuchKey),
             }
         }
+        Command::RotateWebhookSecret { account_id, environment, overlap_hours } => {
+            rotate(context, &tenant(&account_id, &environment)?, overlap_hours).await
+        }
+    }
+}
+
+async fn rotate<A: Accounts + WebhookSecrets>(
+    context: &Context<A>,
+    tenant: &Tenant,
+    overlap_hours: Option<u32>,
+) -> Result<Value, AdminError> {
+    let now = (context.now)();
+    let overlap = Secrets::overlap(overlap_hours).ok_or(AdminError::Overlap)?;
+    let from = context.accounts.webhook_secrets(tenant).await?.ok_or(AdminError::NoSuchAccount)?;
+    let to = from.rotated(secret(context.random), now, overlap)?;
+    match context.accounts.rotate_webhook_secret(tenant, &from, &to).await? {
+        Rotated::Yes => {
+            tracing::info!(account.id = %tenant.account, "webhook secret rotated");
+            Ok(json!({
+                "account_id": tenant.account.as_str(),
+                "environment": tenant.environment.as_str(),
+                "webhook_secret": to.current.reveal(),
+                "previous_secret_valid_until": now.plus(overlap).rfc3339(),
+            }))
+        }
+        Rotated::Overtaken => Err(AdminError::Overtaken),
     }
 }
 
@@ -142,15 +185,15 @@ async fn create_account<A: Accounts>(context: &Context<A>, name: String) -> Resu
     Ok(json!({
         "account_id": account.id.as_str(),
         "webhook_secrets": {
-            "sandbox": reveal_secret(&account.sandbox_secret),
-            "live": reveal_secret(&account.live_secret),
+            "sandbox": account.sandbox_secret.reveal(),
+            "live": account.live_secret.reveal(),
         },
     }))
 }
 
 /// 256 random bits.
-fn secret(random: fn() -> u128) -> WebhookSecret {
-    WebhookSecret::of_256_bits([random(), random()])
+fn secret(random: fn() -> u128) -> Secret {
+    Secret::of_256_bits([random(), random()])
 }
 
 async fn create_key<A: Accounts>(

@@ -7,7 +7,6 @@ use admin::{AdminError, Context, handle};
 use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
-use recoup_http::webhook::reveal_secret;
 use recoup_ports::credentials::Keys;
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_storage::Table;
@@ -74,9 +73,9 @@ async fn the_recorded_command_makes_an_account_with_a_secret_for_each_environmen
     assert_ne!(secrets["sandbox"], secrets["live"]);
     for environment in [Environment::Sandbox, Environment::Live] {
         let tenant = Tenant { environment, account: account.clone() };
-        let stored = world.table.store().webhook_secret(&tenant).await.unwrap().unwrap();
-        assert_eq!(secrets[environment.as_str()], reveal_secret(&stored));
-        assert_eq!(stored.reveal().len(), 32);
+        let stored = world.table.store().webhook_secrets(&tenant).await.unwrap().unwrap();
+        assert_eq!(secrets[environment.as_str()], stored.current.reveal());
+        assert_eq!(stored.current.bytes().len(), 32);
     }
     assert_eq!(world.table.items().await.len(), 2);
 }
@@ -222,6 +221,51 @@ async fn a_secret_whose_writing_lost_its_answer_is_the_one_that_was_shown() {
     let answer = world.does(json!({"command": "create_account", "name": "n"})).await;
     let account = text(&answer, "account_id").try_into().unwrap();
     let tenant = Tenant { environment: Environment::Live, account };
-    let stored = world.table.store().webhook_secret(&tenant).await.unwrap().unwrap();
-    assert_eq!(answer["webhook_secrets"]["live"], reveal_secret(&stored));
+    let stored = world.table.store().webhook_secrets(&tenant).await.unwrap().unwrap();
+    assert_eq!(answer["webhook_secrets"]["live"], stored.current.reveal());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotated_webhook_secret_is_shown_once_and_the_one_before_signs_beside_it() {
+    let (world, account) = World::with_account().await;
+    let tenant = Tenant { environment: Environment::Sandbox, account: account.clone() };
+    let stored = async || world.table.store().webhook_secrets(&tenant).await.unwrap().unwrap();
+    let before = stored().await;
+    let rotate = json!({
+        "command": "rotate_webhook_secret", "account_id": account.as_str(), "environment": "sandbox",
+    });
+    // The first answer of the table is lost: the SDK's second try finds what the first has written.
+    world.table.fail("UpdateItem", 1, Fault::LoseAnswer);
+    let answer = world.does(rotate.clone()).await;
+    let after = stored().await;
+    assert_eq!(text(&answer, "webhook_secret"), after.current.reveal());
+    assert_ne!(after.current, before.current);
+    let day = 24 * 3_600_000;
+    assert_eq!(text(&answer, "previous_secret_valid_until"), fixtures::later(day).rfc3339());
+    assert_eq!(after.signing(fixtures::later(day - 1)).nth(1), Some(&before.current));
+    assert_eq!(after.signing(fixtures::later(day)).count(), 1);
+
+    // The live tenant's is another, and was left alone.
+    let live = Tenant { environment: Environment::Live, account: account.clone() };
+    assert!(world.table.store().webhook_secrets(&live).await.unwrap().unwrap().retired.is_empty());
+
+    let without_overlap = json!({
+        "command": "rotate_webhook_secret", "account_id": account.as_str(), "environment": "sandbox",
+        "overlap_hours": 0,
+    });
+    world.does(without_overlap).await;
+    assert_eq!(stored().await.signing(fixtures::now()).nth(1), Some(&before.current), "its day is not over");
+    for (hours, told) in [(json!(169), "overlap_hours"), (json!(-1), "command")] {
+        let mut command = rotate.clone();
+        command["overlap_hours"] = hours;
+        let error = world.refuses(command).await.to_string();
+        assert!(error.contains(told), "{error}");
+    }
+    world.does(rotate.clone()).await;
+    world.does(rotate.clone()).await;
+    assert!(matches!(world.refuses(rotate.clone()).await, AdminError::TooManySecrets(_)));
+    let stranger = json!({
+        "command": "rotate_webhook_secret", "account_id": AccountId::random(9).as_str(), "environment": "live",
+    });
+    assert!(matches!(world.refuses(stranger).await, AdminError::NoSuchAccount));
 }

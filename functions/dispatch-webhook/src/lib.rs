@@ -10,8 +10,8 @@ use std::error::Error;
 
 use futures_util::{StreamExt, stream};
 use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
+use recoup_domain::signing::sign;
 use recoup_domain::time::Timestamp;
-use recoup_http::webhook::sign;
 use recoup_ports::ReadError;
 use recoup_ports::jobs::{Pace, WebhookJob};
 use recoup_ports::webhooks::{Deliver, SendError, WebhookSecrets};
@@ -113,9 +113,9 @@ async fn attempt<S: WebhookSecrets, R: Deliver, Q>(
     context: &Context<S, R, Q>,
     job: &WebhookJob,
 ) -> Result<u16, Undelivered> {
-    let secret = context.secrets.webhook_secret(&job.tenant).await.map_err(Undelivered::Secret)?;
-    let secret = secret.ok_or(Undelivered::NoSecret)?;
-    let message = sign(job.event.as_str(), (context.now)(), &job.body, &secret);
+    let secrets = context.secrets.webhook_secrets(&job.tenant).await.map_err(Undelivered::Secret)?;
+    let secrets = secrets.ok_or(Undelivered::NoSecret)?;
+    let message = sign(job.event.as_str(), (context.now)(), job.body.clone(), &secrets);
     let status = context.receivers.deliver(&job.url, &message).await.map_err(Undelivered::Unanswered)?;
     if (200..300).contains(&status) { Ok(status) } else { Err(Undelivered::Refused(status)) }
 }

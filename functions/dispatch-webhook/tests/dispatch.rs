@@ -9,14 +9,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dispatch_webhook::{Context, handle};
 use recoup_domain::ids::{AccountId, Environment, EventId, RefundId, Tenant};
+use recoup_domain::signing::{Secret, Secrets};
 use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
-use recoup_http::webhook::reveal_secret;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::ReadError;
 use recoup_ports::jobs::{Pace, SendJobError, WebhookJob};
 use recoup_ports::webhooks::Reach;
-use recoup_ports::webhooks::{WebhookSecret, WebhookSecrets};
+use recoup_ports::webhooks::WebhookSecrets;
 use serde_json::{Value, json};
 use support::{Answer, Received, Receiver};
 
@@ -27,13 +27,13 @@ fn tenant() -> Tenant {
     Tenant { environment: Environment::Sandbox, account: AccountId::random(1) }
 }
 
-fn secret() -> WebhookSecret {
-    WebhookSecret::new(vec![7; 32]).unwrap()
+fn secret() -> Secret {
+    Secret::new(vec![7; 32]).unwrap()
 }
 
 impl WebhookSecrets for OneSecret {
-    async fn webhook_secret(&self, of: &Tenant) -> Result<Option<WebhookSecret>, ReadError> {
-        Ok((*of == tenant()).then(secret))
+    async fn webhook_secrets(&self, of: &Tenant) -> Result<Option<Secrets>, ReadError> {
+        Ok((*of == tenant()).then(|| Secrets::first(secret())))
     }
 }
 
@@ -116,7 +116,7 @@ fn asked(context: &Context<OneSecret, Webhooks, Waits>) -> Vec<(String, u32)> {
 }
 
 fn verify(received: &Received) -> String {
-    let verifier = standardwebhooks::Webhook::new(&reveal_secret(&secret())).unwrap();
+    let verifier = standardwebhooks::Webhook::new(&secret().reveal()).unwrap();
     let mut headers = http::HeaderMap::new();
     for line in received.head.lines().skip(1) {
         let (name, value) = line.split_once(": ").unwrap();

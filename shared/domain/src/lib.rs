@@ -10,6 +10,7 @@ pub mod ids;
 pub mod money;
 pub mod payment;
 pub mod refund;
+pub mod signing;
 pub mod split;
 pub mod text;
 pub mod time;

@@ -1,8 +1,10 @@
 //! Points in time to the millisecond, and the business days after them.
 
+use std::time::Duration;
+
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
+use time::macros::{datetime, format_description};
 use time::{Date, OffsetDateTime, UtcOffset, Weekday};
 
 const MILLIS: &[BorrowedFormatItem<'static>] =
@@ -14,6 +16,8 @@ const DAY: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
+    const LAST: Self = Self(datetime!(9999-12-31 23:59:59.999 UTC));
+
     /// Milliseconds since 1970; `None` outside the years that RFC 3339 can write.
     pub fn from_unix_millis(millis: u64) -> Option<Self> {
         let nanos = i128::from(millis).checked_mul(1_000_000)?;
@@ -36,6 +40,18 @@ impl Timestamp {
     /// `2026-11-22T09:30:00.000Z`: always 24 characters, so that text sorts as time does.
     pub fn rfc3339(self) -> String {
         self.0.format(MILLIS).unwrap_or_default()
+    }
+
+    /// So much later, to the millisecond; the last moment of the year 9999 at most.
+    #[must_use]
+    pub fn plus(self, wait: Duration) -> Self {
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        Self::from_unix_millis(self.unix_millis().saturating_add(millis)).unwrap_or(Self::LAST)
+    }
+
+    /// The time since an earlier moment; none since a later one.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.unix_millis().saturating_sub(earlier.unix_millis()))
     }
 
     /// The day, `2026-11-25`, that lies `days` business days (weekdays, UTC) later.

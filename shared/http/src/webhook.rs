@@ -1,14 +1,9 @@
-//! Webhooks as Standard Webhooks 1.0 has them: the body, the signature, and which URLs may be told.
+//! What a webhook says, and which URLs may be told.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use recoup_domain::refund::Refund;
 use recoup_domain::text::TargetUrl;
-use recoup_domain::time::Timestamp;
-use recoup_ports::webhooks::{Reach, Signed, WebhookSecret};
+use recoup_ports::webhooks::Reach;
 use serde::Serialize;
-use sha2::Sha256;
 use url::{Host, Url};
 
 use crate::view::{PublicUrl, RefundView};
@@ -33,28 +28,6 @@ pub fn event_body(
         timestamp: refund.updated_at.rfc3339(),
         data: RefundView::of(refund, public_url),
     })
-}
-
-/// Signs `id.timestamp.body`, as scheme `v1`.
-pub fn sign(id: &str, now: Timestamp, body: &str, secret: &WebhookSecret) -> Signed {
-    let timestamp = now.unix_millis().checked_div(1_000).unwrap_or(0).to_string();
-    let signature = Hmac::<Sha256>::new_from_slice(secret.reveal()).map(|mut mac| {
-        mac.update(format!("{id}.{timestamp}.").as_bytes());
-        mac.update(body.as_bytes());
-        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
-    });
-    Signed {
-        id: id.to_owned(),
-        timestamp,
-        // HMAC takes keys of any length, so there is always a signature; an empty one verifies nowhere.
-        signature: signature.unwrap_or_default(),
-        body: body.to_owned(),
-    }
-}
-
-/// A secret as its owner keeps it, `whsec_…`.
-pub fn reveal_secret(secret: &WebhookSecret) -> String {
-    format!("whsec_{}", STANDARD.encode(secret.reveal()))
 }
 
 /// Reads a URL to be told: https, port 443 or from 1024, a host, no credentials. The address behind a
@@ -84,21 +57,6 @@ pub fn target_url(text: &str, reach: Reach) -> Result<TargetUrl, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_standardwebhooks_crate_verifies_what_we_sign() {
-        let secret = WebhookSecret::new(vec![7; 32]).unwrap();
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let now = Timestamp::from_unix_millis(u64::try_from(now.as_millis()).unwrap()).unwrap();
-        let signed = sign("evt_1", now, "{\"a\":\"é\"}", &secret);
-        let verifier = standardwebhooks::Webhook::new(&reveal_secret(&secret)).unwrap();
-        let mut headers = lambda_http::http::HeaderMap::new();
-        headers.insert("webhook-id", signed.id.parse().unwrap());
-        headers.insert("webhook-timestamp", signed.timestamp.parse().unwrap());
-        headers.insert("webhook-signature", signed.signature.parse().unwrap());
-        verifier.verify(signed.body.as_bytes(), &headers).unwrap();
-        assert!(verifier.verify(b"{\"a\":\"e\"}", &headers).is_err());
-    }
 
     #[test]
     fn only_https_urls_without_credentials_are_told() {

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::webhooks::Reach;
-use recoup_ports::webhooks::{Deliver, SendError, Signed};
+use recoup_ports::webhooks::{Deliver, SendError};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

@@ -5,10 +5,11 @@ mod support;
 
 use std::time::Duration;
 
+use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::webhooks::Reach;
-use recoup_ports::webhooks::{Deliver, SendError, Signed};
+use recoup_ports::webhooks::{Deliver, SendError};
 use support::{Answer, Receiver};
 
 /// Never reached where an answer comes, always where none does.

@@ -1,11 +1,20 @@
 //! Accounts and their API keys.
 
 use recoup_domain::api_key::StoredKey;
-use recoup_domain::ids::{AccountId, Environment, KeyId};
+use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
+use recoup_domain::signing::{Secret, Secrets};
 use recoup_domain::time::Timestamp;
 
-use crate::webhooks::WebhookSecret;
 use crate::{ReadError, WriteError};
+
+/// What became of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotated {
+    /// The new secrets are the ones, from this rotation or from a try before that lost its answer.
+    Yes,
+    /// Somebody else rotated meanwhile; nothing was written.
+    Overtaken,
+}
 
 /// Looks keys up.
 pub trait Keys {
@@ -21,9 +30,9 @@ pub struct NewAccount {
     /// What people call it.
     pub name: String,
     /// Signs what the sandbox announces to refunds' own URLs.
-    pub sandbox_secret: WebhookSecret,
+    pub sandbox_secret: Secret,
     /// Signs what live announces to refunds' own URLs.
-    pub live_secret: WebhookSecret,
+    pub live_secret: Secret,
     /// When.
     pub created_at: Timestamp,
 }
@@ -48,6 +57,14 @@ pub trait Accounts {
         account: &AccountId,
         environment: Environment,
     ) -> impl Future<Output = Result<bool, ReadError>> + Send;
+
+    /// Puts a tenant's webhook secrets in the place of those that were read.
+    fn rotate_webhook_secret(
+        &self,
+        tenant: &Tenant,
+        from: &Secrets,
+        to: &Secrets,
+    ) -> impl Future<Output = Result<Rotated, WriteError>> + Send;
 
     /// Writes a new key.
     fn create_key(

@@ -4,17 +4,19 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use recoup_domain::api_key::{KeyHash, Scope, StoredKey};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
+use recoup_domain::signing::Secrets;
 use recoup_domain::time::Timestamp;
-use recoup_ports::credentials::{Accounts, Keys, NewAccount, Revoked};
-use recoup_ports::webhooks::{WebhookSecret, WebhookSecrets};
+use recoup_ports::credentials::{Accounts, Keys, NewAccount, Revoked, Rotated};
+use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{BoxError, ReadError, WriteError};
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
 use crate::expression::{Expression, text};
 use crate::keys::{Key, PK};
-use crate::table::{Table, cause, key_text, unreadable};
-use crate::write::Transacted;
+use crate::secret_item::{RetiredItem, from_items, replace};
+use crate::table::{Item, Table, cause, key_text, unreadable};
+use crate::write::{Transacted, past_transactions};
 
 const REVOKED_AT: &str = "revoked_at";
 
@@ -24,6 +26,8 @@ struct AccountItem {
     sk: String,
     name: String,
     webhook_secret: ByteBuf,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    retired_secrets: Vec<RetiredItem>,
     created_at: String,
 }
 
@@ -54,6 +58,13 @@ impl KeyItem {
     }
 }
 
+/// The secrets of an account's item.
+pub(crate) fn read_secrets(item: Item) -> Result<Secrets, ReadError> {
+    let key = key_text(&item, PK).to_owned();
+    let item: AccountItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
+    from_items(item.webhook_secret, item.retired_secrets).map_err(|why| unreadable(&key, why))
+}
+
 fn failed(error: impl Into<BoxError>) -> WriteError {
     WriteError::Unavailable(error.into())
 }
@@ -68,12 +79,8 @@ impl Keys for Table {
 }
 
 impl WebhookSecrets for Table {
-    async fn webhook_secret(&self, tenant: &Tenant) -> Result<Option<WebhookSecret>, ReadError> {
-        let Some(item) = self.item(&Key::account(tenant)).await? else { return Ok(None) };
-        let key = key_text(&item, PK).to_owned();
-        let item: AccountItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
-        let secret = WebhookSecret::new(item.webhook_secret.into_vec());
-        secret.map(Some).ok_or_else(|| unreadable(&key, "webhook_secret has a wrong length"))
+    async fn webhook_secrets(&self, tenant: &Tenant) -> Result<Option<Secrets>, ReadError> {
+        self.item(&Key::account(tenant)).await?.map(read_secrets).transpose()
     }
 }
 
@@ -88,7 +95,8 @@ impl Accounts for Table {
                 pk: key.pk,
                 sk: key.sk.to_owned(),
                 name: account.name.clone(),
-                webhook_secret: ByteBuf::from(secret.reveal()),
+                webhook_secret: ByteBuf::from(secret.bytes()),
+                retired_secrets: Vec::new(),
                 created_at: account.created_at.rfc3339(),
             };
             writes.push(self.transact_put(item).map_err(failed)?);
@@ -104,6 +112,26 @@ impl Accounts for Table {
     async fn account_exists(&self, account: &AccountId, environment: Environment) -> Result<bool, ReadError> {
         let tenant = Tenant { environment, account: account.clone() };
         Ok(self.item(&Key::account(&tenant)).await?.is_some())
+    }
+
+    async fn rotate_webhook_secret(
+        &self,
+        tenant: &Tenant,
+        from: &Secrets,
+        to: &Secrets,
+    ) -> Result<Rotated, WriteError> {
+        let mut expression = Expression::default();
+        replace(&mut expression, from, to).map_err(failed)?;
+        let update = self.update(&Key::account(tenant), expression);
+        let Err(error) = past_transactions(|| update.clone().send()).await else { return Ok(Rotated::Yes) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                let stored = failed.item.clone().and_then(|item| read_secrets(item).ok());
+                // A try whose answer was lost has written these very secrets.
+                Ok(if stored.as_ref() == Some(to) { Rotated::Yes } else { Rotated::Overtaken })
+            }
+            _ => Err(failed(cause(error))),
+        }
     }
 
     async fn create_key(&self, key: &StoredKey, now: Timestamp) -> Result<(), WriteError> {

@@ -13,6 +13,7 @@ mod refund_item;
 mod register;
 mod reserve;
 mod retry;
+mod secret_item;
 mod settle;
 mod table;
 mod write;

@@ -8,7 +8,6 @@ use recoup_http::view::RefundView;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::jobs::{Job, RefundJob};
 use recoup_ports::payments::{Moved, Register};
-use recoup_ports::webhooks::WebhookSecret;
 use recoup_testing::fixtures;
 use serde_json::{Value, json};
 
@@ -152,7 +151,7 @@ async fn what_is_no_refund_sends_nothing() {
     let facts = recoup_domain::payment::Facts { disputed: true, ..payment.facts.clone() };
     let moved = payment.moved_to(facts, fixtures::later(1)).unwrap().unwrap();
     assert_eq!(world.store.move_facts(&moved).await.unwrap(), Moved::Applied);
-    let secret = || WebhookSecret::new(vec![7; 32]).unwrap();
+    let secret = || recoup_domain::signing::Secret::new(vec![7; 32]).unwrap();
     let account = NewAccount {
         id: AccountId::random(9),
         name: "n".to_owned(),

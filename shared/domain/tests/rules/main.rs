@@ -16,4 +16,5 @@ mod deciding;
 mod identities;
 mod money;
 mod refund_steps;
+mod signatures;
 mod strategies;

@@ -3,8 +3,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::api_key::{ApiKey, KeyHash, Pepper, Scope, StoredKey};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
+use recoup_domain::signing::{Secret, Secrets};
 use recoup_ports::credentials::{Accounts, Keys, NewAccount, Revoked};
-use recoup_ports::webhooks::{WebhookSecret, WebhookSecrets};
+use recoup_ports::webhooks::WebhookSecrets;
 use recoup_testing::fixtures::{later, now, tenant};
 use recoup_testing::{Fault, TestTable};
 
@@ -28,8 +29,8 @@ fn account() -> NewAccount {
     NewAccount {
         id: AccountId::random(1),
         name: "Shop".to_owned(),
-        sandbox_secret: WebhookSecret::new(vec![1; 32]).unwrap(),
-        live_secret: WebhookSecret::new(vec![2; 32]).unwrap(),
+        sandbox_secret: Secret::new(vec![1; 32]).unwrap(),
+        live_secret: Secret::new(vec![2; 32]).unwrap(),
         created_at: now(),
     }
 }
@@ -104,11 +105,11 @@ async fn an_account_has_a_tenant_in_each_environment_with_a_secret_of_its_own() 
     {
         assert!(store.account_exists(&account.id, environment).await.unwrap());
         let tenant = Tenant { environment, account: account.id.clone() };
-        assert_eq!(store.webhook_secret(&tenant).await.unwrap().as_ref(), Some(secret));
+        assert_eq!(store.webhook_secrets(&tenant).await.unwrap(), Some(Secrets::first(secret.clone())));
     }
     let stranger = Tenant { environment: Environment::Live, account: AccountId::random(2) };
     assert!(!store.account_exists(&stranger.account, stranger.environment).await.unwrap());
-    assert!(store.webhook_secret(&stranger).await.unwrap().is_none());
+    assert!(store.webhook_secrets(&stranger).await.unwrap().is_none());
 }
 
 #[tokio::test(start_paused = true)]

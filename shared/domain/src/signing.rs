@@ -1,0 +1,237 @@
+//! Signatures as Standard Webhooks 1.0 has them, and the secrets they are made with.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use thiserror::Error;
+
+use crate::time::Timestamp;
+
+/// The bytes that sign; never printed by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Fewest and most bytes, as Standard Webhooks 1.0 asks.
+    pub const LENGTHS: RangeInclusive<usize> = 24..=64;
+    const PREFIX: &str = "whsec_";
+
+    /// Takes a secret of a good length.
+    pub fn new(bytes: Vec<u8>) -> Option<Self> {
+        Self::LENGTHS.contains(&bytes.len()).then_some(Self(bytes))
+    }
+
+    /// A new secret of 256 random bits.
+    pub fn of_256_bits(bits: [u128; 2]) -> Self {
+        Self(bits.iter().flat_map(|half| half.to_be_bytes()).collect())
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// As its owner keeps it, `whsec_…`.
+    pub fn reveal(&self) -> String {
+        format!("{}{}", Self::PREFIX, STANDARD.encode(&self.0))
+    }
+
+    /// Reads `whsec_…` back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::new(STANDARD.decode(text.strip_prefix(Self::PREFIX)?).ok()?)
+    }
+
+    /// `v1,…` over `id.timestamp.body`. HMAC takes keys of any length, so there always is one; an empty
+    /// one would verify nowhere.
+    fn signature(&self, id: &str, timestamp: &str, body: &str) -> String {
+        let mac = Hmac::<Sha256>::new_from_slice(&self.0).map(|mut mac| {
+            mac.update(format!("{id}.{timestamp}.").as_bytes());
+            mac.update(body.as_bytes());
+            format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+        });
+        mac.unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A secret that was replaced and still signs beside its successor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retired {
+    /// The secret.
+    pub secret: Secret,
+    /// From this moment on it does not sign.
+    pub until: Timestamp,
+}
+
+/// One receiver's secrets: the current one, and those it has not yet forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secrets {
+    /// The one that was shown last.
+    pub current: Secret,
+    /// The ones before, newest first.
+    pub retired: Vec<Retired>,
+}
+
+/// So many rotations are still in their overlap that another would leave a receiver behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{} earlier secrets are still valid; the first of them ends {}", Secrets::RETIRED_MAX, .0.rfc3339())]
+pub struct TooManySecrets(pub Timestamp);
+
+impl Secrets {
+    /// Most secrets that sign beside the current one. A receiver that kept an earlier one must not lose it
+    /// before the time it was promised, so one more rotation is refused rather than the oldest dropped.
+    pub const RETIRED_MAX: usize = 3;
+
+    /// Hours for which a replaced secret still signs, where nothing else is said.
+    pub const OVERLAP_HOURS: u32 = 24;
+    /// Most hours.
+    pub const OVERLAP_HOURS_MAX: u32 = 168;
+
+    /// The overlap of so many hours; `None` out of bounds.
+    pub fn overlap(hours: Option<u32>) -> Option<Duration> {
+        let hours = hours.unwrap_or(Self::OVERLAP_HOURS);
+        (hours <= Self::OVERLAP_HOURS_MAX)
+            .then(|| Duration::from_secs(u64::from(hours).saturating_mul(3_600)))
+    }
+
+    /// A first secret.
+    pub fn first(current: Secret) -> Self {
+        Self { current, retired: Vec::new() }
+    }
+
+    /// Those that sign at a moment, the current one first.
+    pub fn signing(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        let retired = self.retired.iter().filter(move |retired| now < retired.until);
+        std::iter::once(&self.current).chain(retired.map(|retired| &retired.secret))
+    }
+
+    /// A new current secret; the one before signs beside it until the overlap is over.
+    pub fn rotated(&self, new: Secret, now: Timestamp, overlap: Duration) -> Result<Self, TooManySecrets> {
+        let until = now.plus(overlap);
+        let mut retired: Vec<Retired> =
+            self.retired.iter().filter(|retired| now < retired.until).cloned().collect();
+        if !overlap.is_zero() {
+            if retired.len() >= Self::RETIRED_MAX {
+                let first = retired.iter().map(|retired| retired.until).min();
+                return Err(TooManySecrets(first.unwrap_or(now)));
+            }
+            retired.insert(0, Retired { secret: self.current.clone(), until });
+        }
+        Ok(Self { current: new, retired })
+    }
+}
+
+/// A signed message, ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Header `webhook-id`.
+    pub id: String,
+    /// Header `webhook-timestamp`: seconds since 1970.
+    pub timestamp: String,
+    /// Header `webhook-signature`: one `v1,…` per secret that signs, separated by spaces.
+    pub signature: String,
+    /// The very bytes that were signed.
+    pub body: String,
+}
+
+/// Signs a message with every secret that is valid now.
+pub fn sign(id: &str, now: Timestamp, body: String, secrets: &Secrets) -> Signed {
+    let timestamp = now.unix_millis().checked_div(1_000).unwrap_or(0).to_string();
+    let signatures = secrets.signing(now).map(|secret| secret.signature(id, &timestamp, &body));
+    let signature = signatures.collect::<Vec<_>>().join(" ");
+    Signed { id: id.to_owned(), timestamp, signature, body }
+}
+
+/// Whether a signature header has one that this secret made, whatever else stands beside it. The age of the
+/// timestamp is the caller's to judge.
+pub fn verifies(secret: &Secret, id: &str, timestamp: &str, body: &str, signatures: &str) -> bool {
+    signatures.split(' ').filter_map(|one| one.strip_prefix("v1,")).any(|one| {
+        let (Ok(told), Ok(mut mac)) = (STANDARD.decode(one), Hmac::<Sha256>::new_from_slice(&secret.0))
+        else {
+            return false;
+        };
+        mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+        // Compares in constant time.
+        mac.verify_slice(&told).is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix_millis(seconds.checked_mul(1_000).unwrap()).unwrap()
+    }
+
+    fn secret(byte: u8) -> Secret {
+        Secret::new(vec![byte; 32]).unwrap()
+    }
+
+    #[test]
+    fn the_example_of_standard_webhooks_is_signed_as_it_is_there() {
+        let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let body = r#"{"test": 2432232314}"#.to_owned();
+        let signed = sign("msg_p5jXN8AQM9LWM0D4loKWxJek", at(1_614_265_330), body, &Secrets::first(secret));
+        assert_eq!(signed.signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        assert_eq!(signed.timestamp, "1614265330");
+    }
+
+    #[test]
+    fn a_replaced_secret_signs_beside_its_successor_until_the_overlap_is_over() {
+        let first = Secrets::first(secret(1));
+        let second = first.rotated(secret(2), at(100), Duration::from_mins(1)).unwrap();
+        let signing = |now| second.signing(at(now)).cloned().collect::<Vec<_>>();
+        assert_eq!(signing(100), [secret(2), secret(1)]);
+        assert_eq!(signing(159), [secret(2), secret(1)]);
+        assert_eq!(signing(160), [secret(2)]);
+        let signed = sign("evt_1", at(120), "{}".to_owned(), &second);
+        assert_eq!(signed.signature.split(' ').count(), 2);
+        for secret in [secret(1), secret(2)] {
+            assert!(verifies(&secret, "evt_1", &signed.timestamp, "{}", &signed.signature));
+        }
+        for (id, timestamp, body) in [("evt_2", "120", "{}"), ("evt_1", "121", "{}"), ("evt_1", "120", "{ }")]
+        {
+            assert!(!verifies(&secret(1), id, timestamp, body, &signed.signature));
+        }
+        assert!(!verifies(&secret(3), "evt_1", &signed.timestamp, "{}", &signed.signature));
+    }
+
+    #[test]
+    fn without_an_overlap_the_old_secret_ends_at_once() {
+        let rotated = Secrets::first(secret(1)).rotated(secret(2), at(100), Duration::ZERO).unwrap();
+        assert_eq!(rotated, Secrets::first(secret(2)));
+    }
+
+    #[test]
+    fn a_promised_overlap_is_kept_rather_than_cut_by_one_more_rotation() {
+        let mut secrets = Secrets::first(secret(0));
+        for number in 1..=3 {
+            let now = at(u64::from(number));
+            secrets = secrets.rotated(secret(number), now, Duration::from_mins(1)).unwrap();
+        }
+        let refused = secrets.rotated(secret(4), at(10), Duration::from_mins(1));
+        assert_eq!(refused, Err(TooManySecrets(at(61))));
+        assert!(secrets.rotated(secret(4), at(61), Duration::from_mins(1)).is_ok());
+        assert!(secrets.rotated(secret(4), at(10), Duration::ZERO).is_ok(), "it leaves nobody more behind");
+    }
+
+    #[test]
+    fn a_secret_is_read_as_it_was_shown_and_not_printed() {
+        assert_eq!(Secret::parse(&secret(7).reveal()), Some(secret(7)));
+        for text in ["", "whsec_", "whsec_AAAA", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_%%"] {
+            assert_eq!(Secret::parse(text), None, "{text}");
+        }
+        assert_eq!(format!("{:?}", secret(7)), "Secret(…)");
+    }
+}
