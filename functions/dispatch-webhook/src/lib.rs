@@ -116,7 +116,8 @@ async fn attempt<S: WebhookSecrets, R: Deliver, Q>(
     let secrets = context.secrets.webhook_secrets(&job.tenant).await.map_err(Undelivered::Secret)?;
     let secrets = secrets.ok_or(Undelivered::NoSecret)?;
     let message = sign(job.event.as_str(), (context.now)(), job.body.clone(), &secrets);
-    let status = context.receivers.deliver(&job.url, &message).await.map_err(Undelivered::Unanswered)?;
+    let reply = context.receivers.deliver(&job.url, &message).await.map_err(Undelivered::Unanswered)?;
+    let status = reply.status;
     if (200..300).contains(&status) { Ok(status) } else { Err(Undelivered::Refused(status)) }
 }
 

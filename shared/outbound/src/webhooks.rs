@@ -25,7 +25,7 @@ use hyper_util::rt::TokioExecutor;
 use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_ports::BoxError;
-use recoup_ports::webhooks::{Deliver, Reach, SendError};
+use recoup_ports::webhooks::{Deliver, Reach, Reply, SendError};
 use rustls::ClientConfig;
 use rustls::crypto::ring;
 use tokio::time::{Instant, timeout};
@@ -92,7 +92,7 @@ impl Webhooks {
 }
 
 impl Deliver for Webhooks {
-    async fn deliver(&self, url: &TargetUrl, message: &Signed) -> Result<u16, SendError> {
+    async fn deliver(&self, url: &TargetUrl, message: &Signed) -> Result<Reply, SendError> {
         let target = target(url, self.reach)?;
         let request = request(&target, message)
             .map_err(|_| SendError::Connection("the request could not be made".to_owned()))?;
@@ -103,7 +103,7 @@ impl Deliver for Webhooks {
         // The status is the receiver's word, whatever becomes of the rest.
         let left = self.time_limit.saturating_sub(started.elapsed());
         drop(timeout(left, skim(answer.into_body())).await);
-        Ok(status)
+        Ok(Reply { status, retry_after: None, head: String::new() })
     }
 }
 

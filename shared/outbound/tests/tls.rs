@@ -8,7 +8,7 @@ use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::webhooks::Reach;
-use recoup_ports::webhooks::{Deliver, SendError};
+use recoup_ports::webhooks::{Deliver, Reply, SendError};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -53,7 +53,7 @@ async fn receiver() -> (u16, JoinHandle<Option<String>>) {
     (port, serving)
 }
 
-async fn deliver(webhooks: Webhooks, url: String) -> Result<u16, SendError> {
+async fn deliver(webhooks: Webhooks, url: String) -> Result<Reply, SendError> {
     let text = |text: &str| text.to_owned();
     let (id, timestamp, signature, body) = (text("evt_1"), text("1795000000"), text("v1,AA=="), text("{}"));
     webhooks.deliver(&TargetUrl::checked(url), &Signed { id, timestamp, signature, body }).await
@@ -63,7 +63,10 @@ async fn deliver(webhooks: Webhooks, url: String) -> Result<u16, SendError> {
 async fn a_receiver_that_proves_its_name_is_told() {
     let (port, serving) = receiver().await;
     let webhooks = Webhooks::with_tls(Reach::Anywhere, trusting_our_root());
-    assert_eq!(deliver(webhooks, format!("https://localhost:{port}/hook")).await, Ok(200));
+    assert_eq!(
+        deliver(webhooks, format!("https://localhost:{port}/hook")).await.map(|reply| reply.status),
+        Ok(200)
+    );
     let request = serving.await.unwrap().unwrap();
     assert!(request.starts_with("POST /hook HTTP/1.1\r\n"), "{request}");
     assert!(request.contains(&format!("host: localhost:{port}\r\n")), "{request}");

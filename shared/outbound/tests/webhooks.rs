@@ -9,7 +9,7 @@ use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::webhooks::Reach;
-use recoup_ports::webhooks::{Deliver, SendError};
+use recoup_ports::webhooks::{Deliver, Reply, SendError};
 use support::{Answer, Receiver};
 
 /// Never reached where an answer comes, always where none does.
@@ -40,7 +40,7 @@ fn message() -> Signed {
     }
 }
 
-async fn deliver(reach: Reach, url: String) -> Result<u16, SendError> {
+async fn deliver(reach: Reach, url: String) -> Result<Reply, SendError> {
     Webhooks::new(reach).unwrap().deliver(&TargetUrl::checked(url), &message()).await
 }
 
@@ -51,7 +51,7 @@ fn hook(receiver: &Receiver) -> String {
 #[tokio::test]
 async fn a_receiver_gets_the_signed_body_and_its_headers() {
     let receiver = Receiver::answering(|_| status("200 OK")).await;
-    assert_eq!(deliver(Reach::Anywhere, hook(&receiver)).await, Ok(200));
+    assert_eq!(deliver(Reach::Anywhere, hook(&receiver)).await.map(|reply| reply.status), Ok(200));
     let requests = receiver.received();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].body, message().body);
@@ -73,7 +73,7 @@ async fn a_receiver_gets_the_signed_body_and_its_headers() {
 async fn every_status_is_reported_as_it_is() {
     for (line, expected) in [("204 No Content", 204), ("410 Gone", 410), ("500 Oops", 500)] {
         let receiver = Receiver::answering(move |_| status(line)).await;
-        assert_eq!(deliver(Reach::Anywhere, hook(&receiver)).await, Ok(expected));
+        assert_eq!(deliver(Reach::Anywhere, hook(&receiver)).await.map(|reply| reply.status), Ok(expected));
         assert_eq!(receiver.received().len(), 1, "{line}");
     }
 }
@@ -86,7 +86,7 @@ async fn a_redirect_is_not_followed() {
         closing(format!("HTTP/1.1 308 Moved\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"))
     })
     .await;
-    assert_eq!(deliver(Reach::Anywhere, hook(&receiver)).await, Ok(308));
+    assert_eq!(deliver(Reach::Anywhere, hook(&receiver)).await.map(|reply| reply.status), Ok(308));
     assert_eq!(elsewhere.received().len(), 0);
 }
 
@@ -104,16 +104,16 @@ async fn a_status_counts_even_if_the_body_never_ends_in_time() {
     let receiver = Receiver::answering(move |_| stalling(head)).await;
     let webhooks = Webhooks::new(Reach::Anywhere).unwrap().within(SHORT);
     let sent = webhooks.deliver(&TargetUrl::checked(hook(&receiver)), &message()).await;
-    assert_eq!(sent, Ok(200));
+    assert_eq!(sent.map(|reply| reply.status), Ok(200));
 }
 
 #[tokio::test]
 async fn a_huge_body_is_cut() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n";
     let receiver = Receiver::answering(move |_| endless(head)).await;
-    assert_eq!(deliver(Reach::Anywhere, hook(&receiver)).await, Ok(200));
+    assert_eq!(deliver(Reach::Anywhere, hook(&receiver)).await.map(|reply| reply.status), Ok(200));
     // The listener takes one connection at a time: it serves again only once the first one was cut.
-    assert_eq!(deliver(Reach::Anywhere, hook(&receiver)).await, Ok(200));
+    assert_eq!(deliver(Reach::Anywhere, hook(&receiver)).await.map(|reply| reply.status), Ok(200));
 }
 
 #[tokio::test]
@@ -130,7 +130,10 @@ async fn a_name_that_leads_to_this_machine_is_refused_unless_allowed() {
     let sent = deliver(Reach::Public, format!("https://localhost:{port}/hook")).await;
     assert_eq!(sent, Err(SendError::Forbidden("it has no public address")));
     assert_eq!(receiver.received().len(), 0);
-    assert_eq!(deliver(Reach::Anywhere, format!("http://localhost:{port}/hook")).await, Ok(200));
+    assert_eq!(
+        deliver(Reach::Anywhere, format!("http://localhost:{port}/hook")).await.map(|reply| reply.status),
+        Ok(200)
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Telling the merchant.
 
+use std::time::Duration;
+
 use recoup_domain::ids::Tenant;
 use recoup_domain::signing::{Secrets, Signed};
 use recoup_domain::text::TargetUrl;
@@ -46,12 +48,28 @@ pub enum SendError {
     Connection(String),
 }
 
+/// What a receiver said, whatever its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// How long it asks us to wait, if it does: `retry-after` in seconds or as a date.
+    pub retry_after: Option<Duration>,
+    /// The first bytes of its body as text, at most [`Reply::HEAD_MAX`]; what is not UTF-8 is replaced.
+    pub head: String,
+}
+
+impl Reply {
+    /// Most bytes of [`Reply::head`].
+    pub const HEAD_MAX: usize = 256;
+}
+
 /// Sends to receivers. Redirects are not followed.
 pub trait Deliver {
-    /// Posts once; the answer's status, whatever it is.
+    /// Posts once; what the receiver said, whatever it is.
     fn deliver(
         &self,
         url: &TargetUrl,
         message: &Signed,
-    ) -> impl Future<Output = Result<u16, SendError>> + Send;
+    ) -> impl Future<Output = Result<Reply, SendError>> + Send;
 }
