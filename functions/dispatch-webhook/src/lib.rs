@@ -1,152 +1,115 @@
-//! Signs announcements and delivers them to their receivers: one try per receipt of a message.
+//! Signs announcements and delivers them to their receivers: one try per message.
 //!
-//! A message that was not delivered stays in its queue, hidden until its next try is due, and moves to the
-//! dead letters after [`waits::TRIES_MAX`] tries. Absent on purpose: a memory of what was delivered. A
-//! message received twice is sent twice, under the same `webhook-id`.
+//! What a try brought is written in the delivery's item, and that item is what the next try comes from: the
+//! table's stream tells `relay-events`, which sends the next message when it is due. So a message lives only for
+//! its own try, and one that comes twice is recognised by the number of its try. A message stays in its queue
+//! only if the table did not answer; after a few receipts it moves to the dead letters, from where it can be put
+//! back at any time.
 
-pub mod waits;
-
-use std::error::Error;
+mod attempt;
+mod places;
 
 use futures_util::{StreamExt, stream};
 use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
-use recoup_domain::signing::sign;
 use recoup_domain::time::Timestamp;
-use recoup_ports::ReadError;
-use recoup_ports::jobs::{Pace, WebhookJob};
-use recoup_ports::webhooks::{Deliver, SendError, WebhookSecrets};
+use recoup_http::view::PublicUrl;
+use recoup_ports::endpoints::EndpointHealth;
+use recoup_ports::events::{NoteDeliveries, PrepareTries};
+use recoup_ports::jobs::WebhookJob;
+use recoup_ports::webhooks::Deliver;
 use serde_json::Value;
-use thiserror::Error;
 
-/// Most deliveries at once: a whole batch, since a second round of 15 s would outlast the function's 30 s.
+use attempt::{Done, work};
+use places::Places;
+
+/// Most messages that are worked on at once: a whole batch.
 pub const AT_ONCE: usize = 10;
+/// Most tries at once to one receiver, in one process. A batch of [`AT_ONCE`] messages to one that takes the whole
+/// 15 s each time is three rounds of these, and so within the function's time.
+pub const AT_ONCE_TO_ONE: usize = 4;
+/// How often a message that cannot be worked on comes: the queues' `maxReceiveCount` in `template.yaml`.
+pub const RECEIVES_MAX: u32 = 8;
 
 /// What the function needs.
-pub struct Context<Secrets, Receivers, Queue> {
-    /// Knows the tenants' secrets.
-    pub secrets: Secrets,
+pub struct Context<Store, Receivers> {
+    /// Where deliveries, endpoints and refunds lie.
+    pub store: Store,
     /// Reaches the receivers.
     pub receivers: Receivers,
-    /// Says when a message comes back.
-    pub queue: Queue,
+    /// The API's own address, for links.
+    pub public_url: PublicUrl,
     /// The clock.
     pub now: fn() -> Timestamp,
-    /// Draws from [`waits::JITTER_PERMILLE`].
+    /// Draws from [`recoup_domain::delivery::JITTER_PERMILLE`].
     pub jitter_permille: fn() -> u32,
 }
 
-/// Why a try did not deliver.
-#[derive(Debug, Error)]
-enum Undelivered {
-    #[error("the account has no webhook secret")]
-    NoSecret,
-    #[error("the webhook secret could not be read")]
-    Secret(#[source] ReadError),
-    #[error("the receiver did not answer")]
-    Unanswered(#[source] SendError),
-    #[error("the receiver answered with another status than 2xx")]
-    Refused(u16),
-}
-
-impl Undelivered {
-    fn status(&self) -> Option<u16> {
-        match self {
-            Self::Refused(status) => Some(*status),
-            Self::NoSecret | Self::Secret(_) | Self::Unanswered(_) => None,
-        }
-    }
-}
-
 /// Tries every message of the batch once, side by side; the answer names those to keep.
-pub async fn handle<S: WebhookSecrets, R: Deliver, Q: Pace>(
-    context: &Context<S, R, Q>,
+pub async fn handle<S, R>(
+    context: &Context<S, R>,
     event: &Value,
-) -> Result<BatchResponse, lambda_runtime::Error> {
-    let tries = queue_records(event)?.into_iter().map(|record| async move {
-        match record {
-            Ok(record) => dispatch(context, record).await,
-            Err(bad) => Some(kept_as_bad(bad)),
-        }
+) -> Result<BatchResponse, lambda_runtime::Error>
+where
+    S: PrepareTries + NoteDeliveries + EndpointHealth + Sync,
+    R: Deliver + Sync,
+{
+    let places = Places::default();
+    let tries = queue_records(event)?.into_iter().map(async |record| match record {
+        Ok(record) => dispatch(context, &places, record).await,
+        Err(bad) => Some(kept_as_bad(bad)),
     });
     let kept = stream::iter(tries).buffer_unordered(AT_ONCE);
     let kept: Vec<String> = kept.filter_map(std::future::ready).collect().await;
     Ok(BatchResponse::failing(kept))
 }
 
-/// Without a receipt handle or a count there is nothing to pace by: the queue's own visibility does.
 fn kept_as_bad(bad: BadRecord<'_>) -> String {
     tracing::error!(message.id = bad.id, error = bad.why, "unreadable message");
     bad.id.to_owned()
 }
 
 /// The message's id if it is to be kept.
-async fn dispatch<S: WebhookSecrets, R: Deliver, Q: Pace>(
-    context: &Context<S, R, Q>,
-    record: QueueRecord<'_>,
-) -> Option<String> {
-    let wait_seconds = match WebhookJob::parse(record.body) {
-        Ok(job) => match attempt(context, &job).await {
-            Ok(status) => {
-                log_delivered(&job, record, status);
-                return None;
-            }
-            Err(why) => {
-                let wait_seconds = waits::wait_seconds(record.receive_count, (context.jitter_permille)());
-                log_undelivered(&job, record, &why);
-                wait_seconds
-            }
-        },
+async fn dispatch<S, R>(context: &Context<S, R>, places: &Places, record: QueueRecord<'_>) -> Option<String>
+where
+    S: PrepareTries + NoteDeliveries + EndpointHealth + Sync,
+    R: Deliver + Sync,
+{
+    let kept = Some(record.message_id.to_owned());
+    let job = match WebhookJob::parse(record.body) {
+        Ok(job) => job,
         Err(error) => {
-            tracing::error!(message.id = record.message_id, error = %error, "unreadable webhook job");
-            // Nothing will make it readable: each receipt counts, so it is soon among the dead letters.
-            0
+            tracing::error!(message.id = record.message_id, %error, "unreadable webhook job");
+            return kept;
         }
     };
-    if let Err(error) = context.queue.again_in(record.receipt_handle, wait_seconds).await {
-        // It comes back all the same, after the queue's own visibility.
-        tracing::warn!(message.id = record.message_id, error = %causes(&error), "message not paced");
+    let _place = places.take(&job).await;
+    match work(context, &job).await {
+        Ok(done) => {
+            log(&job, &done);
+            None
+        }
+        Err(error) => {
+            tracing::error!(
+                event.id = %job.event.id, account.id = %job.event.tenant.account, webhook.target = job.target.as_str(),
+                message.id = record.message_id, message.receives = record.receive_count,
+                error = %attempt::causes(error.as_ref()), "a webhook's try has no record; its message comes again"
+            );
+            kept
+        }
     }
-    Some(record.message_id.to_owned())
 }
 
-async fn attempt<S: WebhookSecrets, R: Deliver, Q>(
-    context: &Context<S, R, Q>,
-    job: &WebhookJob,
-) -> Result<u16, Undelivered> {
-    let secrets = context.secrets.webhook_secrets(&job.tenant).await.map_err(Undelivered::Secret)?;
-    let secrets = secrets.ok_or(Undelivered::NoSecret)?;
-    let message = sign(job.event.as_str(), (context.now)(), job.body.clone(), &secrets);
-    let reply = context.receivers.deliver(&job.url, &message).await.map_err(Undelivered::Unanswered)?;
-    let status = reply.status;
-    if (200..300).contains(&status) { Ok(status) } else { Err(Undelivered::Refused(status)) }
-}
-
-fn log_delivered(job: &WebhookJob, record: QueueRecord<'_>, status: u16) {
+fn log(job: &WebhookJob, done: &Done) {
+    let Done { why, status, tries, next_try_at } = done;
     tracing::info!(
-        event.id = %job.event,
-        refund.id = %job.refund,
-        account.id = %job.tenant.account,
+        event.id = %job.event.id,
+        event.r#type = job.event.r#type.as_str(),
+        refund.id = job.event.refund().map(recoup_domain::ids::RefundId::as_str),
+        account.id = %job.event.tenant.account,
+        webhook.target = job.target.as_str(),
         http.status = status,
-        "delivery.try" = record.receive_count,
-        "webhook delivered"
+        delivery.tries = tries,
+        delivery.next_try_at = next_try_at,
+        "webhook {why}"
     );
-}
-
-fn log_undelivered(job: &WebhookJob, record: QueueRecord<'_>, why: &Undelivered) {
-    tracing::warn!(
-        event.id = %job.event,
-        refund.id = %job.refund,
-        account.id = %job.tenant.account,
-        http.status = why.status(),
-        "delivery.try" = record.receive_count,
-        "delivery.last" = record.receive_count >= waits::TRIES_MAX,
-        error = %causes(why),
-        "webhook not delivered"
-    );
-}
-
-/// An error with everything behind it.
-fn causes(error: &dyn Error) -> String {
-    let chain = std::iter::successors(Some(error), |error| (*error).source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,9 +1,10 @@
 //! Wires `dispatch-webhook`.
 
-use dispatch_webhook::{Context, handle, waits};
+use dispatch_webhook::{Context, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use recoup_config::{Aws, Settings};
-use recoup_outbound::queues::Visibility;
+use recoup_config::{Aws, Settings, now};
+use recoup_domain::delivery::JITTER_PERMILLE;
+use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
@@ -12,13 +13,12 @@ use recoup_storage::Table;
 async fn main() -> Result<(), Error> {
     recoup_telemetry::init();
     let settings = Settings::from_environment();
-    let aws = Aws::from_settings(&settings)?;
     let context = Context {
-        secrets: Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?),
+        store: Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?),
         receivers: Webhooks::new(Reach::allowing_private(settings.flag("ALLOW_PRIVATE_WEBHOOK_TARGETS")?))?,
-        queue: Visibility::new(aws.sqs(), settings.required("WEBHOOK_JOBS_QUEUE_URL")?),
-        now: recoup_config::now,
-        jitter_permille: || fastrand::u32(waits::JITTER_PERMILLE),
+        public_url: PublicUrl::new(&settings.required("PUBLIC_URL")?),
+        now,
+        jitter_permille: || fastrand::u32(JITTER_PERMILLE),
     };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, &event.payload).await)).await
 }

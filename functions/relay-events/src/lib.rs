@@ -1,105 +1,116 @@
-//! The only sender to the queues: turns what the table's stream tells of refunds into jobs.
+//! The only sender to the queues: turns what the table's stream tells into jobs.
 //!
-//! A stream comes again from the first record that failed, so records behind it are seen twice; every job is
-//! safe to do twice, and an event's id is made from the refund and the number of its change.
+//! A new refund becomes a refund job; every announced change becomes a webhook job for each who listens, or is
+//! recorded if nobody does; a delivery whose next try is due becomes a webhook job again. A stream comes again
+//! from the first record that failed, so records behind it are seen twice; every job is safe to do twice, and an
+//! event's id is made from what happened.
+
+mod changes;
+mod fan_out;
 
 use lambda_runtime::Error;
-use recoup_batch::{BatchResponse, StreamRecord, stream_records};
-use recoup_domain::ids::EventId;
-use recoup_domain::refund::{Refund, State};
-use recoup_http::view::PublicUrl;
-use recoup_http::webhook::event_body;
+use recoup_batch::{BatchResponse, stream_records};
+use recoup_domain::time::Timestamp;
+use recoup_ports::BoxError;
+use recoup_ports::endpoints::Endpoints;
+use recoup_ports::events::RecordEvents;
 use recoup_ports::images::Images;
-use recoup_ports::jobs::{Job, Jobs, RefundJob, WebhookJob};
+use recoup_ports::jobs::{Job, Jobs};
 use serde_json::Value;
 
+use changes::{Change, change};
+use fan_out::{FanOut, next_try};
+
 /// What the function needs.
-pub struct Context<I, J> {
+pub struct Context<I, S, J> {
     /// Reads the stream's items.
     pub images: I,
+    /// Where endpoints and events lie.
+    pub store: S,
     /// The queues.
     pub jobs: J,
-    /// The API's own address.
-    pub public_url: PublicUrl,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// The jobs of a batch, each with the position of the record it comes from.
+#[derive(Default)]
+struct Gathered {
+    jobs: Vec<Job>,
+    origins: Vec<usize>,
+    /// The positions of records that have to come again.
+    failed: Vec<usize>,
 }
 
 /// One batch of the stream.
-pub async fn handle<I: Images, J: Jobs>(
-    context: &Context<I, J>,
-    event: Value,
-) -> Result<BatchResponse, Error> {
+pub async fn handle<I, S, J>(context: &Context<I, S, J>, event: Value) -> Result<BatchResponse, Error>
+where
+    I: Images,
+    S: Endpoints + RecordEvents,
+    J: Jobs,
+{
     let records = stream_records(&event)?;
-    let mut jobs = Vec::new();
-    // Beside each job, the position of the record it comes from.
-    let mut origins = Vec::new();
-    let mut failed = Vec::new();
+    let mut fan_out = FanOut::new(&context.store);
+    let mut gathered = Gathered::default();
     for (position, record) in records.iter().enumerate() {
-        let made = match record {
-            Ok(record) => jobs_of(context, record).map_err(|why| (record.text(), why)),
+        let read = match record {
+            Ok(record) => change(&context.images, record).map_err(|why| (record.text(), why.to_string())),
             Err(bad) => Err((bad.text(), bad.why.to_owned())),
         };
-        match made {
-            Ok(made) => {
-                origins.extend(std::iter::repeat_n(position, made.len()));
-                jobs.extend(made);
+        match read {
+            Ok(change) => {
+                let (jobs, told) = jobs_of(context, &mut fan_out, change).await;
+                gathered.origins.extend(std::iter::repeat_n(position, jobs.len()));
+                gathered.jobs.extend(jobs);
+                if let Err(error) = told {
+                    tracing::error!(%error, cause = ?error.source(), "a change was not announced");
+                    gathered.failed.push(position);
+                }
             }
             // Nobody can read it, now or later: it is kept where a person will find it, and the stream goes on.
             Err((record, why)) => {
                 tracing::error!(error = why, "a stream record cannot be read and is put to the dead letters");
                 if let Err(error) = context.jobs.bury(&record).await {
                     tracing::error!(%error, "the dead letters did not take it");
-                    failed.push(position);
+                    gathered.failed.push(position);
                 }
             }
         }
     }
-    for (index, error) in context.jobs.send(&jobs).await {
+    for (index, error) in context.jobs.send(&gathered.jobs).await {
         tracing::error!(%error, cause = ?std::error::Error::source(&error), "a job was not sent");
-        failed.extend(origins.get(index));
+        gathered.failed.extend(gathered.origins.get(index));
     }
-    let first = failed.into_iter().min().and_then(|position| records.get(position));
+    let first = gathered.failed.into_iter().min().and_then(|position| records.get(position));
     Ok(BatchResponse::failing(first.map(|record| match record {
         Ok(record) => record.sequence_number.to_owned(),
         Err(bad) => bad.id.to_owned(),
     })))
 }
 
-/// The jobs that a change asks for: none, unless it is an announced change of a refund.
-fn jobs_of<I: Images, J>(context: &Context<I, J>, record: &StreamRecord<'_>) -> Result<Vec<Job>, String> {
-    let Some(image) = record.new_image else { return Ok(Vec::new()) };
-    let Some(refund) = context.images.refund(image).map_err(|error| error.to_string())? else {
-        return Ok(Vec::new());
+/// What a change asks for. The jobs stand even if the rest fails: money does not wait for an announcement.
+async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
+    context: &Context<I, S, J>,
+    fan_out: &mut FanOut<'_, S>,
+    change: Change,
+) -> (Vec<Job>, Result<(), BoxError>) {
+    let (mut jobs, event, has_url) = match change {
+        Change::Nothing => return (Vec::new(), Ok(())),
+        Change::Try(delivery) => return (vec![next_try(*delivery, (context.now)())], Ok(())),
+        Change::SwitchedOff(event) => (Vec::new(), event, false),
+        Change::Refund { event, has_url, job } => {
+            (job.map(Job::Refund).into_iter().collect(), event, has_url)
+        }
     };
-    let before = match record.old_image {
-        Some(image) => context.images.refund(image).map_err(|error| error.to_string())?,
-        None => None,
+    let told = match fan_out.first_tries(&event, has_url).await {
+        Ok(tries) if tries.is_empty() && !event.is_beginning() => {
+            context.store.record_event(&event).await.map_err(Into::into)
+        }
+        Ok(tries) => {
+            jobs.extend(tries);
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
     };
-    // A change that is not announced, such as the hand-over, leaves the sequence as it was.
-    if before.as_ref().is_some_and(|before| before.sequence == refund.sequence) {
-        return Ok(Vec::new());
-    }
-    let mut jobs = Vec::new();
-    if before.is_none() && refund.state == State::Initiated {
-        let job = RefundJob { tenant: refund.tenant.clone(), refund: refund.id.clone() };
-        jobs.push(Job::Refund(job));
-    }
-    jobs.extend(
-        announcement(before.as_ref(), &refund, &context.public_url).map_err(|error| error.to_string())?,
-    );
-    Ok(jobs)
-}
-
-fn announcement(
-    before: Option<&Refund>,
-    refund: &Refund,
-    public_url: &PublicUrl,
-) -> serde_json::Result<Option<Job>> {
-    let Some(url) = refund.notes.webhook_url.clone() else { return Ok(None) };
-    Ok(Some(Job::Webhook(WebhookJob {
-        tenant: refund.tenant.clone(),
-        event: EventId::of_change(&refund.tenant, &refund.id, refund.sequence),
-        refund: refund.id.clone(),
-        url,
-        body: event_body(before, refund, public_url)?,
-    })))
+    (jobs, told)
 }

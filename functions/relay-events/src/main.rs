@@ -1,10 +1,9 @@
-//! Wires `relay-events` to its queues.
+//! Wires `relay-events` to its table and its queues.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use recoup_config::{Aws, Settings};
-use recoup_http::view::PublicUrl;
+use recoup_config::{Aws, Settings, now};
 use recoup_outbound::queues::{QueueUrls, Queues};
-use recoup_storage::TableImages;
+use recoup_storage::{Table, TableImages};
 use relay_events::{Context, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,10 +13,11 @@ async fn main() -> Result<(), Error> {
     let urls = QueueUrls {
         refund_jobs: settings.required("REFUND_JOBS_QUEUE_URL")?,
         webhook_jobs: settings.required("WEBHOOK_JOBS_QUEUE_URL")?,
+        webhook_retries: settings.required("WEBHOOK_RETRIES_QUEUE_URL")?,
         relay_dead_letters: settings.required("RELAY_DEAD_LETTER_QUEUE_URL")?,
     };
-    let jobs = Queues::new(Aws::from_settings(&settings)?.sqs(), urls);
-    let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
-    let context = Context { images: TableImages, jobs, public_url };
+    let aws = Aws::from_settings(&settings)?;
+    let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
+    let context = Context { images: TableImages, store, jobs: Queues::new(aws.sqs(), urls), now };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
 }

@@ -164,6 +164,8 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         processor_reference: None,
         fingerprint: identity.fingerprint,
         sequence: 1,
+        changed_at: Vec::new(),
+        first_metadata: None,
         handed_over_at: None,
         created_at: identity.now,
         updated_at: identity.now,

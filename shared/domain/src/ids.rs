@@ -5,6 +5,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::time::Timestamp;
+
 /// A text that is no id of the wanted kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
@@ -103,6 +105,10 @@ made_id!(
     EventId, "evt_"
 );
 made_id!(
+    /// A receiver of an account's events.
+    EndpointId, "whe_"
+);
+made_id!(
     /// An API key, without its secret part.
     KeyId, "key_"
 );
@@ -135,12 +141,43 @@ impl RefundId {
 }
 
 impl EventId {
+    /// The bits of an id behind its time.
+    const HASH_BITS: u32 = 80;
+
     /// The id of a refund's change number `sequence`: the same however often it is announced.
-    pub fn of_change(tenant: &Tenant, refund: &RefundId, sequence: u32) -> Self {
+    pub fn of_change(tenant: &Tenant, refund: &RefundId, sequence: u32, at: Timestamp) -> Self {
         let account = tenant.account.as_str();
         let sequence = sequence.to_string();
-        let parts = ["event", tenant.environment.as_str(), account, refund.as_str(), &sequence];
-        Self::random(hashed(&parts))
+        Self::at(at, hashed(&["event", tenant.environment.as_str(), account, refund.as_str(), &sequence]))
+    }
+
+    /// The id of the event that tells of an endpoint switched off.
+    pub fn of_disabled(tenant: &Tenant, endpoint: &EndpointId, at: Timestamp) -> Self {
+        let account = tenant.account.as_str();
+        let parts = ["disabled", tenant.environment.as_str(), account, endpoint.as_str(), &at.rfc3339()];
+        Self::at(at, hashed(&parts))
+    }
+
+    /// The least id of all events that happen at or after a moment.
+    pub fn earliest_at(at: Timestamp) -> Self {
+        Self::at(at, 0)
+    }
+
+    /// When it happened, to the millisecond: the first 48 bits say so, therefore ids sort by time.
+    pub fn time(&self) -> Timestamp {
+        let digits = self.0.bytes().skip("evt_".len());
+        let bits = digits.fold(0_u128, |bits, digit| {
+            let value = CROCKFORD.iter().position(|known| *known == digit).unwrap_or(0);
+            bits.wrapping_shl(5) | u128::try_from(value).unwrap_or(0)
+        });
+        let millis = u64::try_from(bits.wrapping_shr(Self::HASH_BITS)).unwrap_or(u64::MAX);
+        Timestamp::from_unix_millis(millis).unwrap_or(Timestamp::LAST)
+    }
+
+    fn at(at: Timestamp, hash: u128) -> Self {
+        let time = u128::from(at.unix_millis()).wrapping_shl(Self::HASH_BITS);
+        let hash = hash & 1_u128.wrapping_shl(Self::HASH_BITS).wrapping_sub(1);
+        Self::random(time | hash)
     }
 }
 

@@ -5,6 +5,9 @@
 pub mod api_key;
 pub mod balance;
 pub mod decide;
+pub mod delivery;
+pub mod endpoint;
+pub mod event;
 mod fingerprint;
 pub mod ids;
 pub mod money;

@@ -158,6 +158,10 @@ pub struct Refund {
     pub fingerprint: Fingerprint,
     /// Counts the announced changes, from 1.
     pub sequence: u32,
+    /// When each change but the first happened, oldest first; the last [`Refund::CHANGES_KEPT`].
+    pub changed_at: Vec<Timestamp>,
+    /// The metadata it was made with, if they changed since.
+    pub first_metadata: Option<Metadata>,
     /// When it was first handed to the processor; from then on nobody may cancel it.
     pub handed_over_at: Option<Timestamp>,
     /// When it was made.
@@ -205,6 +209,9 @@ pub enum Withdrawn {
 }
 
 impl Refund {
+    /// Most changes whose times are kept.
+    pub const CHANGES_KEPT: usize = 100;
+
     /// The positions among the payment's actors (the platform is 0) of those who give, with what each gives.
     pub fn takes(&self) -> impl Iterator<Item = (usize, Money)> {
         let parts = self.split.iter().flat_map(Split::parts).enumerate();
@@ -251,6 +258,7 @@ impl Refund {
             return None;
         }
         let mut next = self.changed_to(self.state.clone(), now);
+        next.first_metadata.get_or_insert_with(|| self.notes.metadata.clone());
         next.notes.metadata = metadata;
         Some(next)
     }
@@ -263,6 +271,10 @@ impl Refund {
     fn changed_to(&self, state: State, now: Timestamp) -> Self {
         let sequence = self.sequence.saturating_add(1);
         let updated_at = now.max(self.updated_at);
-        Self { state, sequence, updated_at, ..self.clone() }
+        let mut next = Self { state, sequence, updated_at, ..self.clone() };
+        next.changed_at.push(updated_at);
+        let forgotten = next.changed_at.len().saturating_sub(Self::CHANGES_KEPT);
+        next.changed_at.drain(..forgotten);
+        next
     }
 }

@@ -16,7 +16,8 @@ const DAY: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
-    const LAST: Self = Self(datetime!(9999-12-31 23:59:59.999 UTC));
+    /// The last of them.
+    pub(crate) const LAST: Self = Self(datetime!(9999-12-31 23:59:59.999 UTC));
 
     /// Milliseconds since 1970; `None` outside the years that RFC 3339 can write.
     pub fn from_unix_millis(millis: u64) -> Option<Self> {

@@ -139,6 +139,7 @@ pub struct RefundView {
     routing: Option<RoutingView>,
     urls: UrlsView,
     processor_reference: Option<String>,
+    sequence: u32,
     arrival_estimate: ArrivalView,
     created_at: String,
     updated_at: String,
@@ -186,6 +187,7 @@ impl RefundView {
             routing: refund.split.as_ref().map(RoutingView::from),
             urls: UrlsView { webhook: notes.webhook_url.as_ref().map(|url| url.as_str().into()) },
             processor_reference: refund.processor_reference.as_ref().map(|text| text.as_str().into()),
+            sequence: refund.sequence,
             arrival_estimate: ArrivalView {
                 earliest: refund.created_at.business_days_later(earliest),
                 latest: refund.created_at.business_days_later(latest),

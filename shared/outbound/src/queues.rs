@@ -5,7 +5,8 @@ use std::sync::Arc;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use recoup_ports::jobs::{Job, Jobs, Pace, SendJobError};
+use recoup_domain::delivery::{QUEUE_WAIT_MAX, Target};
+use recoup_ports::jobs::{Job, Jobs, Lane, Pace, SendJobError};
 
 /// Most messages in one call, as SQS has it.
 const BATCH_MESSAGES_MAX: usize = 10;
@@ -22,8 +23,10 @@ const WAIT_SECONDS_MAX: u32 = 12 * 60 * 60 - 60;
 pub struct QueueUrls {
     /// Refund jobs, for `process-refund`.
     pub refund_jobs: String,
-    /// Webhook jobs, for `dispatch-webhook`.
+    /// First tries of webhooks, for `dispatch-webhook`.
     pub webhook_jobs: String,
+    /// All other tries, for `dispatch-webhook`.
+    pub webhook_retries: String,
     /// Records that nobody can read, for a person.
     pub relay_dead_letters: String,
 }
@@ -35,10 +38,20 @@ pub struct Queues {
     urls: QueueUrls,
 }
 
-/// One call's worth of messages, each with its job's position.
+/// One message, with its job's position.
+struct Message {
+    position: usize,
+    body: String,
+    delay_seconds: i32,
+    /// Whose turn it is: SQS serves groups fairly, so that a receiver with many messages does not hold up one
+    /// with few.
+    group: Option<String>,
+}
+
+/// One call's worth of messages.
 struct Batch<'queue> {
     queue_url: &'queue str,
-    messages: Vec<(usize, String)>,
+    messages: Vec<Message>,
     bytes: usize,
 }
 
@@ -59,24 +72,44 @@ impl Queues {
     fn batches(&self, jobs: &[Job]) -> Vec<Batch<'_>> {
         let mut batches: Vec<Batch<'_>> = Vec::new();
         for (position, job) in jobs.iter().enumerate() {
-            let (queue_url, body) = match job {
-                Job::Refund(job) => (self.urls.refund_jobs.as_str(), job.to_body()),
-                Job::Webhook(job) => (self.urls.webhook_jobs.as_str(), job.to_body()),
-            };
-            let body = acceptable(body);
-            let bytes = body.len();
-            if let Some(open) = batches.iter_mut().find(|batch| batch.has_room_for(queue_url, &body)) {
+            let (queue_url, message) = self.message(position, job);
+            let bytes = message.body.len();
+            if let Some(open) = batches.iter_mut().find(|batch| batch.has_room_for(queue_url, &message.body))
+            {
                 open.bytes = open.bytes.saturating_add(bytes);
-                open.messages.push((position, body));
+                open.messages.push(message);
             } else {
-                batches.push(Batch { queue_url, messages: vec![(position, body)], bytes });
+                batches.push(Batch { queue_url, messages: vec![message], bytes });
             }
         }
         batches
     }
 
+    fn message(&self, position: usize, job: &Job) -> (&str, Message) {
+        match job {
+            Job::Refund(job) => {
+                let body = acceptable(job.to_body());
+                (&self.urls.refund_jobs, Message { position, body, delay_seconds: 0, group: None })
+            }
+            Job::Webhook { job, lane, delay } => {
+                let queue_url = match lane {
+                    Lane::First => &self.urls.webhook_jobs,
+                    Lane::Retries => &self.urls.webhook_retries,
+                };
+                let delay = delay.min(&QUEUE_WAIT_MAX).as_millis().div_ceil(1_000);
+                let group = match &job.target {
+                    Target::Endpoint(id) => id.as_str(),
+                    Target::RefundUrl => job.event.tenant.account.as_str(),
+                };
+                let body = acceptable(job.to_body());
+                let delay_seconds = i32::try_from(delay).unwrap_or(0);
+                (queue_url, Message { position, body, delay_seconds, group: Some(group.to_owned()) })
+            }
+        }
+    }
+
     async fn send_batch(&self, batch: Batch<'_>) -> Vec<(usize, SendJobError)> {
-        let positions: Vec<usize> = batch.messages.iter().map(|(position, _)| *position).collect();
+        let positions: Vec<usize> = batch.messages.iter().map(|message| message.position).collect();
         let all_failed = |cause: Arc<dyn std::error::Error + Send + Sync>| {
             let not_taken = positions.iter().map(|position| (*position, SendJobError(cause.clone().into())));
             not_taken.collect()
@@ -144,10 +177,13 @@ fn acceptable(body: String) -> String {
     }
 }
 
-fn entry(
-    (position, body): (usize, String),
-) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
-    SendMessageBatchRequestEntry::builder().id(position.to_string()).message_body(body).build()
+fn entry(message: Message) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
+    SendMessageBatchRequestEntry::builder()
+        .id(message.position.to_string())
+        .message_body(message.body)
+        .delay_seconds(message.delay_seconds)
+        .set_message_group_id(message.group)
+        .build()
 }
 
 /// Only what SQS says it took is taken.

@@ -1,5 +1,7 @@
 //! Reading the items that the table's stream carries.
 
+use recoup_domain::delivery::Delivery;
+use recoup_domain::endpoint::Endpoint;
 use recoup_domain::refund::Refund;
 use thiserror::Error;
 
@@ -16,8 +18,21 @@ pub struct UnreadableImage {
     pub why: String,
 }
 
+/// An image that matters to those who are told of changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A refund.
+    Refund(Box<Refund>),
+    /// An event on its way to a receiver.
+    Delivery(Box<Delivery>),
+    /// A receiver.
+    Endpoint(Box<Endpoint>),
+    /// Anything else.
+    Other,
+}
+
 /// Reads images.
 pub trait Images {
-    /// The refund an image shows; `None` for an item of another kind.
-    fn refund(&self, image: &Image) -> Result<Option<Refund>, UnreadableImage>;
+    /// What an image shows.
+    fn shown(&self, image: &Image) -> Result<Shown, UnreadableImage>;
 }

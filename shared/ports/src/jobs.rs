@@ -1,11 +1,16 @@
 //! The messages on the queues: their one wire format, and who sends and paces them.
 
-use recoup_domain::ids::{AccountId, Environment, EventId, RefundId, Tenant};
-use recoup_domain::text::TargetUrl;
+use std::time::Duration;
+
+use recoup_domain::delivery::Target;
+use recoup_domain::event::Event;
+use recoup_domain::ids::{AccountId, Environment, RefundId, Tenant};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::BoxError;
+
+mod webhook;
 
 /// A message that is not of this program's making.
 #[derive(Debug, Error)]
@@ -21,19 +26,15 @@ pub struct RefundJob {
     pub refund: RefundId,
 }
 
-/// "Tell this receiver about this change."
+/// "Tell this receiver about this event." Sent for the first try, and again for each one that became due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookJob {
-    /// Whose it is.
-    pub tenant: Tenant,
-    /// The change; the `webhook-id` of every try.
-    pub event: EventId,
-    /// The refund that changed, for the log.
-    pub refund: RefundId,
-    /// The receiver.
-    pub url: TargetUrl,
-    /// What it is told: the same bytes on every try.
-    pub body: String,
+    /// What is told.
+    pub event: Event,
+    /// To whom.
+    pub target: Target,
+    /// The number of the try that is due; see [`recoup_domain::delivery::Delivery::turn`].
+    pub turn: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,27 +45,16 @@ struct RefundWire {
     refund_id: String,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WebhookWire {
-    environment: String,
-    account_id: String,
-    event_id: String,
-    refund_id: String,
-    url: String,
-    body: String,
-}
-
-fn unreadable(why: impl std::fmt::Display) -> UnreadableJob {
+pub(crate) fn unreadable(why: impl std::fmt::Display) -> UnreadableJob {
     UnreadableJob(why.to_string())
 }
 
-/// Says where, and never what: the body may hold a URL with a token.
-fn malformed(error: &serde_json::Error) -> UnreadableJob {
+/// Says where, and never what.
+pub(crate) fn malformed(error: &serde_json::Error) -> UnreadableJob {
     UnreadableJob(format!("{:?} error at column {}", error.classify(), error.column()))
 }
 
-fn tenant(environment: &str, account: &str) -> Result<Tenant, UnreadableJob> {
+pub(crate) fn tenant(environment: &str, account: &str) -> Result<Tenant, UnreadableJob> {
     let environment = Environment::parse(environment).ok_or_else(|| unreadable("unknown environment"))?;
     let account = AccountId::try_from(account).map_err(unreadable)?;
     Ok(Tenant { environment, account })
@@ -90,31 +80,13 @@ impl RefundJob {
     }
 }
 
-impl WebhookJob {
-    /// The message's body.
-    pub fn to_body(&self) -> String {
-        let wire = WebhookWire {
-            environment: self.tenant.environment.as_str().to_owned(),
-            account_id: self.tenant.account.to_string(),
-            event_id: self.event.to_string(),
-            refund_id: self.refund.to_string(),
-            url: self.url.as_str().to_owned(),
-            body: self.body.clone(),
-        };
-        serde_json::to_string(&wire).unwrap_or_default()
-    }
-
-    /// Reads a message's body.
-    pub fn parse(body: &str) -> Result<Self, UnreadableJob> {
-        let wire: WebhookWire = serde_json::from_str(body).map_err(|error| malformed(&error))?;
-        Ok(Self {
-            tenant: tenant(&wire.environment, &wire.account_id)?,
-            event: EventId::try_from(wire.event_id.as_str()).map_err(unreadable)?,
-            refund: RefundId::try_from(wire.refund_id.as_str()).map_err(unreadable)?,
-            url: TargetUrl::checked(wire.url),
-            body: wire.body,
-        })
-    }
+/// Which queue a webhook job takes: who fails does not stand in the way of who does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// First tries to receivers that are not known to fail.
+    First,
+    /// Everything else.
+    Retries,
 }
 
 /// A message for one of the queues.
@@ -123,7 +95,14 @@ pub enum Job {
     /// For the refund jobs.
     Refund(RefundJob),
     /// For the webhook jobs.
-    Webhook(WebhookJob),
+    Webhook {
+        /// The job.
+        job: WebhookJob,
+        /// Which of the two queues.
+        lane: Lane,
+        /// How long the queue hides it; at most [`recoup_domain::delivery::QUEUE_WAIT_MAX`].
+        delay: Duration,
+    },
 }
 
 /// Why a message did not reach its queue.

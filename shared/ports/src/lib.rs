@@ -3,6 +3,9 @@
 //! Implemented in `storage` and `outbound`; a function's `main.rs` joins the two.
 
 pub mod credentials;
+pub mod due;
+pub mod endpoints;
+pub mod events;
 pub mod images;
 pub mod jobs;
 pub mod lists;

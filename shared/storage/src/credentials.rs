@@ -93,7 +93,7 @@ impl Accounts for Table {
             let key = Key::account(&Tenant { environment, account: account.id.clone() });
             let item = AccountItem {
                 pk: key.pk,
-                sk: key.sk.to_owned(),
+                sk: key.sk,
                 name: account.name.clone(),
                 webhook_secret: ByteBuf::from(secret.bytes()),
                 retired_secrets: Vec::new(),
@@ -138,7 +138,7 @@ impl Accounts for Table {
         let at = Key::api_key(&key.id);
         let item = KeyItem {
             pk: at.pk,
-            sk: at.sk.to_owned(),
+            sk: at.sk,
             environment: key.tenant.environment.as_str().to_owned(),
             account_id: key.tenant.account.to_string(),
             scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),

@@ -1,9 +1,11 @@
 //! Reading the stream's images with the same eyes as the table's items.
 
-use recoup_domain::refund::Refund;
-use recoup_ports::images::{Image, Images, UnreadableImage};
+use recoup_ports::images::{Image, Images, Shown, UnreadableImage};
+use serde::de::DeserializeOwned;
 
-use crate::keys::{PK, REFUND, SK};
+use crate::endpoint_item::EndpointItem;
+use crate::event_item::{EventItem, Told};
+use crate::keys::{PK, REFUND, SK, owner_of_endpoints, owner_of_events};
 use crate::refund_item::RefundItem;
 
 /// Reads images of this table.
@@ -11,19 +13,32 @@ use crate::refund_item::RefundItem;
 pub struct TableImages;
 
 impl Images for TableImages {
-    fn refund(&self, image: &Image) -> Result<Option<Refund>, UnreadableImage> {
+    fn shown(&self, image: &Image) -> Result<Shown, UnreadableImage> {
         let text = |name: &str| image.get(name)?.get("S")?.as_str();
-        let key = text(PK).unwrap_or_default().to_owned();
-        let unreadable = |why: String| UnreadableImage { key: key.clone(), why };
-        let kind = text(SK).ok_or_else(|| unreadable("it has no sort key".to_owned()))?;
-        if kind != REFUND {
-            return Ok(None);
-        }
-        let image = serde_json::Value::Object(image.clone());
-        let item: serde_dynamo::Item =
-            serde_json::from_value(image).map_err(|error| unreadable(error.to_string()))?;
-        let item: RefundItem =
-            serde_dynamo::from_item(item).map_err(|error| unreadable(error.to_string()))?;
-        item.into_refund().map(Some).map_err(|why| unreadable(why.to_owned()))
+        let pk = text(PK).unwrap_or_default();
+        let unreadable = |why: String| UnreadableImage { key: pk.to_owned(), why };
+        let sk = text(SK).ok_or_else(|| unreadable("it has no sort key".to_owned()))?;
+        let shown = if sk == REFUND {
+            let item: RefundItem = item(image).map_err(unreadable)?;
+            item.into_refund().map(|refund| Shown::Refund(Box::new(refund)))
+        } else if owner_of_events(pk).is_some() {
+            let item: EventItem = item(image).map_err(unreadable)?;
+            item.read().map(|told| match told {
+                Told::Delivery(delivery) => Shown::Delivery(Box::new(delivery)),
+                Told::Event(_) => Shown::Other,
+            })
+        } else if owner_of_endpoints(pk).is_some() {
+            let item: EndpointItem = item(image).map_err(unreadable)?;
+            item.into_endpoint().map(|endpoint| Shown::Endpoint(Box::new(endpoint)))
+        } else {
+            Ok(Shown::Other)
+        };
+        shown.map_err(|why| unreadable(why.to_owned()))
     }
+}
+
+fn item<T: DeserializeOwned>(image: &Image) -> Result<T, String> {
+    let image = serde_json::Value::Object(image.clone());
+    let item: serde_dynamo::Item = serde_json::from_value(image).map_err(|error| error.to_string())?;
+    serde_dynamo::from_item(item).map_err(|error| error.to_string())
 }

@@ -7,20 +7,30 @@
 //! | account | `{environment}#{account}` | `account` |
 //! | API key | `key#{key id}`, for its tenant is what it tells | `key` |
 //!
+//! | endpoint | `{environment}#{account}#endpoints` | `{endpoint id}` |
+//! | event of which nobody was told | `{environment}#{account}#events` | `{event id}` |
+//! | event on its way to one receiver | `{environment}#{account}#events` | `{event id}#{endpoint id}`, or `#refund` for the refund's own URL |
+//!
+//! A delivery whose next try is far away also has `due_pk` = `due#{0 to 7}` and `due_sk` = `{due time}#{sk}`, the
+//! keys of the index `by_due`.
+//!
 //! Refunds also have `list_pk` = `{environment}#{account}#refunds` and `list_sk` = `{created_at}#{refund id}`,
 //! the keys of the index `by_time`.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use recoup_domain::ids::{AccountId, Environment, KeyId, PaymentId, RefundId, Tenant};
+use recoup_domain::delivery::Target;
+use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, KeyId, PaymentId, RefundId, Tenant};
 use recoup_domain::time::Timestamp;
+use recoup_ports::due::SHARDS;
 use recoup_ports::lists::Place;
 
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
 
 pub(crate) const BY_TIME: &str = "by_time";
+pub(crate) const BY_DUE: &str = "by_due";
 pub(crate) const LIST_PK: &str = "list_pk";
 pub(crate) const LIST_SK: &str = "list_sk";
 
@@ -28,36 +38,58 @@ pub(crate) const PAYMENT: &str = "payment";
 pub(crate) const REFUND: &str = "refund";
 pub(crate) const ACCOUNT: &str = "account";
 pub(crate) const KEY: &str = "key";
+const ENDPOINTS: &str = "endpoints";
+const EVENTS: &str = "events";
+/// Sorts after every event id and, behind an event id, after all its targets.
+pub(crate) const AFTER_ALL_EVENTS: &str = "{";
 
 /// A whole primary key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) pk: String,
-    pub(crate) sk: &'static str,
+    pub(crate) sk: String,
 }
 
 impl Key {
     pub(crate) fn payment(tenant: &Tenant, id: &PaymentId) -> Self {
-        Self { pk: format!("{}#{PAYMENT}#{id}", prefix(tenant)), sk: PAYMENT }
+        Self { pk: format!("{}#{PAYMENT}#{id}", prefix(tenant)), sk: PAYMENT.to_owned() }
     }
 
     pub(crate) fn refund(tenant: &Tenant, id: &RefundId) -> Self {
-        Self { pk: format!("{}#{REFUND}#{id}", prefix(tenant)), sk: REFUND }
+        Self { pk: format!("{}#{REFUND}#{id}", prefix(tenant)), sk: REFUND.to_owned() }
     }
 
     pub(crate) fn account(tenant: &Tenant) -> Self {
-        Self { pk: prefix(tenant), sk: ACCOUNT }
+        Self { pk: prefix(tenant), sk: ACCOUNT.to_owned() }
     }
 
     pub(crate) fn api_key(id: &KeyId) -> Self {
-        Self { pk: format!("{KEY}#{id}"), sk: KEY }
+        Self { pk: format!("{KEY}#{id}"), sk: KEY.to_owned() }
+    }
+
+    pub(crate) fn endpoint(tenant: &Tenant, id: &EndpointId) -> Self {
+        Self { pk: endpoints_of(tenant), sk: id.to_string() }
+    }
+
+    pub(crate) fn event(tenant: &Tenant, id: &EventId) -> Self {
+        Self { pk: events_of(tenant), sk: id.to_string() }
+    }
+
+    pub(crate) fn delivery(tenant: &Tenant, id: &EventId, target: &Target) -> Self {
+        Self { pk: events_of(tenant), sk: format!("{id}#{}", target.as_str()) }
+    }
+
+    /// Whether an item lies here.
+    pub(crate) fn is_of(&self, item: &HashMap<String, AttributeValue>) -> bool {
+        let has = |name, text: &String| item.get(name).is_some_and(|value| value.as_s() == Ok(text));
+        has(PK, &self.pk) && has(SK, &self.sk)
     }
 
     /// The key as the SDK wants it.
     pub(crate) fn attributes(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
             (PK.to_owned(), AttributeValue::S(self.pk.clone())),
-            (SK.to_owned(), AttributeValue::S(self.sk.to_owned())),
+            (SK.to_owned(), AttributeValue::S(self.sk.clone())),
         ])
     }
 }
@@ -80,6 +112,58 @@ pub(crate) fn list_of(tenant: &Tenant) -> String {
 pub(crate) fn place_in_list(list_sk: &str) -> Option<Place> {
     let (created_at, id) = list_sk.split_once('#')?;
     Some(Place { created_at: Timestamp::parse(created_at)?, id: RefundId::try_from(id).ok()? })
+}
+
+/// The partition of a tenant's endpoints.
+pub(crate) fn endpoints_of(tenant: &Tenant) -> String {
+    format!("{}#{ENDPOINTS}", prefix(tenant))
+}
+
+/// The partition of a tenant's events.
+pub(crate) fn events_of(tenant: &Tenant) -> String {
+    format!("{}#{EVENTS}", prefix(tenant))
+}
+
+/// The tenant of a partition of endpoints.
+pub(crate) fn owner_of_endpoints(pk: &str) -> Option<Tenant> {
+    owner(pk.strip_suffix(ENDPOINTS)?.strip_suffix('#')?)
+}
+
+/// The tenant of a partition of events.
+pub(crate) fn owner_of_events(pk: &str) -> Option<Tenant> {
+    owner(pk.strip_suffix(EVENTS)?.strip_suffix('#')?)
+}
+
+fn owner(prefix: &str) -> Option<Tenant> {
+    let (environment, account) = prefix.split_once('#')?;
+    Some(Tenant {
+        environment: Environment::parse(environment)?,
+        account: AccountId::try_from(account).ok()?,
+    })
+}
+
+/// Reads the sort key of an event: its id, and the target if the item is a delivery.
+pub(crate) fn event_and_target(sk: &str) -> Option<(&str, Option<&str>)> {
+    if !sk.starts_with("evt_") {
+        return None;
+    }
+    Some(sk.split_once('#').map_or((sk, None), |(id, target)| (id, Some(target))))
+}
+
+/// The index keys of something that rests until a moment, by its sort key.
+pub(crate) fn resting(until: Timestamp, sk: &str) -> (String, String) {
+    let sum = sk.bytes().fold(0_u8, u8::wrapping_add);
+    (due_shard(sum.checked_rem(SHARDS).unwrap_or(0)), format!("{}#{sk}", until.rfc3339()))
+}
+
+/// A part of the index `by_due`.
+pub(crate) fn due_shard(shard: u8) -> String {
+    format!("due#{shard}")
+}
+
+/// Sorts after everything that is due by a moment, and before everything later.
+pub(crate) fn due_by(moment: Timestamp) -> String {
+    format!("{}$", moment.rfc3339())
 }
 
 /// Reads `{environment}#{account}#{kind}#{id}` back.

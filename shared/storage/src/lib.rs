@@ -4,6 +4,11 @@
 //! consistent, and each names its tenant, because every key does.
 
 mod credentials;
+mod due;
+mod endpoint_item;
+mod endpoints;
+mod event_item;
+mod events;
 mod expression;
 mod images;
 mod keys;

@@ -98,7 +98,7 @@ impl From<&Payment> for PaymentItem {
         let refunded = payment.lines.iter().filter(|line| line.refunded);
         Self {
             pk: key.pk,
-            sk: key.sk.to_owned(),
+            sk: key.sk,
             amount: payment.amount.minor(),
             refundable: payment.refundable.minor(),
             currency: payment.amount.currency().code().to_owned(),

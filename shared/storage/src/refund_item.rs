@@ -18,6 +18,8 @@ pub(crate) const STATUS: &str = "status";
 pub(crate) const SEQUENCE: &str = "sequence";
 pub(crate) const UPDATED_AT: &str = "updated_at";
 pub(crate) const HANDED_OVER_AT: &str = "handed_over_at";
+pub(crate) const CHANGED_AT: &str = "changed_at";
+pub(crate) const FIRST_METADATA: &str = "first_metadata";
 pub(crate) const METADATA: &str = "metadata";
 pub(crate) const PENDING_REASON: &str = "pending_reason";
 pub(crate) const FAILURE_CODE: &str = "failure_code";
@@ -76,6 +78,10 @@ pub(crate) struct RefundItem {
     processor_reference: Option<String>,
     fingerprint: ByteArray<32>,
     sequence: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changed_at: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_metadata: Option<BTreeMap<String, String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     handed_over_at: Option<String>,
     created_at: String,
@@ -89,7 +95,7 @@ impl From<&Refund> for RefundItem {
         let notes = &refund.notes;
         Self {
             pk: key.pk,
-            sk: key.sk.to_owned(),
+            sk: key.sk,
             list_pk: list,
             list_sk: place,
             payment_id: refund.payment_id.to_string(),
@@ -120,6 +126,8 @@ impl From<&Refund> for RefundItem {
             processor_reference: refund.processor_reference.as_ref().map(|text| text.as_str().to_owned()),
             fingerprint: ByteArray::new(refund.fingerprint),
             sequence: refund.sequence,
+            changed_at: refund.changed_at.iter().map(|at| at.unix_millis()).collect(),
+            first_metadata: refund.first_metadata.as_ref().map(|metadata| metadata.pairs().clone()),
             handed_over_at: refund.handed_over_at.map(Timestamp::rfc3339),
             created_at: refund.created_at.rfc3339(),
             updated_at: refund.updated_at.rfc3339(),
@@ -143,36 +151,46 @@ pub(crate) fn failure(state: &State) -> Option<&Failure> {
     }
 }
 
+/// Reads a state from its attributes; a failure is its code and its message.
+pub(crate) fn state(
+    status: &str,
+    pending_reason: Option<&str>,
+    failure: Option<(&str, &str)>,
+) -> Result<State, &'static str> {
+    match status {
+        "initiated" => Ok(State::Initiated),
+        "processing" => {
+            let pending = pending_reason.and_then(Pending::parse);
+            pending.map(State::Processing).ok_or("pending_reason is missing or unknown")
+        }
+        "succeeded" => Ok(State::Succeeded),
+        "failed" => {
+            let (code, message) = failure.ok_or("failure_code or failure_message is missing")?;
+            let code = FailureCode::parse(code).ok_or("failure_code is unknown")?;
+            let message =
+                Text::new(message.to_owned()).map_err(|_| "failure_message is empty or too long")?;
+            Ok(State::Failed(Failure { code, message }))
+        }
+        "cancelled" => Ok(State::Cancelled),
+        _ => Err("status is unknown"),
+    }
+}
+
 fn text<const MAX: usize>(value: Option<String>) -> Result<Option<Text<MAX>>, &'static str> {
     value.map(|text| Text::new(text).map_err(|_| "a text is empty or too long")).transpose()
 }
 
 impl RefundItem {
-    fn state(&self) -> Result<State, &'static str> {
-        match self.status.as_str() {
-            "initiated" => Ok(State::Initiated),
-            "processing" => {
-                let pending = self.pending_reason.as_deref().and_then(Pending::parse);
-                pending.map(State::Processing).ok_or("pending_reason is missing or unknown")
-            }
-            "succeeded" => Ok(State::Succeeded),
-            "failed" => {
-                let code = self.failure_code.as_deref().and_then(FailureCode::parse);
-                let message = text(self.failure_message.clone())?;
-                let failure = code.zip(message).map(|(code, message)| Failure { code, message });
-                failure.map(State::Failed).ok_or("failure_code or failure_message is missing or unknown")
-            }
-            "cancelled" => Ok(State::Cancelled),
-            _ => Err("status is unknown"),
-        }
-    }
-
     /// Reads the attributes back; the error names the one that is wrong.
     pub(crate) fn into_refund(self) -> Result<Refund, &'static str> {
         let (tenant, id) = owner_and_id(&self.pk, REFUND).ok_or("pk is not a refund's")?;
         let currency = Currency::parse(&self.currency).ok_or("currency is unknown")?;
         let money = |minor| Money::of_minor(minor, currency).map_err(|_| "an amount is too large");
-        let state = self.state()?;
+        let failure = self.failure_code.as_deref().zip(self.failure_message.as_deref());
+        let state = state(&self.status, self.pending_reason.as_deref(), failure)?;
+        let changed_at = self.changed_at.into_iter().map(Timestamp::from_unix_millis);
+        let changed_at: Option<Vec<_>> = changed_at.collect();
+        let first_metadata = self.first_metadata.map(Metadata::new).transpose();
         let id = RefundId::try_from(id).map_err(|_| "pk has no refund id")?;
         let split = match self.split {
             None => None,
@@ -213,6 +231,8 @@ impl RefundItem {
             processor_reference: text(self.processor_reference)?,
             fingerprint: self.fingerprint.into_array(),
             sequence: self.sequence,
+            changed_at: changed_at.ok_or("changed_at has no time")?,
+            first_metadata: first_metadata.map_err(|_| "first_metadata is out of bounds")?,
             handed_over_at: self.handed_over_at.as_deref().and_then(Timestamp::parse),
             created_at: Timestamp::parse(&self.created_at).ok_or("created_at is no time")?,
             updated_at: Timestamp::parse(&self.updated_at).ok_or("updated_at is no time")?,

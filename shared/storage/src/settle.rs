@@ -7,6 +7,7 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::refund::{Refund, State};
+use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_ports::{BoxError, WriteError};
@@ -15,8 +16,8 @@ use crate::expression::{Expression, number, text};
 use crate::keys::{Key, PK};
 use crate::payment_item::{ACTORS, REFUNDABLE};
 use crate::refund_item::{
-    FAILURE_CODE, FAILURE_MESSAGE, HANDED_OVER_AT, METADATA, PENDING_REASON, PROCESSOR_REFERENCE, SEQUENCE,
-    STATUS, UPDATED_AT, failure, pending_reason,
+    CHANGED_AT, FAILURE_CODE, FAILURE_MESSAGE, FIRST_METADATA, HANDED_OVER_AT, METADATA, PENDING_REASON,
+    PROCESSOR_REFERENCE, SEQUENCE, STATUS, UPDATED_AT, failure, pending_reason,
 };
 use crate::reserve::lines;
 use crate::table::{Item, Table, cause, read_refund};
@@ -36,6 +37,8 @@ fn next_state(from: &Refund, next: &Refund) -> Expression {
     expression.assign(SEQUENCE, Some(number(next.sequence)));
     expression.assign(STATUS, Some(text(next.state.as_str())));
     expression.assign(UPDATED_AT, Some(text(next.updated_at.rfc3339())));
+    let changed_at = next.changed_at.iter().map(|at| number(at.unix_millis())).collect();
+    expression.assign(CHANGED_AT, Some(AttributeValue::L(changed_at)));
     expression.assign(PENDING_REASON, pending_reason(&next.state).map(text));
     let failure = failure(&next.state);
     expression.assign(FAILURE_CODE, failure.map(|failure| text(failure.code.as_str())));
@@ -43,11 +46,15 @@ fn next_state(from: &Refund, next: &Refund) -> Expression {
     let reference = next.processor_reference.as_ref();
     expression.assign(PROCESSOR_REFERENCE, reference.map(|reference| text(reference.as_str())));
     if next.notes.metadata != from.notes.metadata {
-        let pairs = next.notes.metadata.pairs().iter();
-        let pairs = pairs.map(|(key, value)| (key.clone(), text(value))).collect();
-        expression.assign(METADATA, Some(AttributeValue::M(pairs)));
+        expression.assign(METADATA, Some(pairs(&next.notes.metadata)));
+        expression.assign(FIRST_METADATA, next.first_metadata.as_ref().map(pairs));
     }
     expression
+}
+
+fn pairs(metadata: &Metadata) -> AttributeValue {
+    let pairs = metadata.pairs().iter();
+    AttributeValue::M(pairs.map(|(key, value)| (key.clone(), text(value))).collect())
 }
 
 /// The write that puts every amount back where it came from.

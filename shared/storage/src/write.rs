@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use recoup_ports::BoxError;
 use serde::Serialize;
@@ -101,6 +101,15 @@ impl Table {
             .condition_expression(format!("attribute_not_exists({PK})"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         Ok(TransactWriteItem::builder().put(put.build()?).build())
+    }
+
+    /// Takes an item away if it is there, as a part of a transaction.
+    pub(crate) fn transact_delete(&self, key: &Key) -> Result<TransactWriteItem, BuildError> {
+        let delete = Delete::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .condition_expression(format!("attribute_exists({PK})"));
+        Ok(TransactWriteItem::builder().delete(delete.build()?).build())
     }
 
     /// Sends a transaction until it is written, refused, or others have been in the way too often.

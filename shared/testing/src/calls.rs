@@ -24,7 +24,7 @@ pub struct Call {
     pub read_units: f64,
     /// Write units charged, the index included.
     pub write_units: f64,
-    /// The share of the index `by_time` in either.
+    /// The share of the indexes in either.
     pub index_units: f64,
 }
 

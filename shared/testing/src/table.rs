@@ -62,17 +62,20 @@ fn request<T: DeserializeOwned>(json: Value) -> T {
 /// `CreateTable` for what the template says; `tests/harness.rs` compares the two.
 fn description() -> Value {
     let key = |hash: &str, range: &str| json!([{ "AttributeName": hash, "KeyType": "HASH" }, { "AttributeName": range, "KeyType": "RANGE" }]);
-    let names = ["pk", "sk", "list_pk", "list_sk"];
+    let names = ["pk", "sk", "list_pk", "list_sk", "due_pk", "due_sk"];
+    let index = |name: &str, hash: &str, range: &str| {
+        json!({
+            "IndexName": name,
+            "KeySchema": key(hash, range),
+            "Projection": { "ProjectionType": "KEYS_ONLY" },
+        })
+    };
     json!({
         "TableName": NAME,
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": names.map(|name| json!({ "AttributeName": name, "AttributeType": "S" })),
         "KeySchema": key("pk", "sk"),
-        "GlobalSecondaryIndexes": [{
-            "IndexName": "by_time",
-            "KeySchema": key("list_pk", "list_sk"),
-            "Projection": { "ProjectionType": "KEYS_ONLY" },
-        }],
+        "GlobalSecondaryIndexes": [index("by_time", "list_pk", "list_sk"), index("by_due", "due_pk", "due_sk")],
         "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES" },
     })
 }

@@ -174,7 +174,9 @@ fn note(call: &mut Call, done: bool, body: &Value) {
         let read = units("/ReadCapacityUnits").unwrap_or(if reads { all } else { 0.0 });
         call.read_units += read;
         call.write_units += units("/WriteCapacityUnits").unwrap_or(all - read);
-        call.index_units += units("/GlobalSecondaryIndexes/by_time/CapacityUnits").unwrap_or_default();
+        let indexes = table.pointer("/GlobalSecondaryIndexes").and_then(Value::as_object);
+        let of_indexes = indexes.into_iter().flat_map(|indexes| indexes.values());
+        call.index_units += of_indexes.filter_map(|index| index["CapacityUnits"].as_f64()).sum::<f64>();
     }
 }
 

@@ -1,0 +1,33 @@
+//! How many tries go to one receiver at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use recoup_domain::delivery::Target;
+use recoup_ports::jobs::WebhookJob;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::AT_ONCE_TO_ONE;
+
+/// The places of each receiver of a batch.
+#[derive(Default)]
+pub(crate) struct Places(Mutex<HashMap<String, Arc<Semaphore>>>);
+
+impl Places {
+    /// Waits for a place. The refunds' own URLs of one account share theirs: they usually are one receiver.
+    pub(crate) async fn take(&self, job: &WebhookJob) -> Option<OwnedSemaphorePermit> {
+        let receiver = match &job.target {
+            Target::Endpoint(id) => id.to_string(),
+            Target::RefundUrl => {
+                let tenant = &job.event.tenant;
+                format!("{} {}", tenant.environment.as_str(), tenant.account)
+            }
+        };
+        let semaphore = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(receiver).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE_TO_ONE))))
+        };
+        // Never closed, so there always is one in the end.
+        semaphore.acquire_owned().await.ok()
+    }
+}

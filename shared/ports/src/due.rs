@@ -1,0 +1,34 @@
+//! Waits that are longer than a queue can hold: they rest in the table and are found by their due time.
+
+use recoup_domain::time::Timestamp;
+
+use crate::{ReadError, WriteError};
+
+/// How many parts the index of waits has, so that no single one bounds what can wait or be woken.
+pub const SHARDS: u8 = 8;
+
+/// Something that rests, by its place in the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resting {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+    /// Its place in the index, by which a wait that was replaced meanwhile is left alone.
+    pub due: String,
+}
+
+/// Finds and wakes what rests.
+pub trait Due {
+    /// What is due by a moment in one part of the index and behind a place, earliest first, at most `limit`.
+    fn due(
+        &self,
+        shard: u8,
+        behind: Option<&Resting>,
+        by: Timestamp,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<Resting>, ReadError>> + Send;
+
+    /// Takes it out of the index; the table's stream tells `relay-events`. Woken or changed meanwhile is fine.
+    fn wake(&self, resting: &Resting) -> impl Future<Output = Result<(), WriteError>> + Send;
+}

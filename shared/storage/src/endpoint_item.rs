@@ -1,0 +1,108 @@
+//! An endpoint as it lies in the table.
+
+use recoup_domain::endpoint::{DisabledReason, Endpoint, EventFilter, Switch};
+use recoup_domain::ids::EndpointId;
+use recoup_domain::text::{TargetUrl, Text};
+use recoup_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::keys::{Key, owner_of_endpoints};
+use crate::secret_item::{RetiredItem, from_items, to_items};
+
+pub(crate) const URL: &str = "url";
+pub(crate) const DESCRIPTION: &str = "description";
+pub(crate) const EVENTS: &str = "events";
+pub(crate) const DISABLED_REASON: &str = "disabled_reason";
+pub(crate) const DISABLED_AT: &str = "disabled_at";
+pub(crate) const FAILING_SINCE: &str = "failing_since";
+pub(crate) const REVISION: &str = "revision";
+pub(crate) const UPDATED_AT: &str = "updated_at";
+
+/// The attributes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EndpointItem {
+    pk: String,
+    sk: String,
+    url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    events: Vec<String>,
+    webhook_secret: ByteBuf,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    retired_secrets: Vec<RetiredItem>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disabled_reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disabled_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failing_since: Option<String>,
+    revision: u32,
+    created_at: String,
+    updated_at: String,
+}
+
+impl From<&Endpoint> for EndpointItem {
+    fn from(endpoint: &Endpoint) -> Self {
+        let key = Key::endpoint(&endpoint.tenant, &endpoint.id);
+        let (webhook_secret, retired_secrets) = to_items(&endpoint.secrets);
+        let off = off(endpoint.switch);
+        Self {
+            pk: key.pk,
+            sk: key.sk,
+            url: endpoint.url.as_str().to_owned(),
+            description: endpoint.description.as_ref().map(|text| text.as_str().to_owned()),
+            events: endpoint.events.names().into_iter().map(str::to_owned).collect(),
+            webhook_secret,
+            retired_secrets,
+            disabled_reason: off.map(|(reason, _)| reason.as_str().to_owned()),
+            disabled_at: off.map(|(_, at)| at.rfc3339()),
+            failing_since: endpoint.failing_since.map(Timestamp::rfc3339),
+            revision: endpoint.revision,
+            created_at: endpoint.created_at.rfc3339(),
+            updated_at: endpoint.updated_at.rfc3339(),
+        }
+    }
+}
+
+/// Why and since when it is off, if it is.
+pub(crate) fn off(switch: Switch) -> Option<(DisabledReason, Timestamp)> {
+    match switch {
+        Switch::On => None,
+        Switch::Off { reason, at } => Some((reason, at)),
+    }
+}
+
+fn moment(text: Option<&str>) -> Result<Option<Timestamp>, &'static str> {
+    text.map(|text| Timestamp::parse(text).ok_or("a time is no time")).transpose()
+}
+
+impl EndpointItem {
+    /// Reads the attributes back; the error names the one that is wrong.
+    pub(crate) fn into_endpoint(self) -> Result<Endpoint, &'static str> {
+        let tenant = owner_of_endpoints(&self.pk).ok_or("pk is not that of endpoints")?;
+        let disabled_at = moment(self.disabled_at.as_deref())?;
+        let switch = match (self.disabled_reason.as_deref(), disabled_at) {
+            (None, None) => Switch::On,
+            (Some(reason), Some(at)) => {
+                let reason = DisabledReason::parse(reason).ok_or("disabled_reason is unknown")?;
+                Switch::Off { reason, at }
+            }
+            _ => return Err("one of disabled_reason and disabled_at is missing"),
+        };
+        let description = self.description.map(Text::new).transpose();
+        Ok(Endpoint {
+            tenant,
+            id: EndpointId::try_from(self.sk.as_str()).map_err(|_| "sk is no endpoint id")?,
+            url: TargetUrl::checked(self.url),
+            description: description.map_err(|_| "description is empty or too long")?,
+            events: EventFilter::parse(self.events.iter().map(String::as_str)).ok_or("events is unknown")?,
+            secrets: from_items(self.webhook_secret, self.retired_secrets)?,
+            switch,
+            failing_since: moment(self.failing_since.as_deref())?,
+            revision: self.revision,
+            created_at: moment(Some(&self.created_at))?.ok_or("created_at is missing")?,
+            updated_at: moment(Some(&self.updated_at))?.ok_or("updated_at is missing")?,
+        })
+    }
+}
