@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use lambda_runtime::Diagnostic;
 use recoup_domain::time::Timestamp;
 use recoup_ports::due::{Due, SHARDS};
 use recoup_ports::{ReadError, WriteError};
@@ -48,6 +49,14 @@ pub enum ReleaseError {
     /// The table cannot be written.
     #[error("what is due cannot be woken")]
     Write(#[from] WriteError),
+}
+
+impl From<ReleaseError> for Diagnostic {
+    fn from(error: ReleaseError) -> Self {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::error!(%error, cause, "the run stopped; the next one goes on");
+        Self { error_type: "Unavailable".to_owned(), error_message: error.to_string() }
+    }
 }
 
 /// One run.

@@ -3,12 +3,18 @@
 
 mod support;
 
+use std::time::Duration;
+
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{Credentials, Region};
-use recoup_domain::ids::{AccountId, Environment, EventId, RefundId, Tenant};
-use recoup_domain::text::TargetUrl;
+use recoup_domain::delivery::Target;
+use recoup_domain::event::{Event, EventType, Moment, Subject};
+use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, RefundId, Tenant};
+use recoup_domain::refund::State;
+use recoup_domain::text::Metadata;
+use recoup_domain::time::Timestamp;
 use recoup_outbound::queues::{QueueUrls, Queues, Visibility};
-use recoup_ports::jobs::{Job, Jobs, Pace, RefundJob, WebhookJob};
+use recoup_ports::jobs::{Job, Jobs, Lane, Pace, RefundJob, WebhookJob};
 use serde_json::{Value, json};
 use support::{Answer, Received, Receiver};
 
@@ -27,6 +33,7 @@ fn queues(sqs: &Receiver) -> Queues {
     let urls = QueueUrls {
         refund_jobs: "http://sqs/refunds".to_owned(),
         webhook_jobs: "http://sqs/webhooks".to_owned(),
+        webhook_retries: "http://sqs/retries".to_owned(),
         relay_dead_letters: "http://sqs/buried".to_owned(),
     };
     Queues::new(client(sqs), urls)
@@ -76,18 +83,36 @@ fn refund_job() -> Job {
     Job::Refund(RefundJob { tenant: tenant(), refund: RefundId::random(2) })
 }
 
-fn webhook_job(body: String) -> Job {
-    let url = TargetUrl::checked("https://example.com/hook".to_owned());
-    let (event, refund) = (EventId::random(3), RefundId::random(2));
-    Job::Webhook(WebhookJob { tenant: tenant(), event, refund, url, body })
+/// A first try whose event carries this text 50 times.
+fn webhook_job(text: &str) -> WebhookJob {
+    let metadata = (0..50).map(|number| (number.to_string(), text.to_owned())).collect();
+    let at = Timestamp::from_unix_millis(1_795_000_000_000).unwrap();
+    let moment = Moment {
+        sequence: 1,
+        state: State::Initiated,
+        processor_reference: None,
+        metadata: Metadata::new(metadata).unwrap(),
+        updated_at: at,
+    };
+    let subject = Subject::Refund { id: RefundId::random(2), moment };
+    let event = Event { tenant: tenant(), id: EventId::random(3), r#type: EventType::Initiated, subject };
+    WebhookJob { event, target: Target::Endpoint(EndpointId::random(5)), turn: 1 }
+}
+
+fn now(job: WebhookJob) -> Job {
+    Job::Webhook { job, lane: Lane::First, delay: Duration::ZERO }
+}
+
+fn parsed(body: &str) -> WebhookJob {
+    WebhookJob::parse(body).unwrap()
 }
 
 #[tokio::test]
 async fn jobs_go_to_their_queues_ten_at_a_time() {
     let sqs = Receiver::answering(taking_all_but(&[], &[])).await;
     let mut jobs: Vec<Job> = (0..12).map(|_| refund_job()).collect();
-    jobs.insert(3, webhook_job("{}".to_owned()));
-    jobs.push(webhook_job("{}".to_owned()));
+    jobs.insert(3, now(webhook_job("x")));
+    jobs.push(now(webhook_job("x")));
     assert!(queues(&sqs).send(&jobs).await.is_empty());
     let calls: Vec<_> =
         sqs.received().iter().map(|call| (sent(call)["QueueUrl"].clone(), ids(call))).collect();
@@ -101,7 +126,31 @@ async fn jobs_go_to_their_queues_ten_at_a_time() {
     let call = &sqs.received()[1];
     assert!(call.head.contains("AmazonSQS.SendMessageBatch"), "{}", call.head);
     let body = sent(call)["Entries"][0]["MessageBody"].as_str().unwrap().to_owned();
-    assert_eq!(Job::Webhook(WebhookJob::parse(&body).unwrap()), jobs[3]);
+    assert_eq!(now(parsed(&body)), jobs[3]);
+}
+
+#[tokio::test]
+async fn a_retry_has_a_queue_of_its_own_and_waits_there_as_long_as_it_may() {
+    let sqs = Receiver::answering(taking_all_but(&[], &[])).await;
+    let retry = |millis| Job::Webhook {
+        job: webhook_job("x"),
+        lane: Lane::Retries,
+        delay: Duration::from_millis(millis),
+    };
+    let own = WebhookJob { target: Target::RefundUrl, ..webhook_job("x") };
+    let jobs = [retry(0), retry(4_001), retry(900_000), retry(9_000_000), now(own)];
+    assert!(queues(&sqs).send(&jobs).await.is_empty());
+    let calls: Vec<Value> = sqs.received().iter().map(sent).collect();
+    assert_eq!(
+        (&calls[0]["QueueUrl"], &calls[1]["QueueUrl"]),
+        (&json!("http://sqs/retries"), &json!("http://sqs/webhooks"))
+    );
+    let delays: Vec<_> =
+        calls[0]["Entries"].as_array().unwrap().iter().map(|entry| entry["DelaySeconds"].clone()).collect();
+    assert_eq!(delays, [0, 5, 900, 900]);
+    // Each receiver is a group, so that the queue serves them in turn.
+    assert_eq!(calls[0]["Entries"][0]["MessageGroupId"], EndpointId::random(5).as_str());
+    assert_eq!(calls[1]["Entries"][0]["MessageGroupId"], tenant().account.as_str());
 }
 
 #[tokio::test]
@@ -114,10 +163,10 @@ async fn no_jobs_make_no_call() {
 #[tokio::test]
 async fn long_bodies_are_spread_over_calls() {
     let sqs = Receiver::answering(taking_all_but(&[], &[])).await;
-    let jobs: Vec<Job> = (0..5).map(|_| webhook_job("x".repeat(64 * 1024))).collect();
+    let jobs: Vec<Job> = (0..20).map(|_| now(webhook_job(&"x".repeat(500)))).collect();
     assert!(queues(&sqs).send(&jobs).await.is_empty());
     let calls: Vec<_> = sqs.received().iter().map(|call| ids(call).len()).collect();
-    assert_eq!(calls, [3, 2]);
+    assert_eq!(calls, [7, 7, 6]);
     assert!(sqs.received().iter().all(|call| call.body.len() < 256 * 1024));
 }
 
@@ -142,7 +191,7 @@ async fn a_failed_call_names_all_its_messages_and_no_others() {
         }
     })
     .await;
-    let jobs = [refund_job(), webhook_job("{}".to_owned()), refund_job()];
+    let jobs = [refund_job(), now(webhook_job("x")), refund_job()];
     let not_taken = queues(&sqs).send(&jobs).await;
     let positions: Vec<_> = not_taken.iter().map(|(position, _)| *position).collect();
     assert_eq!(positions, [0, 2]);
@@ -151,11 +200,11 @@ async fn a_failed_call_names_all_its_messages_and_no_others() {
 #[tokio::test]
 async fn characters_that_sqs_refuses_are_escaped_as_json_has_it() {
     let sqs = Receiver::answering(taking_all_but(&[], &[])).await;
-    let job = webhook_job("{\"reason\":\"a\u{ffff}b\u{fffe}\"}".to_owned());
+    let job = now(webhook_job("a\u{ffff}b\u{fffe}"));
     assert!(queues(&sqs).send(std::slice::from_ref(&job)).await.is_empty());
     let body = sent(&sqs.received()[0])["Entries"][0]["MessageBody"].as_str().unwrap().to_owned();
     assert!(!body.contains(['\u{fffe}', '\u{ffff}']));
-    assert_eq!(Job::Webhook(WebhookJob::parse(&body).unwrap()), job);
+    assert_eq!(now(parsed(&body)), job);
 }
 
 #[tokio::test]

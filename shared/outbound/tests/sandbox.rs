@@ -27,6 +27,8 @@ fn refund(environment: Environment, reference: &str) -> Refund {
         processor_reference: None,
         fingerprint: [0; 32],
         sequence: 1,
+        changed_at: Vec::new(),
+        first_metadata: None,
         handed_over_at: None,
         created_at: now,
         updated_at: now,

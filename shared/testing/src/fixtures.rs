@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use recoup_domain::decide::{Identity, Refusal, Reservation, decide};
+use recoup_domain::endpoint::{Endpoint, EventFilter, Switch};
 use recoup_domain::ids::{
-    AccountId, ActorId, Environment, IdempotencyKey, LineId, PaymentId, RefundId, Tenant,
+    AccountId, ActorId, EndpointId, Environment, IdempotencyKey, LineId, PaymentId, RefundId, Tenant,
 };
 use recoup_domain::money::{Currency, Money, WrittenAmount};
 use recoup_domain::payment::{
     CaptureStatus, Facts, PartialRefunds, Payment, Payout, Processor, ProcessorName, Settlement, Terms,
 };
 use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Notes, Outcome, Refund, Step};
+use recoup_domain::signing::{Secret, Secrets};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::{Metadata, TargetUrl, Text};
 use recoup_domain::time::Timestamp;
@@ -213,4 +215,26 @@ pub fn stepped(refund: &Refund, outcome: Outcome) -> Refund {
         Step::Move(next) | Step::GiveBack(next) => next,
         Step::Stay => panic!("the outcome changes nothing"),
     }
+}
+
+/// An endpoint of [`tenant`] that hears everything; its secret is 32 times its number.
+pub fn endpoint(number: u8) -> Endpoint {
+    Endpoint {
+        tenant: tenant(),
+        id: EndpointId::random(u128::from(number)),
+        url: TargetUrl::checked(format!("https://shop.example.com/hooks/{number}")),
+        description: None,
+        events: EventFilter::All,
+        secrets: Secrets::first(secret(number)),
+        switch: Switch::On,
+        failing_since: None,
+        revision: 1,
+        created_at: later(u64::from(number)),
+        updated_at: later(u64::from(number)),
+    }
+}
+
+/// A webhook secret: 32 times this byte.
+pub fn secret(byte: u8) -> Secret {
+    Secret::new(vec![byte; 32]).expect("the secret has a good length")
 }

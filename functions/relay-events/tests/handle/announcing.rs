@@ -1,17 +1,20 @@
 //! What is sent for which change.
 
+use std::time::Duration;
+
 use recoup_domain::api_key::{ApiKey, Pepper, Scope, StoredKey};
+use recoup_domain::delivery::Target;
+use recoup_domain::event::{Event, EventType};
 use recoup_domain::ids::{AccountId, Environment};
 use recoup_domain::refund::Outcome;
 use recoup_domain::wanted::Wanted;
-use recoup_http::view::RefundView;
 use recoup_ports::credentials::{Accounts, NewAccount};
-use recoup_ports::jobs::{Job, RefundJob};
+use recoup_ports::jobs::{Job, Lane, RefundJob, WebhookJob};
 use recoup_ports::payments::{Moved, Register};
 use recoup_testing::fixtures;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::{World, body, event_id, public_url, relayed};
+use crate::{World, event_id, relayed};
 
 const RECORDED: &str = include_str!("../../../../tests/events/relay-events.json");
 
@@ -19,30 +22,26 @@ const RECORDED: &str = include_str!("../../../../tests/events/relay-events.json"
 async fn the_recorded_event_sends_one_refund_job_and_one_announcement() {
     let event: Value = serde_json::from_str(RECORDED).unwrap();
     let relayed = relayed(event["Records"].as_array().unwrap()).await;
-    let [Job::Refund(job), Job::Webhook(webhook)] = relayed.jobs.as_slice() else { panic!("{relayed:?}") };
+    let [Job::Refund(job), Job::Webhook { job: webhook, .. }] = relayed.jobs.as_slice() else {
+        panic!("{relayed:?}")
+    };
     assert_eq!(job.refund.as_str(), "rfd_473cr1y0ghbyc3m1yfbwvn3nxx");
     assert_eq!(job.tenant.account.as_str(), "acct_01j9x4mzt5r8v3kq7w2bnd6hcg");
-    assert_eq!(webhook.url.as_str(), "https://webhooks.haircutz.co/getpaid");
-    assert_eq!(body(webhook)["type"], "refund.initiated");
+    assert_eq!((&webhook.target, webhook.turn), (&Target::RefundUrl, 1));
+    assert_eq!(webhook.event.r#type, EventType::Initiated);
     assert!(relayed.failed.is_empty() && relayed.buried.is_empty());
 }
 
 #[tokio::test]
-async fn a_new_refund_is_sent_to_the_processor_and_announced_as_its_reader_sees_it() {
+async fn a_new_refund_is_sent_to_the_processor_and_announced_as_it_is() {
     let world = World::new().await;
     let refund = world.reserve("key-1", &fixtures::getpaid_wanted()).await;
     let relayed = relayed(&world.records()).await;
-    let [Job::Refund(job), Job::Webhook(webhook)] = relayed.jobs.as_slice() else { panic!("{relayed:?}") };
-    assert_eq!(*job, RefundJob { tenant: refund.tenant.clone(), refund: refund.id.clone() });
-    assert_eq!((&webhook.tenant, &webhook.refund), (&refund.tenant, &refund.id));
-    assert_eq!(Some(&webhook.url), refund.notes.webhook_url.as_ref());
-    assert_eq!(webhook.event, event_id(&refund, 1));
-    let expected = json!({
-        "type": "refund.initiated",
-        "timestamp": "2026-11-22T09:30:00.000Z",
-        "data": serde_json::to_value(RefundView::of(&refund, &public_url())).unwrap(),
-    });
-    assert_eq!(body(webhook), expected);
+    let webhook = WebhookJob { event: Event::of_change(None, &refund), target: Target::RefundUrl, turn: 1 };
+    assert_eq!(webhook.event.id, event_id(&refund, 1, 0));
+    let webhook = Job::Webhook { job: webhook, lane: Lane::First, delay: Duration::ZERO };
+    let job = Job::Refund(RefundJob { tenant: refund.tenant.clone(), refund: refund.id.clone() });
+    assert_eq!(relayed.jobs, [job, webhook]);
 }
 
 #[tokio::test]
@@ -81,11 +80,9 @@ async fn an_outcome_is_announced_exactly_once() {
         let before = world.records().len();
         let settled = world.settle(&refund, outcome).await;
         let relayed = relayed(&world.records().split_off(before)).await;
-        assert_eq!(relayed.announced(), [(announced.to_owned(), event_id(&refund, 2))]);
-        let [Job::Webhook(webhook)] = relayed.jobs.as_slice() else { panic!("{relayed:?}") };
-        let view = serde_json::to_value(RefundView::of(&settled, &public_url())).unwrap();
-        assert_eq!(body(webhook)["data"], view);
-        assert_eq!(body(webhook)["timestamp"], "2026-11-22T09:30:01.000Z");
+        assert_eq!(relayed.announced(), [(announced.to_owned(), event_id(&refund, 2, 1_000))]);
+        let [Job::Webhook { job, .. }] = relayed.jobs.as_slice() else { panic!("{relayed:?}") };
+        assert_eq!(job.event, Event::of_change(Some(&refund), &settled));
     }
 }
 
@@ -98,9 +95,11 @@ async fn a_whole_life_is_announced_in_its_order_each_change_under_its_own_id() {
     let succeeded = world.settle(&processing, fixtures::succeeded()).await;
     world.settle(&succeeded, fixtures::failed()).await;
     let relayed = relayed(&world.records()).await;
-    let expected = ["initiated", "processing", "succeeded", "failed"];
-    let expected: Vec<_> =
-        (1..).zip(expected).map(|(n, status)| (format!("refund.{status}"), event_id(&refund, n))).collect();
+    let expected = [(0, "initiated"), (1_000, "processing"), (1_000, "succeeded"), (1_000, "failed")];
+    let expected: Vec<_> = (1..)
+        .zip(expected)
+        .map(|(n, (at, status))| (format!("refund.{status}"), event_id(&refund, n, at)))
+        .collect();
     assert_eq!(relayed.announced(), expected);
     assert_eq!(relayed.refund_jobs(), 1);
 }
@@ -116,7 +115,7 @@ async fn records_that_come_twice_and_out_of_order_send_the_same_events() {
     let twice_and_reversed: Vec<_> = records.iter().chain(&records).rev().cloned().collect();
     let mut again = relayed(&twice_and_reversed).await.jobs;
     assert_eq!(again.len(), 2 * once.jobs.len());
-    // The very same jobs, bytes of the bodies included.
+    // The very same jobs.
     for job in &once.jobs {
         let copies = again.iter().filter(|other| *other == job).count();
         assert_eq!(copies, 2, "{job:?}");

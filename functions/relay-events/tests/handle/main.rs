@@ -3,14 +3,14 @@
 
 mod announcing;
 mod failing;
+mod telling;
 
 use std::sync::Mutex;
 
 use recoup_domain::ids::EventId;
 use recoup_domain::refund::{Outcome, Refund, Step};
 use recoup_domain::wanted::Wanted;
-use recoup_http::view::PublicUrl;
-use recoup_ports::jobs::{Job, Jobs, SendJobError, WebhookJob};
+use recoup_ports::jobs::{Job, Jobs, SendJobError};
 use recoup_ports::payments::{Register, Registered};
 use recoup_ports::refunds::{Reserve, Reserved};
 use recoup_ports::settlement::{HandedOver, Settle, Settled};
@@ -50,12 +50,16 @@ impl Jobs for Queues {
     }
 }
 
-fn relay(jobs: Queues) -> Context<TableImages, Queues> {
-    Context { images: TableImages, jobs, public_url: public_url() }
+type Relay = Context<TableImages, Table, Queues>;
+
+/// A relay to these queues, of a table where nobody has an endpoint.
+fn relay(jobs: Queues) -> Relay {
+    // It lives as long as the test's process.
+    relay_of(Box::leak(Box::new(TestTable::new())).store(), jobs)
 }
 
-fn public_url() -> PublicUrl {
-    PublicUrl::new("https://api.example.com")
+fn relay_of(store: Table, jobs: Queues) -> Relay {
+    Context { images: TableImages, store, jobs, now: || fixtures::later(10_000) }
 }
 
 /// What was sent and buried for these records, and the sequence numbers from which the stream comes again.
@@ -70,7 +74,7 @@ impl Relayed {
     /// The type and the event id of each announcement, in the order in which they were sent.
     fn announced(&self) -> Vec<(String, EventId)> {
         let webhooks = self.jobs.iter().filter_map(|job| match job {
-            Job::Webhook(job) => Some((body(job)["type"].as_str().unwrap().to_owned(), job.event.clone())),
+            Job::Webhook { job, .. } => Some((job.event.r#type.as_str().to_owned(), job.event.id.clone())),
             Job::Refund(_) => None,
         });
         webhooks.collect()
@@ -82,11 +86,7 @@ impl Relayed {
     }
 }
 
-fn body(job: &WebhookJob) -> Value {
-    serde_json::from_str(&job.body).unwrap()
-}
-
-async fn relayed_by(context: &Context<TableImages, Queues>, records: &[Value]) -> Relayed {
+async fn relayed_by(context: &Relay, records: &[Value]) -> Relayed {
     let answer = handle(context, json!({ "Records": records })).await.unwrap();
     Relayed {
         jobs: std::mem::take(&mut *context.jobs.sent.lock().unwrap()).concat(),
@@ -139,6 +139,7 @@ impl World {
     }
 }
 
-fn event_id(refund: &Refund, sequence: u32) -> EventId {
-    EventId::of_change(&refund.tenant, &refund.id, sequence)
+/// The id of a change that happened so many milliseconds after the fixtures' moment.
+fn event_id(refund: &Refund, sequence: u32, millis: u64) -> EventId {
+    EventId::of_change(&refund.tenant, &refund.id, sequence, fixtures::later(millis))
 }

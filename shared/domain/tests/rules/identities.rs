@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use recoup_domain::api_key::{ApiKey, Pepper};
 use recoup_domain::ids::{AccountId, Environment, EventId, IdempotencyKey, RefundId, Tenant};
+use recoup_testing::fixtures;
 
 fn environment() -> impl Strategy<Value = Environment> {
     prop::sample::select(vec![Environment::Sandbox, Environment::Live])
@@ -53,7 +54,7 @@ proptest! {
         one in (tenant(), key(), 1_u32..4), other in (tenant(), key(), 1_u32..4),
     ) {
         let event = |(tenant, key, sequence): &(Tenant, IdempotencyKey, u32)| {
-            EventId::of_change(tenant, &RefundId::of_key(tenant, key), *sequence)
+            EventId::of_change(tenant, &RefundId::of_key(tenant, key), *sequence, fixtures::now())
         };
         prop_assert_eq!(event(&one), event(&one));
         prop_assert_eq!(event(&one) == event(&other), one == other);

@@ -13,6 +13,8 @@
 
 mod conservation;
 mod deciding;
+mod deliveries;
+mod events;
 mod identities;
 mod money;
 mod refund_steps;

@@ -68,10 +68,12 @@ proptest! {
         let (Step::Move(next) | Step::GiveBack(next)) = refund.step(outcome, later(at)) else { return Ok(()) };
         prop_assert_eq!(next.sequence, refund.sequence + 1);
         prop_assert_eq!(next.updated_at, refund.updated_at.max(later(at)));
+        prop_assert_eq!(next.changed_at.last(), Some(&next.updated_at));
         let agreed = Refund {
             state: refund.state.clone(),
             sequence: refund.sequence,
             updated_at: refund.updated_at,
+            changed_at: refund.changed_at.clone(),
             processor_reference: refund.processor_reference.clone(),
             ..next
         };

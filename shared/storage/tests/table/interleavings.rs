@@ -8,7 +8,7 @@ use recoup_domain::decide::{Refusal, decide};
 use recoup_domain::ids::RefundId;
 use recoup_domain::refund::{Outcome, Refund, State, Step, Withdrawn};
 use recoup_domain::wanted::Wanted;
-use recoup_ports::images::Images;
+use recoup_ports::images::{Images, Shown};
 use recoup_ports::refunds::{Refunds, Reserve, ReserveError, Reserved};
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_storage::TableImages;
@@ -144,9 +144,9 @@ impl Bench {
         let mut changes: HashMap<RefundId, BTreeMap<u32, Refund>> = HashMap::new();
         for record in event["Records"].as_array().unwrap() {
             let image = record["dynamodb"]["NewImage"].as_object().unwrap();
-            let Some(refund) = TableImages.refund(image).unwrap() else { continue };
+            let Shown::Refund(refund) = TableImages.shown(image).unwrap() else { continue };
             let of_refund = changes.entry(refund.id.clone()).or_default();
-            let before = of_refund.insert(refund.sequence, refund.clone());
+            let before = of_refund.insert(refund.sequence, (*refund).clone());
             assert!(before.is_none_or(|before| before.state == refund.state), "one number, one state");
         }
         for states in changes.values() {

@@ -15,6 +15,9 @@
 mod bench;
 mod budgets;
 mod credentials;
+mod due;
+mod endpoints;
+mod events;
 mod faults_in_reserve;
 mod faults_in_settle;
 mod interleavings;

@@ -1,7 +1,7 @@
 //! The stream's images are read with the same eyes as the table's items.
 
-use recoup_domain::refund::{Outcome, State};
-use recoup_ports::images::{Image, Images};
+use recoup_domain::refund::{Outcome, Refund, State};
+use recoup_ports::images::{Image, Images, Shown};
 use recoup_ports::settlement::Settle;
 use recoup_storage::TableImages;
 use recoup_testing::fixtures::{failed, later, succeeded};
@@ -12,6 +12,13 @@ use crate::bench::Bench;
 fn images(event: &Value, name: &str) -> Vec<Image> {
     let records = event["Records"].as_array().unwrap().iter();
     records.filter_map(|record| record["dynamodb"][name].as_object().cloned()).collect()
+}
+
+fn refund(image: &Image) -> Option<Refund> {
+    match TableImages.shown(image).unwrap() {
+        Shown::Refund(refund) => Some(*refund),
+        _ => None,
+    }
 }
 
 #[tokio::test]
@@ -26,7 +33,7 @@ async fn every_change_of_a_refund_is_in_the_stream_as_the_table_had_it() {
     let event = bench.table.stream_event();
     let refunds = |name| -> Vec<_> {
         let images = images(&event, name);
-        images.iter().filter_map(|image| TableImages.refund(image).unwrap()).collect()
+        images.iter().filter_map(refund).collect()
     };
     assert_eq!(refunds("NewImage"), expected);
     assert_eq!(refunds("OldImage"), expected[..3]);
@@ -47,7 +54,7 @@ async fn handing_over_is_seen_in_the_stream_but_is_no_announced_change() {
     bench.store.hand_over(&made, later(1)).await.unwrap();
     let event = bench.table.stream_event();
     let last = images(&event, "NewImage").pop().unwrap();
-    let refund = TableImages.refund(&last).unwrap().unwrap();
+    let refund = refund(&last).unwrap();
     assert_eq!((refund.sequence, refund.handed_over_at), (made.sequence, Some(later(1))));
 }
 
@@ -58,7 +65,7 @@ async fn a_payments_image_is_of_another_kind() {
     let payments = images.iter().filter(|image| image["sk"]["S"] == "payment");
     assert_eq!(payments.clone().count(), 2);
     for payment in payments {
-        assert_eq!(TableImages.refund(payment), Ok(None));
+        assert_eq!(TableImages.shown(payment), Ok(Shown::Other));
     }
 }
 
@@ -78,11 +85,11 @@ async fn an_image_of_ours_that_cannot_be_read_names_its_key() {
     for (name, value) in broken {
         let mut image = image.clone();
         image.insert(name.to_owned(), value);
-        assert_eq!(TableImages.refund(&image).unwrap_err().key, key, "{name}");
+        assert_eq!(TableImages.shown(&image).unwrap_err().key, key, "{name}");
     }
     for name in ["payment_id", "created_at", "sk"] {
         let mut image = image.clone();
         image.remove(name);
-        assert_eq!(TableImages.refund(&image).unwrap_err().key, key, "{name}");
+        assert_eq!(TableImages.shown(&image).unwrap_err().key, key, "{name}");
     }
 }

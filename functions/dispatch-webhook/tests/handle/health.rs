@@ -1,0 +1,163 @@
+//! Endpoints that fail, recover, and are switched off; and who stands in whose way.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use recoup_domain::delivery::{GivenUp, Standing, Target};
+use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
+use recoup_domain::signing::Signed;
+use recoup_domain::text::TargetUrl;
+use recoup_ports::webhooks::{Deliver, Reply, SendError};
+use recoup_testing::fixtures::{self, later};
+use tokio::sync::Notify;
+
+use crate::{CLOCK, World, answering, answering_in_turn, message, url};
+
+const DAY: u64 = 24 * 3_600_000;
+
+#[tokio::test]
+async fn a_410_disables_the_endpoint_and_says_so() {
+    let receiver = answering("410 Gone").await;
+    let world = World::new("https://unused.example.com/").await;
+    let endpoint = world.endpoint(1, &url(&receiver)).await;
+    let target = Target::Endpoint(endpoint.id.clone());
+    world.work(&world.job(target.clone(), 1)).await;
+    let stored = world.stored(&endpoint).await;
+    assert!(matches!(stored.switch, Switch::Off { reason: DisabledReason::Gone, .. }));
+    assert_eq!(world.delivery(&target).await.unwrap().standing, Standing::DeadLettered(GivenUp::Gone));
+}
+
+#[tokio::test]
+async fn a_410_of_a_refunds_own_url_ends_its_delivery() {
+    let receiver = answering("410 Gone").await;
+    let world = World::new(&url(&receiver)).await;
+    world.work(&world.job(Target::RefundUrl, 1)).await;
+    let standing = world.delivery(&Target::RefundUrl).await.unwrap().standing;
+    assert_eq!(standing, Standing::DeadLettered(GivenUp::Gone));
+}
+
+#[tokio::test]
+async fn failing_is_noted_once_and_a_success_ends_it() {
+    let receiver = answering_in_turn(&["500 Oops", "500 Oops", "200 OK"]).await;
+    let world = World::new("https://unused.example.com/").await;
+    let endpoint = world.endpoint(1, &url(&receiver)).await;
+    let target = Target::Endpoint(endpoint.id.clone());
+    world.work(&world.job(target.clone(), 1)).await;
+    assert_eq!(world.table.take_calls().operations(), ["BatchGetItem", "UpdateItem", "PutItem"]);
+    let since = world.stored(&endpoint).await.failing_since;
+    assert!(since.is_some());
+    world.table.take_calls();
+    world.work(&world.job(target.clone(), 2)).await;
+    assert_eq!(world.table.take_calls().operations(), ["BatchGetItem", "PutItem"]);
+    assert_eq!(world.stored(&endpoint).await.failing_since, since);
+    world.table.take_calls();
+    world.work(&world.job(target, 3)).await;
+    assert_eq!(world.table.take_calls().operations(), ["BatchGetItem", "PutItem", "UpdateItem"]);
+    assert_eq!(world.stored(&endpoint).await, endpoint);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_for_five_days_is_switched_off_and_not_a_moment_sooner() {
+    for (days_less, off) in [(1, false), (0, true)] {
+        CLOCK.store(5 * DAY - days_less, Ordering::Relaxed);
+        let receiver = answering("500 Oops").await;
+        let world = World::new("https://unused.example.com/").await;
+        let failing = Endpoint {
+            failing_since: Some(fixtures::now()),
+            url: TargetUrl::checked(url(&receiver)),
+            ..fixtures::endpoint(1)
+        };
+        recoup_ports::endpoints::KeepEndpoints::create_endpoint(&world.store, &failing).await.unwrap();
+        world.work(&world.job(Target::Endpoint(failing.id.clone()), 1)).await;
+        let switch = world.stored(&failing).await.switch;
+        let expected = Switch::Off { reason: DisabledReason::Failing, at: later(5 * DAY) };
+        assert_eq!(switch, if off { expected } else { Switch::On });
+    }
+}
+
+/// Lets each delivery wait until it is allowed to end, and counts them.
+#[derive(Default)]
+struct Gate {
+    open: Notify,
+    waiting: AtomicUsize,
+    most: AtomicUsize,
+    passed: AtomicUsize,
+    arrived: Notify,
+}
+
+impl Deliver for Gate {
+    async fn deliver(&self, url: &TargetUrl, _: &Signed) -> Result<Reply, SendError> {
+        if url.as_str().contains("slow") {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            self.most.fetch_max(self.waiting.load(Ordering::SeqCst), Ordering::SeqCst);
+            self.arrived.notify_one();
+            self.open.notified().await;
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+        self.passed.fetch_add(1, Ordering::SeqCst);
+        self.arrived.notify_one();
+        Ok(Reply { status: 200, retry_after: None, head: String::new() })
+    }
+}
+
+#[tokio::test]
+async fn a_slow_receiver_has_four_tries_at_once_and_the_others_of_its_batch_do_not_wait_for_it() {
+    let world = World::sending("https://unused.example.com/", Gate::default()).await;
+    world.endpoint(1, "https://slow.example.com/").await;
+    world.endpoint(2, "https://quick.example.com/").await;
+    let gate = &world.context.receivers;
+    // Nine events for the slow one, and behind them one for the quick one.
+    let events = (0..9_u64).map(|n| {
+        let mut moment = world.refund.moment();
+        moment.updated_at = later(n);
+        recoup_domain::event::Event::of_change(None, &world.refund.at(&moment))
+    });
+    let job = |event, number| recoup_ports::jobs::WebhookJob {
+        event,
+        target: Target::Endpoint(fixtures::endpoint(number).id),
+        turn: 1,
+    };
+    let mut records: Vec<_> =
+        events.enumerate().map(|(n, event)| message(&format!("slow{n}"), job(event, 1).to_body())).collect();
+    records.push(message("quick", job(world.event(), 2).to_body()));
+    let opening = async {
+        while gate.passed.load(Ordering::SeqCst) < 1 || gate.waiting.load(Ordering::SeqCst) < 4 {
+            gate.arrived.notified().await;
+        }
+        assert_eq!(
+            gate.passed.load(Ordering::SeqCst),
+            1,
+            "the quick one is through while the slow ones wait"
+        );
+        while gate.passed.load(Ordering::SeqCst) < 10 {
+            gate.open.notify_one();
+            tokio::task::yield_now().await;
+            tokio::time::timeout(Duration::from_millis(20), gate.arrived.notified()).await.ok();
+        }
+    };
+    let (kept, ()) = tokio::join!(world.kept(records), opening);
+    assert_eq!(kept, [""; 0]);
+    assert_eq!(gate.most.load(Ordering::SeqCst), dispatch_webhook::AT_ONCE_TO_ONE);
+}
+
+#[test]
+fn the_template_agrees_with_the_receipts_the_batch_and_the_time() {
+    let template = include_str!("../../../../template.yaml");
+    let redrive =
+        format!("WebhookJobsDeadLetters.Arn, maxReceiveCount: {} }}", dispatch_webhook::RECEIVES_MAX);
+    assert_eq!(template.matches(&redrive).count(), 2, "both lanes");
+    let after = |text: &str, name: &str| -> usize {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap();
+        line.trim().parse().unwrap()
+    };
+    let function = template.split("  DispatchWebhookFunction:").nth(1).unwrap();
+    let timeout = after(function, "Timeout:");
+    let rounds = dispatch_webhook::AT_ONCE.div_ceil(dispatch_webhook::AT_ONCE_TO_ONE);
+    assert!(rounds * 15 < timeout, "{rounds} rounds of 15 s in {timeout} s");
+    for lane in ["WebhookJobs", "WebhookRetries"] {
+        let mapping = template.split(&format!("Queue: !GetAtt {lane}.Arn")).nth(1).unwrap();
+        assert!(after(mapping, "BatchSize:") <= dispatch_webhook::AT_ONCE);
+        let queue = template.split(&format!("\n  {lane}:\n")).nth(1).unwrap();
+        assert!(after(queue, "VisibilityTimeout:") >= 6 * timeout, "{lane}");
+    }
+}

@@ -1,0 +1,249 @@
+//! Who is told: endpoints that listen, and those whose turn has come again.
+
+use std::time::Duration;
+
+use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Standing, Target};
+use recoup_domain::endpoint::{DisabledReason, Endpoint, EventFilter, Switch};
+use recoup_domain::event::{Event, EventType};
+use recoup_domain::ids::AccountId;
+use recoup_domain::refund::{Notes, Outcome, Refund};
+use recoup_domain::wanted::Wanted;
+use recoup_ports::credentials::{Accounts, NewAccount};
+use recoup_ports::endpoints::{Created, EndpointHealth, KeepEndpoints};
+use recoup_ports::events::{Events, NoteDeliveries, Noted};
+use recoup_ports::jobs::{Job, Lane};
+use recoup_testing::fixtures::{self, later, secret, tenant};
+use recoup_testing::{Calls, Fault};
+use serde_json::Value;
+
+use crate::{Queues, Relayed, World, relay_of, relayed_by};
+
+impl World {
+    async fn with_endpoints(endpoints: &[Endpoint]) -> Self {
+        let world = Self::new().await;
+        let account = NewAccount {
+            id: AccountId::random(1),
+            name: "n".to_owned(),
+            sandbox_secret: secret(100),
+            live_secret: secret(101),
+            created_at: fixtures::now(),
+        };
+        world.store.create_account(&account).await.unwrap();
+        for endpoint in endpoints {
+            assert_eq!(world.store.create_endpoint(endpoint).await.unwrap(), Created::Yes);
+        }
+        world
+    }
+
+    /// What is relayed of the records behind the first `seen`, and what the table was asked for it.
+    async fn relayed_from(&self, seen: usize) -> (Relayed, Calls) {
+        let records = self.records().split_off(seen);
+        self.table.take_calls();
+        let relayed = relayed_by(&relay_of(self.store.clone(), Queues::default()), &records).await;
+        (relayed, self.table.take_calls())
+    }
+
+    async fn refund_without_url(&self) -> Refund {
+        self.reserve("key-1", &Wanted { notes: Notes::default(), ..fixtures::getpaid_wanted() }).await
+    }
+}
+
+fn hearing(number: u8, types: &[&str]) -> Endpoint {
+    Endpoint { events: EventFilter::parse(types.iter().copied()).unwrap(), ..fixtures::endpoint(number) }
+}
+
+fn told(relayed: &Relayed) -> Vec<(Target, Lane, EventType)> {
+    let told = relayed.jobs.iter().filter_map(|job| match job {
+        Job::Webhook { job, lane, delay } => {
+            assert_eq!((job.turn, *delay), (1, Duration::ZERO));
+            Some((job.target.clone(), *lane, job.event.r#type))
+        }
+        Job::Refund(_) => None,
+    });
+    told.collect()
+}
+
+fn target(number: u8) -> Target {
+    Target::Endpoint(fixtures::endpoint(number).id)
+}
+
+#[tokio::test]
+async fn each_endpoint_is_told_what_it_listens_to_and_the_refunds_own_url_everything() {
+    let off = Endpoint {
+        switch: Switch::Off { reason: DisabledReason::ByOwner, at: fixtures::now() },
+        ..fixtures::endpoint(4)
+    };
+    let failing = Endpoint { failing_since: Some(fixtures::now()), ..hearing(3, &["refund.succeeded"]) };
+    let world =
+        World::with_endpoints(&[fixtures::endpoint(1), hearing(2, &["refund.succeeded"]), failing, off])
+            .await;
+    let seen = world.records().len();
+    let refund = world.reserve("key-1", &fixtures::getpaid_wanted()).await;
+    world.hand_over(&refund).await;
+    world.settle(&refund, fixtures::succeeded()).await;
+    let (relayed, calls) = world.relayed_from(seen).await;
+    let (initiated, succeeded) = (EventType::Initiated, EventType::Succeeded);
+    let expected = [
+        (target(1), Lane::First, initiated),
+        (Target::RefundUrl, Lane::First, initiated),
+        (target(1), Lane::First, succeeded),
+        (target(2), Lane::First, succeeded),
+        // Who is known to fail has a lane beside the others'.
+        (target(3), Lane::Retries, succeeded),
+        (Target::RefundUrl, Lane::First, succeeded),
+    ];
+    assert_eq!(told(&relayed), expected);
+    assert_eq!(calls.operations(), ["Query"], "the account's endpoints are read once for the batch");
+}
+
+#[tokio::test]
+async fn what_nobody_is_told_is_recorded_but_for_the_beginning_that_the_refund_itself_tells() {
+    let world = World::with_endpoints(&[hearing(1, &["refund.failed"])]).await;
+    let seen = world.records().len();
+    let refund = world.refund_without_url().await;
+    let succeeded = world.settle(&refund, fixtures::succeeded()).await;
+    let (relayed, calls) = world.relayed_from(seen).await;
+    assert_eq!((relayed.refund_jobs(), told(&relayed)), (1, vec![]));
+    assert_eq!(calls.operations(), ["Query", "PutItem"]);
+    assert!((calls.write_units() - 1.0).abs() < f64::EPSILON, "{calls}");
+    let event = Event::of_change(Some(&refund), &succeeded);
+    let recorded = world.store.event(&tenant(), &event.id).await.unwrap().unwrap();
+    assert_eq!((recorded.event, recorded.deliveries), (event, vec![]));
+    assert_eq!(world.store.event(&tenant(), &Event::of_beginning(&refund).id).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_does_not_answer_holds_up_announcements_but_not_the_money() {
+    for operation in ["Query", "PutItem"] {
+        let world = World::with_endpoints(&[]).await;
+        let seen = world.records().len();
+        let refund = world.refund_without_url().await;
+        world.settle(&refund, fixtures::succeeded()).await;
+        let records = world.records().split_off(seen);
+        world.table.fail_always(operation, Fault::throttled());
+        let relayed = relayed_by(&relay_of(world.store.clone(), Queues::default()), &records).await;
+        assert_eq!(relayed.refund_jobs(), 1, "{operation}");
+        assert_eq!(relayed.failed.len(), 1, "{operation}: it comes again");
+        world.table.heal();
+        let again = relayed_by(&relay_of(world.store.clone(), Queues::default()), &records).await;
+        assert_eq!(again.failed, [""; 0]);
+    }
+}
+
+fn attempt(status: u16) -> Attempt {
+    let heard = Heard::Status { status, head: String::new() };
+    Attempt { at: fixtures::now(), took: Duration::ZERO, heard }
+}
+
+/// The jobs that follow from a delivery's writes, one after the other.
+async fn jobs_after(writes: &[Delivery]) -> Vec<Job> {
+    let world = World::new().await;
+    let seen = world.records().len();
+    let mut before = None;
+    for delivery in writes {
+        assert_eq!(world.store.note_delivery(before, delivery).await.unwrap(), Noted::Yes);
+        before = Some(delivery);
+    }
+    let (relayed, calls) = world.relayed_from(seen).await;
+    assert_eq!((relayed.failed, calls.count()), (vec![], 0));
+    relayed.jobs
+}
+
+fn delivery() -> Delivery {
+    let refund = fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key-1").refund;
+    Delivery::first(Event::of_beginning(&refund), target(1), fixtures::now())
+}
+
+#[tokio::test]
+async fn a_short_wait_goes_to_the_queue_with_what_is_left_of_it() {
+    // The relay's clock stands at ten seconds after the try.
+    let once = delivery().after(attempt(500), None, 1_000);
+    let twice = once.after(attempt(500), None, 1_000);
+    for (write, left) in [(&once, 0), (&twice, 290)] {
+        let jobs = jobs_after(std::slice::from_ref(write)).await;
+        let [Job::Webhook { job, lane, delay }] = jobs.as_slice() else { panic!("{jobs:?}") };
+        assert_eq!((&job.target, &job.event, job.turn), (&write.target, &write.event, write.turn));
+        assert_eq!((*lane, *delay), (Lane::Retries, Duration::from_secs(left)));
+    }
+}
+
+#[tokio::test]
+async fn a_long_wait_is_sent_when_it_is_woken_and_only_once() {
+    let resting = (0..3).fold(delivery(), |one, _| one.after(attempt(500), None, 1_000));
+    assert!(resting.rests);
+    assert_eq!(jobs_after(std::slice::from_ref(&resting)).await, []);
+    let woken = [resting.clone(), resting.woken()];
+    let jobs = jobs_after(&woken).await;
+    let [Job::Webhook { job, .. }] = jobs.as_slice() else { panic!("{jobs:?}") };
+    assert_eq!(job.turn, 4);
+    let written_again = [resting.woken(), resting.woken()];
+    assert_eq!(jobs_after(&written_again).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_redelivery_is_sent_at_once_and_what_has_ended_is_not() {
+    let delivered = delivery().after(attempt(200), None, 1_000);
+    let given_up = delivery().given_up(GivenUp::EndpointDeleted);
+    for ended in [&delivered, &given_up] {
+        assert_eq!(jobs_after(std::slice::from_ref(ended)).await, []);
+        let jobs = jobs_after(&[ended.clone(), ended.again(fixtures::now())]).await;
+        let [Job::Webhook { job, delay, .. }] = jobs.as_slice() else { panic!("{jobs:?}") };
+        assert_eq!((job.turn, *delay), (3, Duration::ZERO));
+    }
+    assert!(matches!(delivered.standing, Standing::Delivered));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_was_switched_off_for_failing_is_announced_to_the_others() {
+    for (reason, announced) in
+        [(DisabledReason::Gone, true), (DisabledReason::Failing, true), (DisabledReason::ByOwner, false)]
+    {
+        let dead = fixtures::endpoint(1);
+        let deafened = hearing(3, &["refund.failed"]);
+        let world = World::with_endpoints(&[dead.clone(), fixtures::endpoint(2), deafened]).await;
+        let seen = world.records().len();
+        world.store.switch_off(&dead, reason, later(50)).await.unwrap();
+        let (relayed, _) = world.relayed_from(seen).await;
+        let expected = [(target(2), Lane::First, EventType::EndpointDisabled)];
+        assert_eq!(told(&relayed), if announced { &expected[..] } else { &[] }, "{reason:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_endpoints_own_end_is_recorded_for_who_looks() {
+    let dead = fixtures::endpoint(1);
+    let world = World::with_endpoints(std::slice::from_ref(&dead)).await;
+    let seen = world.records().len();
+    world.store.switch_off(&dead, DisabledReason::Failing, later(50)).await.unwrap();
+    let (relayed, _) = world.relayed_from(seen).await;
+    assert_eq!(told(&relayed), []);
+    let event = Event::of_disabled(&tenant(), &dead.id, DisabledReason::Failing, later(50));
+    assert!(world.store.event(&tenant(), &event.id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn poison_among_deliveries_and_endpoints_is_buried_too() {
+    let world = World::with_endpoints(&[fixtures::endpoint(1)]).await;
+    world.store.note_delivery(None, &delivery().after(attempt(500), None, 1_000)).await.unwrap();
+    world.store.note_failing(&fixtures::endpoint(1), later(1)).await.unwrap();
+    let records = world.records();
+    for (attribute, wrong) in [("turn", "x"), ("revision", "x")] {
+        let with = |record: &&Value| record["dynamodb"]["NewImage"].get(attribute).is_some();
+        let mut poison = records.iter().rfind(with).unwrap().clone();
+        poison["dynamodb"]["NewImage"][attribute] = serde_json::json!({ "S": wrong });
+        let relayed = relayed_by(&relay_of(world.store.clone(), Queues::default()), &[poison]).await;
+        assert_eq!((relayed.buried.len(), relayed.failed.len()), (1, 0), "{attribute}");
+    }
+}
+
+#[tokio::test]
+async fn a_pending_refund_tells_every_step() {
+    let world = World::with_endpoints(&[fixtures::endpoint(1)]).await;
+    let seen = world.records().len();
+    let refund = world.refund_without_url().await;
+    let pending = world.settle(&refund, Outcome::Pending).await;
+    world.settle(&pending, fixtures::failed()).await;
+    let types: Vec<EventType> =
+        told(&world.relayed_from(seen).await.0).into_iter().map(|(_, _, r#type)| r#type).collect();
+    assert_eq!(types, [EventType::Initiated, EventType::Processing, EventType::Failed]);
+}

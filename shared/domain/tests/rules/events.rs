@@ -1,0 +1,107 @@
+//! Events: their ids, what each tells, and the refund as it was.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use recoup_domain::event::{Event, EventType};
+use recoup_domain::ids::EventId;
+use recoup_domain::refund::{Outcome, Refund, Step};
+use recoup_domain::text::Metadata;
+use recoup_domain::time::Timestamp;
+use recoup_testing::fixtures::{self, later};
+
+fn refund() -> Refund {
+    fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key-1").refund
+}
+
+fn metadata(value: &str) -> Metadata {
+    Metadata::new(BTreeMap::from([("k".to_owned(), value.to_owned())])).unwrap()
+}
+
+fn stepped(refund: &Refund, outcome: Outcome, at: Timestamp) -> Refund {
+    match refund.step(outcome, at) {
+        Step::Move(next) | Step::GiveBack(next) => next,
+        Step::Stay => panic!("nothing changes"),
+    }
+}
+
+/// A refund with all its states in turn.
+fn life() -> Vec<Refund> {
+    let made = refund();
+    let noted = made.with_metadata(metadata("1"), later(10)).unwrap();
+    let processing = stepped(&noted, Outcome::Pending, later(20));
+    let noted_again = processing.with_metadata(metadata("2"), later(20)).unwrap();
+    let succeeded = stepped(&noted_again, fixtures::succeeded(), later(30));
+    let failed = stepped(&succeeded, fixtures::failed(), later(40));
+    vec![made, noted, processing, noted_again, succeeded, failed]
+}
+
+fn events() -> Vec<Event> {
+    let life = life();
+    let before = std::iter::once(None).chain(life.iter().map(Some));
+    life.iter().zip(before).map(|(refund, before)| Event::of_change(before, refund)).collect()
+}
+
+#[test]
+fn every_change_tells_the_status_it_came_to_or_that_something_else_changed() {
+    use EventType::{Failed, Initiated, Processing, Succeeded, Updated};
+    let types: Vec<EventType> = events().iter().map(|event| event.r#type).collect();
+    assert_eq!(types, [Initiated, Updated, Processing, Updated, Succeeded, Failed]);
+}
+
+#[test]
+fn the_refund_of_today_shows_itself_as_it_was_at_each_change() {
+    let life = life();
+    let today = life.last().unwrap();
+    for then in &life {
+        let shown = today.at(&then.moment());
+        // What nobody is shown is the only difference.
+        let shown = Refund {
+            changed_at: then.changed_at.clone(),
+            first_metadata: then.first_metadata.clone(),
+            handed_over_at: then.handed_over_at,
+            ..shown
+        };
+        assert_eq!(&shown, then);
+    }
+    assert_eq!(today.first_moment(), life[0].moment());
+    assert_eq!(Event::of_beginning(today), events()[0]);
+}
+
+#[test]
+fn a_refund_knows_the_ids_of_its_events() {
+    let life = life();
+    let mut ids: Vec<EventId> = events().into_iter().map(|event| event.id).collect();
+    ids.reverse();
+    assert_eq!(life.last().unwrap().event_ids().collect::<Vec<_>>(), ids);
+    assert_eq!(life[0].event_ids().count(), 1);
+}
+
+#[test]
+fn of_very_many_changes_the_last_and_the_first_are_known() {
+    let mut refund = refund();
+    for number in 1..=250_u64 {
+        refund = refund.with_metadata(metadata(&number.to_string()), later(number)).unwrap();
+    }
+    let ids: Vec<EventId> = refund.event_ids().collect();
+    assert_eq!(ids.len(), Refund::CHANGES_KEPT + 1);
+    assert_eq!(ids[0], Event::of_change(Some(&refund), &refund).id);
+    assert_eq!(ids.last(), Some(&Event::of_beginning(&refund).id));
+    let oldest = &ids[Refund::CHANGES_KEPT - 1];
+    assert_eq!(*oldest, EventId::of_change(&refund.tenant, &refund.id, 152, later(151)));
+}
+
+proptest! {
+    #[test]
+    fn an_event_id_tells_its_time_and_sorts_by_it(one in 0..253_402_300_799_999_u64, other in 0..253_402_300_799_999_u64) {
+        let at = |millis| Timestamp::from_unix_millis(millis).unwrap();
+        let refund = refund();
+        let id = |millis| EventId::of_change(&refund.tenant, &refund.id, 1, at(millis));
+        prop_assert_eq!(id(one).time(), at(one));
+        prop_assert!(EventId::earliest_at(at(one)) <= id(one));
+        if one < other {
+            prop_assert!(id(one) < EventId::earliest_at(at(other)));
+        }
+        prop_assert_eq!(EventId::try_from(id(one).as_str()).unwrap(), id(one));
+    }
+}
