@@ -14,6 +14,7 @@ pub(crate) struct Received {
 }
 
 /// What the listener does with a request.
+#[derive(Clone)]
 pub(crate) struct Answer {
     /// Sends this,
     pub(crate) text: String,

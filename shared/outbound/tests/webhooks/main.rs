@@ -1,6 +1,9 @@
 //! Deliveries to a real listener on loopback.
 #![cfg(test)]
 
+mod names;
+mod replies;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::time::Duration;
@@ -29,6 +32,10 @@ fn stalling(text: &str) -> Answer {
 
 fn endless(text: &str) -> Answer {
     Answer { text: text.to_owned(), filler_bytes: usize::MAX, close: true }
+}
+
+async fn receiver(answer: Answer) -> Receiver {
+    Receiver::answering(move |_| answer.clone()).await
 }
 
 fn message() -> Signed {
