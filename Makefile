@@ -11,7 +11,7 @@ CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo next
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down listen logs test fmt format-check lint unit template deployed deployed-tests contract contract-tests sam-local tools
+.PHONY: help up down listen logs test fmt format-check lint unit receivers template deployed deployed-tests contract contract-tests sam-local tools
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ listen: tools ## Print the webhooks that arrive on 127.0.0.1:8788
 logs: tools ## Follow what the functions of the local stack log
 	@$(STACK) logs
 
-test: format-check lint template unit deployed sam-local ## Everything, from a fresh clone
+test: format-check lint template unit receivers deployed sam-local ## Everything, from a fresh clone
 
 fmt: ## Format the Rust sources
 	cargo fmt --all
@@ -46,6 +46,10 @@ template: tools ## Check template.yaml and openapi.yaml
 
 unit: ## The tests that need no stack
 	$(CARGO_TEST)
+
+# Plain `cargo test`, which shows what the tests print: which languages were found.
+receivers: tools ## The receivers of docs/webhooks.md, in every language that is installed
+	cargo test --quiet -p recoup-receiver-tests -- --nocapture
 
 deployed: tools ## The tests against functions, and the contract, on a stack of their own
 	@$(TEST_STACK) $(MAKE) --no-print-directory deployed-tests contract-tests
