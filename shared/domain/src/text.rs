@@ -22,6 +22,12 @@ impl<const MAX: usize> Text<MAX> {
         if fits { Ok(Self(text)) } else { Err(TextError { max: MAX }) }
     }
 
+    /// As much of a sentence of our own as fits; a dash in place of none.
+    pub fn cut(text: &str) -> Self {
+        let fitting: String = text.chars().take(MAX).collect();
+        if fitting.is_empty() { Self("-".to_owned()) } else { Self(fitting) }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -92,5 +98,17 @@ impl TargetUrl {
     /// The URL; it may hold a token, so it is never logged.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_cut_by_characters_and_never_empty() {
+        assert_eq!(Text::<3>::cut("äöüß").as_str(), "äöü");
+        assert_eq!(Text::<3>::cut("ab"), Text::new("ab".to_owned()).unwrap());
+        assert_eq!(Text::<3>::cut("").as_str(), "-");
     }
 }

@@ -1,33 +1,94 @@
 //! The sandbox processor: what becomes of a refund is chosen by its payment's `processor.reference`.
 
 use recoup_domain::ids::Environment;
-use recoup_domain::refund::{Failure, FailureCode, Outcome, Refund};
+use recoup_domain::refund::{Failure, FailureCode, Outcome, Pending, Refund, State};
 use recoup_domain::text::Text;
-use recoup_ports::processor::Processor;
+use recoup_ports::processor::{LookedUp, Processor};
 
 /// The refund succeeds.
 pub const SUCCEED: &str = "sandbox_succeed";
+/// The refund is pending at first, and succeeds when it is asked about.
+pub const PENDING: &str = "sandbox_pending";
 /// The refund is declined.
 pub const FAIL: &str = "sandbox_fail";
+/// The refund succeeds; asked about once more after that, it has failed.
+pub const FAIL_LATE: &str = "sandbox_fail_late";
+/// The answer is lost, the refund is not: it has succeeded when it is asked about.
+pub const TIMEOUT: &str = "sandbox_timeout";
+/// The refund never arrives, and succeeds when it is sent again.
+pub const TIMEOUT_LOST: &str = "sandbox_timeout_lost";
 
-/// A processor without memory: the same refund always gets the same answer, so asking twice is harmless.
+/// A processor without memory: its answer depends on the refund as it stands and on the question alone, so it
+/// is the same in every process and at every repeat.
 ///
 /// Any other reference, and any refund of live money, fails as `processor_rejected`: nothing pretends
 /// that money moved.
 #[derive(Clone, Copy, Debug)]
 pub struct Sandbox;
 
-impl Processor for Sandbox {
-    async fn refund(&self, refund: &Refund) -> Outcome {
+/// One of the rehearsals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Script {
+    Succeed,
+    Pending,
+    Fail,
+    FailLate,
+    Timeout,
+    TimeoutLost,
+}
+
+impl Script {
+    /// What the refund's payment asks for, or why nothing is moved.
+    fn of(refund: &Refund) -> Result<Self, &'static str> {
         if refund.tenant.environment == Environment::Live {
-            return failed(FailureCode::ProcessorRejected, "The sandbox processor moves no live money.");
+            return Err("The sandbox processor moves no live money.");
         }
         match refund.processor.reference.as_str() {
-            SUCCEED => succeeded(refund),
-            FAIL => failed(FailureCode::Declined, "The customer's bank declined the refund."),
-            _ => {
-                failed(FailureCode::ProcessorRejected, "The sandbox processor does not know this reference.")
-            }
+            SUCCEED => Ok(Self::Succeed),
+            PENDING => Ok(Self::Pending),
+            FAIL => Ok(Self::Fail),
+            FAIL_LATE => Ok(Self::FailLate),
+            TIMEOUT => Ok(Self::Timeout),
+            TIMEOUT_LOST => Ok(Self::TimeoutLost),
+            _ => Err("The sandbox processor does not know this reference."),
+        }
+    }
+
+    /// Whether the refund has reached the sandbox, as far as its own state tells.
+    fn has(self, refund: &Refund) -> bool {
+        match refund.state {
+            State::Processing(Pending::Processor) | State::Succeeded | State::Failed(_) => true,
+            State::Processing(Pending::OutcomeUnknown) => self != Self::TimeoutLost,
+            State::Initiated => refund.handed_over_at.is_some() && self != Self::TimeoutLost,
+            State::Cancelled => false,
+        }
+    }
+}
+
+impl Processor for Sandbox {
+    async fn refund(&self, refund: &Refund) -> Outcome {
+        let first = refund.state == State::Initiated;
+        match Script::of(refund) {
+            Err(why) => failed(FailureCode::ProcessorRejected, why),
+            Ok(Script::Fail) => declined(),
+            Ok(Script::Pending) if first => Outcome::Pending,
+            Ok(Script::Timeout | Script::TimeoutLost) if first => Outcome::Unknown,
+            Ok(_) => succeeded(refund),
+        }
+    }
+
+    async fn look_up(&self, refund: &Refund) -> LookedUp {
+        let ended = matches!(refund.state, State::Succeeded | State::Failed(_));
+        match Script::of(refund) {
+            Err(why) => LookedUp::Stands(failed(FailureCode::ProcessorRejected, why)),
+            Ok(script) if !script.has(refund) => LookedUp::NeverReceived,
+            Ok(Script::Fail) => LookedUp::Stands(declined()),
+            Ok(Script::FailLate) if ended => LookedUp::Stands(failed(
+                FailureCode::ExpiredOrClosedAccount,
+                "The customer's bank returned the money: the account is closed.",
+            )),
+            Ok(Script::Pending) if refund.state == State::Initiated => LookedUp::Stands(Outcome::Pending),
+            Ok(_) => LookedUp::Stands(succeeded(refund)),
         }
     }
 }
@@ -38,7 +99,10 @@ fn succeeded(refund: &Refund) -> Outcome {
     reference.map_or(Outcome::Unknown, |reference| Outcome::Succeeded { reference })
 }
 
+fn declined() -> Outcome {
+    failed(FailureCode::Declined, "The customer's bank declined the refund.")
+}
+
 fn failed(code: FailureCode, message: &str) -> Outcome {
-    Text::new(message.to_owned())
-        .map_or(Outcome::Unknown, |message| Outcome::Failed(Failure { code, message }))
+    Outcome::Failed(Failure { code, message: Text::cut(message) })
 }

@@ -4,11 +4,11 @@
 use recoup_domain::ids::{AccountId, Environment, PaymentId, RefundId, Tenant};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{FailureCode, Kind, Notes, Outcome, Refund, State};
+use recoup_domain::refund::{FailureCode, Kind, Notes, Outcome, Refund, State, Step};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_outbound::sandbox::Sandbox;
-use recoup_ports::processor::Processor as _;
+use recoup_ports::processor::{LookedUp, Processor as _};
 
 fn refund(environment: Environment, reference: &str) -> Refund {
     let now = Timestamp::from_unix_millis(0).unwrap();
@@ -65,4 +65,105 @@ async fn an_unknown_reference_moves_no_money() {
 #[tokio::test]
 async fn live_money_is_never_pretended_to_move() {
     assert_eq!(failure_code(Environment::Live, "sandbox_succeed").await, FailureCode::ProcessorRejected);
+}
+
+/// The refund once it was handed over, as it is while its processor is asked.
+fn handed_over(reference: &str) -> Refund {
+    let fresh = refund(Environment::Sandbox, reference);
+    Refund { handed_over_at: Some(fresh.created_at), ..fresh }
+}
+
+fn after(refund: &Refund, outcome: Outcome) -> Refund {
+    match refund.step(outcome, refund.updated_at) {
+        Step::Move(next) | Step::GiveBack(next) => next,
+        Step::Stay => panic!("nothing changed"),
+    }
+}
+
+fn success(refund: &Refund) -> Outcome {
+    Outcome::Succeeded { reference: Text::new(format!("sandbox_{}", refund.id)).unwrap() }
+}
+
+#[tokio::test]
+async fn a_pending_refund_succeeds_when_it_is_asked_about() {
+    let first = handed_over("sandbox_pending");
+    for _ in 0..2 {
+        assert_eq!(Sandbox.refund(&first).await, Outcome::Pending);
+    }
+    let waiting = after(&first, Outcome::Pending);
+    assert_eq!(Sandbox.look_up(&waiting).await, LookedUp::Stands(success(&first)));
+    assert_eq!(Sandbox.refund(&waiting).await, success(&first));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_found_when_it_is_asked_about() {
+    let first = handed_over("sandbox_timeout");
+    assert_eq!(Sandbox.refund(&first).await, Outcome::Unknown);
+    let unknown = after(&first, Outcome::Unknown);
+    assert_eq!(Sandbox.look_up(&unknown).await, LookedUp::Stands(success(&first)));
+}
+
+#[tokio::test]
+async fn a_lost_refund_was_never_received_and_succeeds_when_it_is_sent_again() {
+    let first = handed_over("sandbox_timeout_lost");
+    assert_eq!(Sandbox.refund(&first).await, Outcome::Unknown);
+    let unknown = after(&first, Outcome::Unknown);
+    for _ in 0..2 {
+        assert_eq!(Sandbox.look_up(&unknown).await, LookedUp::NeverReceived);
+    }
+    assert_eq!(Sandbox.refund(&unknown).await, success(&first));
+    let done = after(&unknown, success(&first));
+    assert_eq!(Sandbox.look_up(&done).await, LookedUp::Stands(success(&first)));
+}
+
+#[tokio::test]
+async fn a_late_failure_shows_once_the_success_is_known() {
+    let first = handed_over("sandbox_fail_late");
+    assert_eq!(Sandbox.refund(&first).await, success(&first));
+    // The success itself may have been lost: whoever asks for it gets it first.
+    let unknown = after(&first, Outcome::Unknown);
+    assert_eq!(Sandbox.look_up(&unknown).await, LookedUp::Stands(success(&first)));
+    let done = after(&first, success(&first));
+    let LookedUp::Stands(Outcome::Failed(failure)) = Sandbox.look_up(&done).await else {
+        panic!("no failure")
+    };
+    assert_eq!(failure.code, FailureCode::ExpiredOrClosedAccount);
+    let failed = after(&done, Outcome::Failed(failure.clone()));
+    assert_eq!(Sandbox.look_up(&failed).await, LookedUp::Stands(Outcome::Failed(failure)));
+}
+
+#[tokio::test]
+async fn a_success_stays_one_and_a_decline_too() {
+    let done = after(&handed_over("sandbox_succeed"), success(&handed_over("sandbox_succeed")));
+    assert_eq!(Sandbox.look_up(&done).await, LookedUp::Stands(success(&done)));
+    let declined = handed_over("sandbox_fail");
+    let outcome = Sandbox.refund(&declined).await;
+    assert_eq!(Sandbox.look_up(&declined).await, LookedUp::Stands(outcome.clone()));
+    assert_eq!(Sandbox.look_up(&after(&declined, outcome.clone())).await, LookedUp::Stands(outcome));
+}
+
+#[tokio::test]
+async fn what_was_never_handed_over_was_never_received() {
+    for reference in [
+        "sandbox_succeed",
+        "sandbox_pending",
+        "sandbox_fail",
+        "sandbox_fail_late",
+        "sandbox_timeout",
+        "sandbox_timeout_lost",
+    ] {
+        let fresh = refund(Environment::Sandbox, reference);
+        assert_eq!(Sandbox.look_up(&fresh).await, LookedUp::NeverReceived, "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_pretends_no_live_money_either() {
+    for (environment, reference) in
+        [(Environment::Live, "sandbox_succeed"), (Environment::Sandbox, "no_such_script")]
+    {
+        let looked_up = Sandbox.look_up(&refund(environment, reference)).await;
+        let LookedUp::Stands(Outcome::Failed(failure)) = looked_up else { panic!("{looked_up:?}") };
+        assert_eq!(failure.code, FailureCode::ProcessorRejected);
+    }
 }

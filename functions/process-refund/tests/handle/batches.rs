@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use recoup_domain::refund::{Outcome, Refund, State};
-use recoup_ports::processor::Processor;
+use recoup_ports::processor::{LookedUp, Processor};
 use recoup_testing::{Fault, fixtures};
 use serde_json::{Value, json};
 
@@ -141,6 +141,10 @@ impl Processor for Busy {
         tokio::time::sleep(std::time::Duration::from_secs(8)).await;
         change(-1);
         fixtures::succeeded()
+    }
+
+    async fn look_up(&self, refund: &Refund) -> LookedUp {
+        LookedUp::Stands(self.refund(refund).await)
     }
 }
 

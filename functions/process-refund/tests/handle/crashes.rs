@@ -1,7 +1,7 @@
 //! Every call of a job fails once, before and after it took effect: the end is that of an undisturbed run.
 
 use recoup_domain::refund::{Outcome, Refund};
-use recoup_ports::processor::Processor;
+use recoup_ports::processor::{LookedUp, Processor};
 use recoup_testing::{Fault, Item, TestTable, fixtures};
 
 use crate::doubles::Waits;
@@ -33,6 +33,10 @@ impl Processor for Disturbed<'_> {
             self.table.fail(operation, times, fault);
         }
         self.outcome.clone()
+    }
+
+    async fn look_up(&self, refund: &Refund) -> LookedUp {
+        LookedUp::Stands(self.refund(refund).await)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use recoup_domain::ids::RefundId;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_ports::jobs::{Pace, SendJobError};
-use recoup_ports::processor::Processor;
+use recoup_ports::processor::{LookedUp, Processor};
 
 /// Answers in turn; the last answer stands for all that follow.
 pub(crate) struct Script {
@@ -32,6 +32,10 @@ impl Processor for Script {
         tokio::task::yield_now().await;
         let mut outcomes = self.outcomes.lock().unwrap();
         if outcomes.len() > 1 { outcomes.pop_front().unwrap() } else { outcomes[0].clone() }
+    }
+
+    async fn look_up(&self, refund: &Refund) -> LookedUp {
+        LookedUp::Stands(self.refund(refund).await)
     }
 }
 
