@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod lists;
 pub mod payments;
 pub mod processor;
+pub mod processor_keys;
 pub mod refunds;
 pub mod settlement;
 pub mod webhooks;

@@ -17,15 +17,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ports", &["domain"]),
     ("http", &["ports", "domain"]),
     ("storage", &["ports", "domain"]),
-    ("outbound", &["ports", "domain"]),
+    ("processors", &["ports", "domain"]),
+    ("outbound", &["processors", "ports", "domain"]),
     ("batch", &[]),
     ("config", &["domain"]),
     ("telemetry", &[]),
     ("testing", &["domain", "storage"]),
 ];
-const A_FUNCTIONS_LIB_MAY_USE: &[&str] = &["http", "batch", "ports", "domain"];
+const A_FUNCTIONS_LIB_MAY_USE: &[&str] = &["http", "batch", "processors", "ports", "domain"];
 const A_FUNCTIONS_MAIN_MAY_USE: &[&str] =
-    &["http", "batch", "ports", "domain", "storage", "outbound", "config", "telemetry"];
+    &["http", "batch", "processors", "ports", "domain", "storage", "outbound", "config", "telemetry"];
 /// What the rules about money are made of: nothing that reads, writes, waits or serializes.
 const THE_DOMAIN_MAY_USE: &[&str] =
     &["base64", "hmac", "iso_currency", "rust_decimal", "sha2", "thiserror", "time"];

@@ -1,0 +1,109 @@
+//! How an adapter says where a refund stands.
+
+use recoup_domain::refund::{Failure, FailureCode, Outcome};
+use recoup_domain::text::Text;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnswerWire {
+    status: Status,
+    reference: Option<String>,
+    failure: Option<FailureWire>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Status {
+    Succeeded,
+    Failed,
+    Pending,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FailureWire {
+    code: String,
+    message: String,
+}
+
+/// Reads an answer's body, `{status, reference, failure}`. `None` where anything in it is unclear: an unknown
+/// field, status or code, a success without its reference or with a failure, a failure without its reason.
+pub fn answer(body: &[u8]) -> Option<Outcome> {
+    let AnswerWire { status, reference, failure } = serde_json::from_slice(body).ok()?;
+    outcome(status, reference, failure)
+}
+
+pub(super) fn outcome(
+    status: Status,
+    reference: Option<String>,
+    failure: Option<FailureWire>,
+) -> Option<Outcome> {
+    let reference = reference.map(Text::<255>::new).transpose().ok()?;
+    match (status, reference, failure) {
+        (Status::Succeeded, Some(reference), None) => Some(Outcome::Succeeded { reference }),
+        (Status::Failed, _, Some(failure)) => {
+            let code = FailureCode::parse(&failure.code)?;
+            let message = Text::new(failure.message).ok()?;
+            Some(Outcome::Failed(Failure { code, message }))
+        }
+        (Status::Pending, _, None) => Some(Outcome::Pending),
+        (Status::Succeeded, None, _)
+        | (Status::Succeeded | Status::Pending, _, Some(_))
+        | (Status::Failed, _, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(body: &str) -> Option<Outcome> {
+        answer(body.as_bytes())
+    }
+
+    #[test]
+    fn an_answer_is_a_success_a_failure_or_a_wait() {
+        let reference = Text::new("bank-7".to_owned()).unwrap();
+        let succeeded = said(r#"{"status":"succeeded","reference":"bank-7"}"#);
+        assert_eq!(succeeded, Some(Outcome::Succeeded { reference }));
+        assert_eq!(said(r#"{"status":"pending"}"#), Some(Outcome::Pending));
+        let waiting = r#"{"status":"pending","reference":"bank-7","failure":null}"#;
+        assert_eq!(said(waiting), Some(Outcome::Pending));
+        for code in FailureCode::NAMES {
+            let body = format!(r#"{{"status":"failed","failure":{{"code":"{code}","message":"No."}}}}"#);
+            let Some(Outcome::Failed(failure)) = said(&body) else { panic!("{body}") };
+            assert_eq!((failure.code.as_str(), failure.message.as_str()), (*code, "No."));
+        }
+    }
+
+    #[test]
+    fn anything_unclear_says_nothing() {
+        let long = "x".repeat(256);
+        for body in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            "<html>",
+            r#"{"status":"SUCCEEDED","reference":"bank-7"}"#,
+            r#"{"status":"done","reference":"bank-7"}"#,
+            r#"{"status":"succeeded"}"#,
+            r#"{"status":"succeeded","reference":""}"#,
+            r#"{"status":"succeeded","reference":7}"#,
+            &format!(r#"{{"status":"succeeded","reference":"{long}"}}"#),
+            r#"{"status":"succeeded","reference":"bank-7","amount":1}"#,
+            r#"{"status":"succeeded","reference":"bank-7","failure":{"code":"declined","message":"No."}}"#,
+            r#"{"status":"failed"}"#,
+            r#"{"status":"failed","failure":{"code":"declined"}}"#,
+            r#"{"status":"failed","failure":{"code":"declined","message":""}}"#,
+            r#"{"status":"failed","failure":{"code":"no_such_code","message":"No."}}"#,
+            r#"{"status":"failed","failure":{"code":"declined","message":"No.","more":1}}"#,
+            r#"{"status":"pending","failure":{"code":"declined","message":"No."}}"#,
+            r#"{"status":"pending","status":"failed"}"#,
+            r#"{"status":"pending"} {"status":"pending"}"#,
+        ] {
+            assert_eq!(said(body), None, "{body}");
+        }
+    }
+}

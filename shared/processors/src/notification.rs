@@ -1,0 +1,64 @@
+//! What a processor tells us by itself, and how we know that it was the processor.
+
+use recoup_domain::ids::{AccountId, Environment, RefundId, Tenant};
+use recoup_domain::refund::{Outcome, Refund};
+use recoup_domain::time::Timestamp;
+use thiserror::Error;
+
+use crate::stripe::StripeAmount;
+
+/// Seconds that a signature may lie in the past or the future. Within them a message may come again; that is
+/// harmless, since what is old news changes nothing (`Refund::step`).
+pub const TOLERANCE_SECONDS: u64 = 300;
+
+/// Why a notification is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotGenuine {
+    /// The signature's headers are missing something.
+    #[error("the signature cannot be read")]
+    Malformed,
+    /// No secret of this account's signed this.
+    #[error("the signature is of nobody we know")]
+    Forged,
+    /// It was signed, but not within [`TOLERANCE_SECONDS`].
+    #[error("the signature is too old, or the sender's clock is wrong")]
+    Stale,
+}
+
+/// A body that is no notification at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("unreadable notification: {0}")]
+pub struct Unreadable(pub &'static str);
+
+/// A processor's word on a refund; it was signed by whom it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// Whose refund.
+    pub tenant: Tenant,
+    /// Which one.
+    pub refund: RefundId,
+    pub(crate) outcome: Outcome,
+    pub(crate) amount: Option<StripeAmount>,
+}
+
+impl Notification {
+    /// What it means for this refund. [`Outcome::Unknown`] if it is about another refund, or about another
+    /// amount than was asked for: a person has to look at that.
+    pub fn outcome_of(&self, refund: &Refund) -> Outcome {
+        let same_amount = self.amount.is_none() || self.amount == StripeAmount::of(refund.amount);
+        let same = self.tenant == refund.tenant && self.refund == refund.id;
+        if same && same_amount { self.outcome.clone() } else { Outcome::Unknown }
+    }
+}
+
+pub(crate) fn judge_age(signed_at_seconds: u64, now: Timestamp) -> Result<(), NotGenuine> {
+    let now = now.unix_millis().checked_div(1_000).unwrap_or(0);
+    if now.abs_diff(signed_at_seconds) <= TOLERANCE_SECONDS { Ok(()) } else { Err(NotGenuine::Stale) }
+}
+
+/// Our own names, as the processor hands them back.
+pub(crate) fn names(environment: &str, account: &str, refund: &str) -> Option<(Tenant, RefundId)> {
+    let environment = Environment::parse(environment)?;
+    let account = AccountId::try_from(account).ok()?;
+    Some((Tenant { environment, account }, RefundId::try_from(refund).ok()?))
+}

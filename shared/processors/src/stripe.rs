@@ -1,0 +1,29 @@
+//! Stripe's words: version 2025-04-30 of its API, as its documentation has them.
+
+mod amount;
+mod event;
+mod order;
+mod refund;
+mod refusal;
+mod signature;
+
+pub use amount::StripeAmount;
+pub use event::{Event, UnverifiedEvent};
+pub use order::Order;
+pub use refund::{StripeRefund, StripeRefunds};
+pub use refusal::Refusal;
+
+/// The version our requests name: what it says does not change under us.
+pub const API_VERSION: &str = "2025-04-30.basil";
+
+/// The keys under which a refund at Stripe carries our names for it.
+pub(crate) mod metadata {
+    /// Our refund's id.
+    pub(crate) const REFUND: &str = "recoup_refund_id";
+    /// Our account's id.
+    pub(crate) const ACCOUNT: &str = "recoup_account_id";
+    /// `sandbox` or `live`.
+    pub(crate) const ENVIRONMENT: &str = "recoup_environment";
+    /// What the merchant wants on the statement; Stripe has no field of its own for a refund's.
+    pub(crate) const DESCRIPTION: &str = "recoup_description";
+}
