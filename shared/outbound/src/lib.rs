@@ -1,8 +1,12 @@
 //! What leaves the house: messages to the queues, webhooks to receivers, requests to processors.
 
 pub mod addresses;
+mod calls;
+pub mod http_adapter;
 pub mod names;
 pub mod queues;
 mod reply;
 pub mod sandbox;
+pub mod stripe;
+mod unclear;
 pub mod webhooks;

@@ -100,17 +100,17 @@ impl fmt::Debug for StripeSigningSecret {
 #[derive(Clone, Debug)]
 pub struct AdapterAccess {
     /// Where it listens.
-    pub base: AdapterUrl,
+    pub base: BaseUrl,
     /// What both sides sign with.
     pub secrets: Secrets,
 }
 
-/// Where an adapter listens: `https`, or plain `http` on this very machine. May hold a token, so it is never
+/// Where a processor listens: `https`, or plain `http` on this very machine. May hold a token, so it is never
 /// printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct AdapterUrl(String);
+pub struct BaseUrl(String);
 
-impl AdapterUrl {
+impl BaseUrl {
     /// Most characters.
     pub const MAX: usize = 2048;
 
@@ -133,9 +133,9 @@ impl AdapterUrl {
     }
 }
 
-impl fmt::Debug for AdapterUrl {
+impl fmt::Debug for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AdapterUrl(…)")
+        f.write_str("BaseUrl(…)")
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_adapter_is_reached_by_https_or_on_this_machine() {
+    fn a_processor_is_reached_by_https_or_on_this_machine() {
         for (text, refunds) in [
             ("https://adapter.example", "https://adapter.example/refunds"),
             ("https://adapter.example:8443/recoup/", "https://adapter.example:8443/recoup/refunds"),
@@ -184,7 +184,7 @@ mod tests {
             ("http://localhost", "http://localhost/refunds"),
             ("http://[::1]:8080", "http://[::1]:8080/refunds"),
         ] {
-            assert_eq!(AdapterUrl::parse(text).unwrap().join("refunds"), refunds);
+            assert_eq!(BaseUrl::parse(text).unwrap().join("refunds"), refunds);
         }
         for text in [
             "",
@@ -198,7 +198,7 @@ mod tests {
             "https://adapter.example/#",
             "https://adapter example",
         ] {
-            assert_eq!(AdapterUrl::parse(text), None, "{text}");
+            assert_eq!(BaseUrl::parse(text), None, "{text}");
         }
     }
 }

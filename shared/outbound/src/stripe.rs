@@ -1,0 +1,263 @@
+//! Stripe: refunds of a charge or a payment intent, under our refund's id.
+//!
+//! Not with the crate `async-stripe` (1.0.0-rc.10): it is no release yet, brings 240,000 generated lines, and a
+//! program of nothing but one refund did not link with fat LTO in 20 minutes of processor time. What we need
+//! of Stripe is one POST and two GETs; what they say is read in `recoup_processors::stripe`.
+
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request};
+use recoup_domain::refund::{Outcome, Refund, State};
+use recoup_domain::time::Timestamp;
+use recoup_ports::processor::{ANSWER_SECONDS_MAX, LookedUp, Processor};
+use recoup_ports::processor_keys::{BaseUrl, ProcessorKeys, StripeKey};
+use recoup_processors::stripe::{API_VERSION, Order, Refusal, StripeRefund, StripeRefunds};
+use tokio::time::timeout;
+use url::form_urlencoded::Serializer;
+
+use crate::calls::{Answered, Calls};
+use crate::unclear::Unclear;
+
+const LIVE_BASE: &str = "https://api.stripe.com";
+/// Stripe keeps idempotency keys "at least 24 hours". A send that may be a repeat of one longer ago than this
+/// is preceded by a look-up, whoever asks for it.
+const KEY_LIFE: Duration = Duration::from_hours(23);
+/// Refunds of a payment that one look-up reads: so many pages, of so many each (Stripe's most). In a payment
+/// with more of them, one that is not among the newest stays unknown.
+const PAGES_MAX: usize = 10;
+const PAGE_SIZE: usize = 100;
+/// Most bytes of an answer: a page of refunds with a good deal of metadata.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Moves money at Stripe.
+#[derive(Clone, Debug)]
+pub struct Stripe<K> {
+    keys: K,
+    calls: Calls,
+    base: Option<BaseUrl>,
+    now: fn() -> Timestamp,
+    time_limit: Duration,
+}
+
+/// What Stripe's books say.
+enum Found {
+    Refund(Box<StripeRefund>),
+    Nothing,
+    NoSuchPayment,
+    NoAnswer,
+}
+
+impl<K: ProcessorKeys + Sync> Stripe<K> {
+    /// Speaks to Stripe's own servers; fails only if TLS cannot be set up.
+    pub fn new(keys: K, now: fn() -> Timestamp) -> Result<Self, rustls::Error> {
+        let time_limit = Duration::from_secs(ANSWER_SECONDS_MAX);
+        Ok(Self { keys, calls: Calls::new(ANSWER_BYTES_MAX)?, base: None, now, time_limit })
+    }
+
+    /// The same at another address: a stand-in for Stripe.
+    #[must_use]
+    pub fn at(self, base: BaseUrl) -> Self {
+        Self { base: Some(base), ..self }
+    }
+
+    /// The same with another limit for each question.
+    #[must_use]
+    pub fn within(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
+    }
+
+    async fn send(&self, refund: &Refund) -> Outcome {
+        let order = match Order::of(refund) {
+            Ok(order) => order,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        let Some(key) = self.key(refund).await else { return Outcome::Unknown };
+        if self.may_be_forgotten(refund) {
+            match self.find(&key, refund, &order).await {
+                Found::Refund(found) => return found.outcome_of(refund),
+                Found::Nothing => {}
+                Found::NoSuchPayment | Found::NoAnswer => return Outcome::Unknown,
+            }
+        }
+        match self.post(&key, refund, &order).await {
+            Ok(found) => found.outcome_of(refund),
+            Err(refusal) => self.settled_by(refusal, &key, refund, &order).await,
+        }
+    }
+
+    /// A refusal counts only once Stripe's books show nothing under our id: a key that Stripe has forgotten
+    /// makes our own refund of yesterday the reason why today's is refused.
+    async fn settled_by(&self, refusal: Refusal, key: &StripeKey, refund: &Refund, order: &Order) -> Outcome {
+        let (failure, no_such_payment) = match refusal {
+            Refusal::Definite(failure) => (failure, false),
+            Refusal::NoSuchPayment(failure) => (failure, true),
+            Refusal::Undecided(_) => return Outcome::Unknown,
+        };
+        match self.find(key, refund, order).await {
+            Found::Refund(found) => found.outcome_of(refund),
+            Found::Nothing if !no_such_payment => Outcome::Failed(failure),
+            // After an unknown outcome it may be the key that was exchanged for another account's.
+            Found::NoSuchPayment if no_such_payment && refund.state == State::Initiated => {
+                Outcome::Failed(failure)
+            }
+            Found::Nothing | Found::NoSuchPayment | Found::NoAnswer => Outcome::Unknown,
+        }
+    }
+
+    /// The key, if it is of the refund's own environment.
+    async fn key(&self, refund: &Refund) -> Option<StripeKey> {
+        let unclear = Unclear::of("stripe", refund);
+        match self.keys.stripe(&refund.tenant).await {
+            Ok(Some(access)) if access.key.environment() == refund.tenant.environment => Some(access.key),
+            Ok(Some(_)) => unclear.for_want_of("the key belongs to the other environment"),
+            Ok(None) => unclear.for_want_of("the account has no key"),
+            Err(_) => unclear.for_want_of("the keys cannot be read"),
+        }
+    }
+
+    fn may_be_forgotten(&self, refund: &Refund) -> bool {
+        refund.handed_over_at.is_some_and(|at| (self.now)().since(at) >= KEY_LIFE)
+    }
+
+    async fn post(&self, key: &StripeKey, refund: &Refund, order: &Order) -> Result<StripeRefund, Refusal> {
+        let form = Serializer::new(String::new()).extend_pairs(order.parameters()).finish();
+        let request = self.request(key, Method::POST, "v1/refunds", form).map(|mut request| {
+            let key = HeaderValue::from_str(refund.id.as_str()).ok();
+            key.map(|key| request.headers_mut().insert("idempotency-key", key));
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            request.headers_mut().insert(CONTENT_TYPE, form);
+            request
+        });
+        let answer = self.ask(refund, request).await.ok_or(Refusal::Undecided("no answer"))?;
+        judged(refund, &answer, StripeRefund::parse)
+    }
+
+    /// The refund that carries our id: by Stripe's own name for it if we know that, else among all refunds of
+    /// the payment.
+    async fn find(&self, key: &StripeKey, refund: &Refund, order: &Order) -> Found {
+        if let Some(name) = refund.processor_reference.as_ref().filter(|name| is_name(name.as_str())) {
+            let path = format!("v1/refunds/{}", name.as_str());
+            let request = self.request(key, Method::GET, &path, String::new());
+            let Some(answer) = self.ask(refund, request).await else { return Found::NoAnswer };
+            return match judged(refund, &answer, StripeRefund::parse) {
+                Ok(found) => Found::Refund(Box::new(found)),
+                Err(_) => Found::NoAnswer,
+            };
+        }
+        let mut after = None;
+        for _ in 0..PAGES_MAX {
+            let page = match self.page(key, refund, order, after.as_deref()).await {
+                Ok(page) => page,
+                Err(found) => return found,
+            };
+            let next = page.data.last().map(|last| last.id.clone());
+            if let Some(found) = page.data.into_iter().find(|found| found.is_of(refund)) {
+                return Found::Refund(Box::new(found));
+            }
+            match next {
+                _ if !page.has_more => return Found::Nothing,
+                Some(next) if is_name(&next) => after = Some(next),
+                _ => break,
+            }
+        }
+        Found::NoAnswer
+    }
+
+    async fn page(
+        &self,
+        key: &StripeKey,
+        refund: &Refund,
+        order: &Order,
+        after: Option<&str>,
+    ) -> Result<StripeRefunds, Found> {
+        let request = self.request(key, Method::GET, &list_path(order, after), String::new());
+        let answer = self.ask(refund, request).await.ok_or(Found::NoAnswer)?;
+        judged(refund, &answer, StripeRefunds::parse).map_err(|refusal| match refusal {
+            Refusal::NoSuchPayment(_) => Found::NoSuchPayment,
+            Refusal::Definite(_) | Refusal::Undecided(_) => Found::NoAnswer,
+        })
+    }
+
+    fn request(
+        &self,
+        key: &StripeKey,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<Request<String>, http::Error> {
+        let url = self.base.as_ref().map_or_else(|| format!("{LIVE_BASE}/{path}"), |base| base.join(path));
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.reveal()))?;
+        bearer.set_sensitive(true);
+        Request::builder()
+            .method(method)
+            .uri(url)
+            .header(AUTHORIZATION, bearer)
+            .header("stripe-version", API_VERSION)
+            .body(body)
+    }
+
+    async fn ask(&self, refund: &Refund, request: Result<Request<String>, http::Error>) -> Option<Answered> {
+        let unclear = Unclear::of("stripe", refund);
+        let Ok(request) = request else { return unclear.for_want_of("the request could not be made") };
+        self.calls.send(request).await.map_err(|error| unclear.broken(&error)).ok()
+    }
+}
+
+impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
+    async fn refund(&self, refund: &Refund) -> Outcome {
+        timeout(self.time_limit, self.send(refund)).await.unwrap_or_else(|_| {
+            Unclear::of("stripe", refund).late();
+            Outcome::Unknown
+        })
+    }
+
+    async fn look_up(&self, refund: &Refund) -> LookedUp {
+        // What cannot be said to Stripe was never said.
+        let Ok(order) = Order::of(refund) else { return LookedUp::not_found(refund) };
+        let found = timeout(self.time_limit, async {
+            match self.key(refund).await {
+                Some(key) => self.find(&key, refund, &order).await,
+                None => Found::NoAnswer,
+            }
+        });
+        match found.await {
+            Ok(Found::Refund(found)) => LookedUp::Stands(found.outcome_of(refund)),
+            Ok(Found::Nothing) => LookedUp::not_found(refund),
+            // Perhaps under another key: a payment that Stripe does not know says nothing about its refunds.
+            Ok(Found::NoSuchPayment | Found::NoAnswer) => LookedUp::Stands(Outcome::Unknown),
+            Err(_) => {
+                Unclear::of("stripe", refund).late();
+                LookedUp::Stands(Outcome::Unknown)
+            }
+        }
+    }
+}
+
+/// What an answer says: only a 200 in JSON that can be read is a yes.
+fn judged<T>(refund: &Refund, answer: &Answered, parse: fn(&[u8]) -> Option<T>) -> Result<T, Refusal> {
+    let json = answer.json().ok_or(Refusal::Undecided("the answer is not JSON"));
+    let judged = json.and_then(|json| match answer.status {
+        200 => parse(json).ok_or(Refusal::Undecided("the answer cannot be read")),
+        status => Err(Refusal::of(status, json)),
+    });
+    if let Err(Refusal::Undecided(why)) = &judged {
+        Unclear::of("stripe", refund).answered(why, answer.status, answer.token("request-id"));
+    }
+    judged
+}
+
+fn list_path(order: &Order, after: Option<&str>) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair(order.payment_parameter, &order.payment);
+    query.append_pair("limit", &PAGE_SIZE.to_string());
+    if let Some(after) = after {
+        query.append_pair("starting_after", after);
+    }
+    format!("v1/refunds?{}", query.finish())
+}
+
+/// Whether this can stand in a path: Stripe's names are letters, digits and `_`.
+fn is_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}

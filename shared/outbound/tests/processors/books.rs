@@ -1,0 +1,40 @@
+//! What a stand-in for a processor remembers, and how its next answers go wrong.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::Value;
+
+use crate::faults::Fault;
+
+/// Shared by a server and the test that looks into it.
+#[derive(Clone, Default)]
+pub(crate) struct Books(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    /// Everything that was ever done, oldest first.
+    pub(crate) refunds: Vec<Value>,
+    /// The answers that are given again, by idempotency key: what was asked, the status, the body.
+    pub(crate) answers: BTreeMap<String, (String, u16, Value)>,
+    /// What becomes of the next refunds.
+    pub(crate) status: Option<&'static str>,
+    /// Instead of doing it, this is answered.
+    pub(crate) refusal: Option<(u16, Value)>,
+    faults: VecDeque<Fault>,
+}
+
+impl Books {
+    pub(crate) fn open(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap()
+    }
+
+    /// The next requests go wrong, each in its turn.
+    pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.open().faults.extend(faults);
+    }
+
+    pub(crate) fn next_fault(&self) -> Option<Fault> {
+        self.open().faults.pop_front()
+    }
+}

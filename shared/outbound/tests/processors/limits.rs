@@ -1,0 +1,127 @@
+//! No question takes longer than it may, and nothing unclear is taken for an answer.
+
+use std::future::pending;
+use std::time::Duration;
+
+use recoup_domain::ids::Tenant;
+use recoup_domain::refund::Outcome;
+use recoup_outbound::http_adapter::HttpAdapter;
+use recoup_outbound::stripe::Stripe;
+use recoup_ports::processor::{ANSWER_SECONDS_MAX, LookedUp, Processor};
+use recoup_ports::processor_keys::{AdapterAccess, KeysError, ProcessorKeys, StripeAccess};
+use recoup_testing::fixtures;
+use tokio::time::Instant;
+
+use crate::adapter::AtAdapter;
+use crate::contract::Subject;
+use crate::fake_stripe::CHARGE;
+use crate::faults::{Fault, UNCLEAR};
+use crate::stripe::AtStripe;
+use crate::world::{fresh, handed_over};
+
+/// Never reached where an answer comes, always where none does.
+const SHORT: Duration = Duration::from_millis(200);
+
+/// A store that never answers.
+struct Silent;
+
+impl ProcessorKeys for Silent {
+    async fn stripe(&self, _: &Tenant) -> Result<Option<StripeAccess>, KeysError> {
+        pending().await
+    }
+
+    async fn adapter(&self, _: &Tenant) -> Result<Option<AdapterAccess>, KeysError> {
+        pending().await
+    }
+}
+
+async fn both_end_in_time<P: Processor>(processor: P) {
+    let refund = handed_over(&fresh("key", CHARGE));
+    let began = Instant::now();
+    assert_eq!(processor.refund(&refund).await, Outcome::Unknown);
+    let first = began.elapsed().as_secs();
+    assert_eq!(processor.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));
+    assert_eq!((first, began.elapsed().as_secs()), (ANSWER_SECONDS_MAX, 2 * ANSWER_SECONDS_MAX));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stripe_is_given_six_seconds_in_all() {
+    both_end_in_time(Stripe::new(Silent, fixtures::now).unwrap()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adapter_is_given_six_seconds_in_all() {
+    both_end_in_time(HttpAdapter::new(Silent, fixtures::now).unwrap()).await;
+}
+
+#[test]
+fn ten_jobs_that_look_up_and_send_five_at_a_time_fit_into_the_functions_time() {
+    let template = include_str!("../../../../template.yaml");
+    let function = template.split("ProcessRefundFunction:").nth(1).unwrap();
+    let number = |key: &str| -> u64 {
+        function.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap().trim().parse().unwrap()
+    };
+    let rounds = number("BatchSize:").div_ceil(5);
+    assert!(rounds * 2 * ANSWER_SECONDS_MAX < number("Timeout:"));
+}
+
+#[tokio::test]
+async fn a_silent_stripe_is_unknown_before_and_after_the_effect() {
+    for fault in [Fault::StallBefore, Fault::StallAfter] {
+        let AtStripe { stripe, client } = AtStripe::new().await;
+        let client = client.within(SHORT);
+        stripe.books.fail([fault, fault]);
+        let refund = handed_over(&fresh("key", CHARGE));
+        assert_eq!(client.refund(&refund).await, Outcome::Unknown);
+        assert_eq!(client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));
+        assert_eq!(stripe.moved(&refund), usize::from(fault == Fault::StallAfter));
+    }
+}
+
+#[tokio::test]
+async fn a_silent_adapter_is_unknown_before_and_after_the_effect() {
+    for fault in [Fault::StallBefore, Fault::StallAfter] {
+        let AtAdapter { adapter, client } = AtAdapter::new().await;
+        let client = client.within(SHORT);
+        adapter.books.fail([fault, fault]);
+        let refund = handed_over(&fresh("key", "bank-payment-1"));
+        assert_eq!(client.refund(&refund).await, Outcome::Unknown);
+        assert_eq!(client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));
+        assert_eq!(adapter.moved(&refund), usize::from(fault == Fault::StallAfter));
+    }
+}
+
+#[tokio::test]
+async fn a_processor_that_is_not_there_is_unknown() {
+    let at = AtStripe::new().await;
+    drop(at.stripe);
+    let refund = handed_over(&fresh("key", CHARGE));
+    assert_eq!(at.client.refund(&refund).await, Outcome::Unknown);
+    assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));
+}
+
+#[tokio::test]
+async fn nothing_unclear_is_stripes_word() {
+    let at = AtStripe::new().await;
+    let refund = handed_over(&fresh("key", CHARGE));
+    for fault in UNCLEAR {
+        at.stripe.books.fail([*fault]);
+        assert_eq!(at.client.refund(&refund).await, Outcome::Unknown, "{fault:?}");
+        at.stripe.books.fail([*fault]);
+        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown), "{fault:?}");
+    }
+    assert_eq!(at.client.look_up(&refund).await, LookedUp::NeverReceived);
+}
+
+#[tokio::test]
+async fn nothing_unclear_is_an_adapters_word() {
+    let at = AtAdapter::new().await;
+    let refund = handed_over(&fresh("key", "bank-payment-1"));
+    for fault in UNCLEAR {
+        at.adapter.books.fail([*fault]);
+        assert_eq!(at.client.refund(&refund).await, Outcome::Unknown, "{fault:?}");
+        at.adapter.books.fail([*fault]);
+        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown), "{fault:?}");
+    }
+    assert_eq!(at.client.look_up(&refund).await, LookedUp::NeverReceived);
+}

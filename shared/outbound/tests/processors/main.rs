@@ -1,0 +1,17 @@
+//! The processors, over real HTTP: what every one of them keeps, and what is Stripe's or an adapter's own.
+#![cfg(test)]
+#![allow(clippy::arithmetic_side_effects, reason = "a test's answer to the unforeseen is to fail")]
+
+mod adapter;
+mod books;
+mod contract;
+mod example;
+mod fake_adapter;
+mod fake_stripe;
+mod faults;
+mod limits;
+mod logs;
+mod sandbox;
+mod server;
+mod stripe;
+mod world;
