@@ -11,7 +11,7 @@ CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo next
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down listen logs test fmt format-check lint unit receivers template deployed deployed-tests contract contract-tests sam-local tools
+.PHONY: help up down listen logs test fmt format-check lint unit receivers template deployed deployed-tests contract contract-tests localstripe sam-local tools
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ listen: tools ## Print the webhooks that arrive on 127.0.0.1:8788
 logs: tools ## Follow what the functions of the local stack log
 	@$(STACK) logs
 
-test: format-check lint template unit receivers deployed sam-local ## Everything, from a fresh clone
+test: format-check lint template unit receivers localstripe deployed sam-local ## Everything, from a fresh clone
 
 fmt: ## Format the Rust sources
 	cargo fmt --all
@@ -66,6 +66,9 @@ contract: tools ## What openapi.yaml says, tried on a stack of its own
 contract-tests: export HYPOTHESIS_STORAGE_DIRECTORY := .local/hypothesis
 contract-tests:
 	$(VENV_BIN)/schemathesis --config-file tests/openapi/schemathesis.toml run openapi.yaml
+
+localstripe: tools ## The Stripe processor against localstripe
+	@$(VENV_BIN)/python tests/localstripe $(CARGO_TEST) -p recoup-localstripe-tests
 
 sam-local: tools ## sam build and sam local invoke, where Docker answers
 	$(VENV_BIN)/python -m pytest -q -rs -p no:cacheprovider tests/sam_local
