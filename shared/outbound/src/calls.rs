@@ -55,16 +55,21 @@ impl Calls {
     pub(crate) fn new(answer_bytes_max: usize) -> Result<Self, rustls::Error> {
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let tls = tls.with_safe_default_protocol_versions()?.with_webpki_roots();
+        Ok(Self::with_tls(answer_bytes_max, tls.with_no_client_auth()))
+    }
+
+    /// The same with TLS as it is set up here: a test has a root of its own.
+    pub(crate) fn with_tls(answer_bytes_max: usize, tls: ClientConfig) -> Self {
         let mut dialler = HttpConnector::new();
         dialler.enforce_http(false);
         dialler.set_connect_timeout(Some(CONNECT_LIMIT));
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls.with_no_client_auth());
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .retry_canceled_requests(false)
             .http1_max_buf_size(HEAD_BYTES_MAX)
             .build(connector.https_or_http().enable_http1().wrap_connector(dialler));
-        Ok(Self { client, answer_bytes_max })
+        Self { client, answer_bytes_max }
     }
 
     /// Sends once.

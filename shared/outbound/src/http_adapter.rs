@@ -10,6 +10,7 @@ use recoup_domain::time::Timestamp;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, LookedUp, Processor};
 use recoup_ports::processor_keys::{AdapterAccess, ProcessorKeys};
 use recoup_processors::adapter::{answer, order};
+use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::calls::{Answered, Calls};
@@ -39,6 +40,12 @@ impl<K: ProcessorKeys + Sync> HttpAdapter<K> {
     pub fn new(keys: K, now: fn() -> Timestamp) -> Result<Self, rustls::Error> {
         let time_limit = Duration::from_secs(ANSWER_SECONDS_MAX);
         Ok(Self { keys, calls: Calls::new(ANSWER_BYTES_MAX)?, now, time_limit })
+    }
+
+    /// The same with TLS as it is set up here: a test has a root of its own.
+    #[must_use]
+    pub fn with_tls(self, tls: ClientConfig) -> Self {
+        Self { calls: Calls::with_tls(ANSWER_BYTES_MAX, tls), ..self }
     }
 
     /// The same with another limit for each question.

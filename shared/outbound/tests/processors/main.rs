@@ -14,4 +14,5 @@ mod logs;
 mod sandbox;
 mod server;
 mod stripe;
+mod tls;
 mod world;

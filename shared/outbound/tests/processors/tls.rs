@@ -1,0 +1,76 @@
+//! Questions over TLS, which is how every one of them travels on AWS. `tests/tls/` holds a root whose key is lost,
+//! and what it signed for `localhost`; both last until 2126.
+
+use std::sync::Arc;
+
+use recoup_domain::refund::Outcome;
+use recoup_outbound::http_adapter::HttpAdapter;
+use recoup_ports::processor::Processor;
+use recoup_ports::processor_keys::BaseUrl;
+use recoup_testing::fixtures::{self, text};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::world::{Keys, fresh, handed_over};
+
+const ROOT: &[u8] = include_bytes!("../tls/root.pem");
+const CERTIFICATE: &[u8] = include_bytes!("../tls/localhost.pem");
+const KEY: &[u8] = include_bytes!("../tls/localhost.key");
+const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 43\r\n\r\n\
+                      {\"status\":\"succeeded\",\"reference\":\"bank-7\"}";
+
+fn acceptor() -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate], key).unwrap()))
+}
+
+fn trusting_our_root() -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ROOT).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth()
+}
+
+/// Serves one connection; whether it was asked, and `None` if no TLS came about.
+async fn adapter() -> (HttpAdapter<Keys>, JoinHandle<Option<bool>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = acceptor().accept(stream).await.ok()?;
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"}") && stream.read_buf(&mut bytes).await.ok()? > 0 {}
+        stream.write_all(ANSWER.as_bytes()).await.ok()?;
+        stream.shutdown().await.ok()?;
+        Some(bytes.starts_with(b"POST /refunds HTTP/1.1\r\n"))
+    });
+    let mut keys = Keys::to(port);
+    keys.adapter = BaseUrl::parse(&format!("https://localhost:{port}"));
+    (HttpAdapter::new(keys, fixtures::now).unwrap(), serving)
+}
+
+#[tokio::test]
+async fn an_adapter_that_proves_its_name_is_asked() {
+    let (client, serving) = adapter().await;
+    let outcome =
+        client.with_tls(trusting_our_root()).refund(&handed_over(&fresh("key", "bank-payment-1"))).await;
+    assert_eq!(outcome, Outcome::Succeeded { reference: text("bank-7") });
+    assert_eq!(serving.await.unwrap(), Some(true));
+}
+
+#[tokio::test]
+async fn an_adapter_nobody_vouches_for_is_told_nothing() {
+    let (client, serving) = adapter().await;
+    let outcome = client.refund(&handed_over(&fresh("key", "bank-payment-1"))).await;
+    assert_eq!(outcome, Outcome::Unknown);
+    assert_eq!(serving.await.unwrap(), None);
+}

@@ -1,0 +1,61 @@
+//! What `docs/processors.md` shows is what goes over the wire.
+#![cfg(test)]
+
+use recoup_domain::refund::Outcome;
+use recoup_processors::adapter::{UnverifiedNotice, order};
+use recoup_testing::fixtures;
+use serde_json::Value;
+
+const PAGE: &str = include_str!("../../../docs/processors.md");
+
+/// The `json` blocks of the page, in order.
+fn examples() -> Vec<&'static str> {
+    PAGE.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// The field names of an object and of all objects in it.
+fn names(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(fields) => {
+            let below = |(key, value): (&String, &Value)| {
+                names(value).into_iter().map(|name| format!("{key}.{name}")).collect::<Vec<_>>()
+            };
+            fields.keys().cloned().chain(fields.iter().flat_map(below)).collect()
+        }
+        Value::Array(items) => items.first().map(names).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn the_order_of_the_page_has_the_fields_of_ours() {
+    let refund = fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key").refund;
+    let ours = names(&serde_json::from_str(&order(&refund)).unwrap());
+    let shown = names(&serde_json::from_str(examples()[0]).unwrap());
+    assert_eq!(shown, ours);
+    for name in ours.iter().filter(|name| !name.contains('.')) {
+        assert!(PAGE.contains(&format!("`{name}`")), "the page does not explain {name}");
+    }
+}
+
+#[test]
+fn the_notice_of_the_page_is_one() {
+    assert_eq!(examples().len(), 2);
+    let notice = UnverifiedNotice::parse(examples()[1]).unwrap();
+    assert_eq!(notice.tenant().environment.as_str(), "sandbox");
+}
+
+#[test]
+fn every_failure_code_is_on_the_page() {
+    for code in recoup_domain::refund::FailureCode::NAMES {
+        assert!(PAGE.contains(&format!("`{code}`")), "{code}");
+    }
+    // The states an answer leads to, by the names of the API.
+    for outcome in [Outcome::Pending, Outcome::Unknown] {
+        let refund =
+            fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key").refund;
+        let state = fixtures::stepped(&refund, outcome).state;
+        let recoup_domain::refund::State::Processing(pending) = state else { panic!("{state:?}") };
+        assert!(PAGE.contains(&format!("`{}`", pending.as_str())));
+    }
+}
