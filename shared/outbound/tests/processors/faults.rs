@@ -19,6 +19,23 @@ pub(crate) enum Fault {
     SaysEndlessly(&'static str),
 }
 
+/// Spaces behind an answer: more than any answer may have.
+const FILLER_BYTES: usize = 8 * 1024 * 1024;
+
+/// A body that says yes, in three clothes in which it does not count: too long, of another kind, and under another
+/// status.
+pub(crate) fn disguised(yes: &str) -> [Fault; 3] {
+    let said = |status: u16, kind: &str, length: usize| -> &'static str {
+        let head = format!("HTTP/1.1 {status} Said\r\ncontent-type: {kind}\r\ncontent-length: {length}");
+        format!("{head}\r\n\r\n{yes}").leak()
+    };
+    [
+        Fault::SaysEndlessly(said(200, "application/json", yes.len() + FILLER_BYTES)),
+        Fault::Says(said(200, "text/html", yes.len())),
+        Fault::Says(said(206, "application/json", yes.len())),
+    ]
+}
+
 /// Answers from which nothing follows, whoever gives them.
 pub(crate) const UNCLEAR: &[Fault] = &[
     Fault::Says("garbage"),
@@ -57,7 +74,7 @@ impl Fault {
                 Reply::Stall
             }
             Self::Says(text) => Reply::Raw { text: text.to_owned(), filler_bytes: 0 },
-            Self::SaysEndlessly(text) => Reply::Raw { text: text.to_owned(), filler_bytes: 8 * 1024 * 1024 },
+            Self::SaysEndlessly(text) => Reply::Raw { text: text.to_owned(), filler_bytes: FILLER_BYTES },
         }
     }
 }

@@ -10,12 +10,13 @@ use recoup_outbound::stripe::Stripe;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, LookedUp, Processor};
 use recoup_ports::processor_keys::{AdapterAccess, KeysError, ProcessorKeys, StripeAccess};
 use recoup_testing::fixtures;
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::adapter::AtAdapter;
 use crate::contract::Subject;
-use crate::fake_stripe::CHARGE;
-use crate::faults::{Fault, UNCLEAR};
+use crate::fake_stripe::{CHARGE, object};
+use crate::faults::{Fault, UNCLEAR, disguised};
 use crate::stripe::AtStripe;
 use crate::world::{fresh, handed_over};
 
@@ -111,6 +112,35 @@ async fn nothing_unclear_is_stripes_word() {
         assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown), "{fault:?}");
     }
     assert_eq!(at.client.look_up(&refund).await, LookedUp::NeverReceived);
+}
+
+#[tokio::test]
+async fn a_yes_of_stripes_counts_only_as_json_of_a_bounded_length_under_200() {
+    let at = AtStripe::new().await;
+    let refund = handed_over(&fresh("key", CHARGE));
+    let made = object(1, 500, "succeeded", &json!({ "recoup_refund_id": refund.id.as_str() }));
+    let page = json!({ "object": "list", "has_more": false, "data": [made] }).to_string();
+    for (fault, of_page) in disguised(&made.to_string()).into_iter().zip(disguised(&page)) {
+        at.stripe.books.fail([fault, of_page]);
+        assert_eq!(at.client.refund(&refund).await, Outcome::Unknown, "{fault:?}");
+        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown), "{of_page:?}");
+    }
+    at.stripe.books.open().refusal = Some((200, made));
+    assert!(matches!(at.client.refund(&refund).await, Outcome::Succeeded { .. }), "undisguised it counts");
+}
+
+#[tokio::test]
+async fn a_yes_of_an_adapters_counts_only_as_json_of_a_bounded_length_under_its_statuses() {
+    let at = AtAdapter::new().await;
+    let refund = handed_over(&fresh("key", "bank-payment-1"));
+    let yes = json!({ "status": "succeeded", "reference": "bank-7" });
+    for fault in disguised(&yes.to_string()) {
+        at.adapter.books.fail([fault, fault]);
+        assert_eq!(at.client.refund(&refund).await, Outcome::Unknown, "{fault:?}");
+        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown), "{fault:?}");
+    }
+    at.adapter.books.open().refusal = Some((200, yes));
+    assert!(matches!(at.client.refund(&refund).await, Outcome::Succeeded { .. }), "undisguised it counts");
 }
 
 #[tokio::test]

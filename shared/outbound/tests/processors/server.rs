@@ -32,7 +32,7 @@ pub(crate) enum Reply {
         status: u16,
         body: String,
     },
-    /// This text as it stands, then so many bytes more, as long as anybody reads them.
+    /// This text as it stands, then so many spaces more, as long as anybody reads them.
     Raw {
         text: String,
         filler_bytes: usize,
@@ -111,7 +111,7 @@ async fn send(stream: &mut TcpStream, reply: Reply) {
     };
     let mut going = stream.write_all(text.as_bytes()).await.is_ok();
     while going && left > 0 {
-        let chunk = vec![b'x'; left.min(64 * 1024)];
+        let chunk = vec![b' '; left.min(64 * 1024)];
         going = stream.write_all(&chunk).await.is_ok();
         left -= chunk.len();
     }
