@@ -75,13 +75,13 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         let Some(key) = self.key(refund).await else { return Outcome::Unknown };
         if self.may_be_forgotten(refund) {
             match self.find(&key, refund, &order).await {
-                Found::Refund(found) => return found.outcome_of(refund),
+                Found::Refund(found) => return outcome(refund, &found),
                 Found::Nothing => {}
                 Found::NoSuchPayment | Found::NoAnswer => return Outcome::Unknown,
             }
         }
         match self.post(&key, refund, &order).await {
-            Ok(found) => found.outcome_of(refund),
+            Ok(found) => outcome(refund, &found),
             Err(refusal) => self.settled_by(refusal, &key, refund, &order).await,
         }
     }
@@ -95,7 +95,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             Refusal::Undecided(_) => return Outcome::Unknown,
         };
         match self.find(key, refund, order).await {
-            Found::Refund(found) => found.outcome_of(refund),
+            Found::Refund(found) => outcome(refund, &found),
             Found::Nothing if !no_such_payment => Outcome::Failed(failure),
             // After an unknown outcome it may be the key that was exchanged for another account's.
             Found::NoSuchPayment if no_such_payment && refund.state == State::Initiated => {
@@ -161,6 +161,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
                 _ => break,
             }
         }
+        Unclear::of("stripe", refund).endless();
         Found::NoAnswer
     }
 
@@ -214,7 +215,7 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
 
     async fn look_up(&self, refund: &Refund) -> LookedUp {
         // What cannot be said to Stripe was never said.
-        let Ok(order) = Order::of(refund) else { return LookedUp::not_found(refund) };
+        let Ok(order) = Order::of(refund) else { return Unclear::of("stripe", refund).not_found() };
         let found = timeout(self.time_limit, async {
             match self.key(refund).await {
                 Some(key) => self.find(&key, refund, &order).await,
@@ -222,8 +223,8 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
             }
         });
         match found.await {
-            Ok(Found::Refund(found)) => LookedUp::Stands(found.outcome_of(refund)),
-            Ok(Found::Nothing) => LookedUp::not_found(refund),
+            Ok(Found::Refund(found)) => LookedUp::Stands(outcome(refund, &found)),
+            Ok(Found::Nothing) => Unclear::of("stripe", refund).not_found(),
             // Perhaps under another key: a payment that Stripe does not know says nothing about its refunds.
             Ok(Found::NoSuchPayment | Found::NoAnswer) => LookedUp::Stands(Outcome::Unknown),
             Err(_) => {
@@ -245,6 +246,15 @@ fn judged<T>(refund: &Refund, answer: &Answered, parse: fn(&[u8]) -> Option<T>) 
         Unclear::of("stripe", refund).answered(why, answer.status, answer.token("request-id"));
     }
     judged
+}
+
+/// What Stripe's refund means for ours.
+fn outcome(refund: &Refund, found: &StripeRefund) -> Outcome {
+    let outcome = found.outcome_of(refund);
+    if outcome == Outcome::Unknown {
+        Unclear::of("stripe", refund).other();
+    }
+    outcome
 }
 
 fn list_path(order: &Order, after: Option<&str>) -> String {

@@ -1,6 +1,7 @@
 //! The log's word on a processor that said nothing clear: without it nobody would know why a refund waits.
 
 use recoup_domain::refund::Refund;
+use recoup_ports::processor::LookedUp;
 
 use crate::calls::CallError;
 
@@ -31,6 +32,28 @@ impl<'refund> Unclear<'refund> {
     /// It did not answer in time.
     pub(crate) fn late(self) {
         tracing::warn!(refund.id = %self.refund.id, processor.name = self.processor, why = "too late", "the processor did not answer");
+    }
+
+    /// Its books do not have the refund.
+    pub(crate) fn not_found(self) -> LookedUp {
+        let looked_up = LookedUp::not_found(self.refund);
+        if looked_up != LookedUp::NeverReceived {
+            let why = "it had the refund, and no longer knows it";
+            tracing::error!(refund.id = %self.refund.id, processor.name = self.processor, why, "the processor contradicts itself");
+        }
+        looked_up
+    }
+
+    /// Its books have something else under our id, or something that says nothing.
+    pub(crate) fn other(self) {
+        let why = "its refund has another id, amount or currency than ours, or no known status";
+        tracing::error!(refund.id = %self.refund.id, processor.name = self.processor, why, "the processor contradicts us");
+    }
+
+    /// Its books are longer than we read.
+    pub(crate) fn endless(self) {
+        let why = "the payment has more refunds than are read";
+        tracing::error!(refund.id = %self.refund.id, processor.name = self.processor, why, "the refund was not found");
     }
 
     /// It answered, and that decides nothing.

@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use recoup_domain::refund::Outcome;
 use recoup_ports::processor::Processor;
+use serde_json::json;
 use tracing::Level;
 
 use crate::adapter::AtAdapter;
 use crate::contract::Subject;
-use crate::fake_stripe::CHARGE;
+use crate::fake_stripe::{CHARGE, object};
 use crate::faults::{Fault, UNCLEAR};
 use crate::stripe::AtStripe;
-use crate::world::{LIVE_KEY, TEST_KEY, fresh, handed_over, secrets};
+use crate::world::{LIVE_KEY, TEST_KEY, after, fresh, handed_over, secrets};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -120,4 +122,25 @@ async fn a_key_that_is_not_there_is_an_error_in_the_log() {
     let text = read(&log);
     assert!(text.contains("ERROR") && text.contains("the key belongs to the other environment"), "{text}");
     tells_nothing(&text, at.stripe.server.port);
+}
+
+#[tokio::test]
+async fn a_contradiction_is_an_error_in_the_log() {
+    let (stripe, adapter) = (AtStripe::new().await, AtAdapter::new().await);
+    let refund = handed_over(&fresh("key", CHARGE));
+    let pending = after(&refund, &Outcome::Pending);
+    let (log, guard) = listen();
+    stripe.client.look_up(&pending).await;
+    adapter.client.look_up(&pending).await;
+    let other = object(1, 499, "succeeded", &json!({ "recoup_refund_id": refund.id.as_str() }));
+    stripe.stripe.books.open().refunds.push(other);
+    stripe.client.look_up(&pending).await;
+    drop(guard);
+    let text = read(&log);
+    let told = ["no longer knows it", "no longer knows it", "another id, amount or currency"];
+    let errors: Vec<&str> = text.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(errors.len(), told.len(), "{text}");
+    for (line, words) in errors.iter().zip(told) {
+        assert!(line.contains(words) && line.contains(refund.id.as_str()), "{line}");
+    }
 }

@@ -275,6 +275,18 @@ async fn another_amount_or_currency_than_was_asked_for_is_for_a_person() {
 }
 
 #[tokio::test]
+async fn anothers_refund_is_not_taken_for_ours() {
+    let at = AtStripe::new().await;
+    let (ours, others) = (handed_over(&fresh("key", CHARGE)), handed_over(&fresh("another-key", CHARGE)));
+    let done = at.client.refund(&others).await;
+    // Stripe's name for it stands in our refund by mistake.
+    assert_eq!(at.client.look_up(&after(&ours, &done)).await, LookedUp::Stands(Outcome::Unknown));
+    let made = at.stripe.books.open().refunds[0].clone();
+    at.stripe.books.open().refusal = Some((200, made));
+    assert_eq!(at.client.refund(&ours).await, Outcome::Unknown);
+}
+
+#[tokio::test]
 async fn every_page_of_a_payment_is_read_and_no_more_than_ten() {
     let at = AtStripe::new().await;
     let refund = after(&handed_over(&fresh("key", CHARGE)), &Outcome::Unknown);
