@@ -179,15 +179,25 @@ impl TestTable {
 
     /// Every change so far, as Lambda hands it over: `{"Records": [{"eventName", "dynamodb": {…}}, …]}`.
     pub fn stream_event(&self) -> Value {
+        json!({ "Records": self.stream_records(None) })
+    }
+
+    /// The changes behind the record of that sequence number, or all of them.
+    pub fn stream_records(&self, after: Option<&str>) -> Vec<Value> {
         let streams = self.database.list_streams(request(json!({ "TableName": NAME })));
         let streams = streams.expect("streams are listed").streams;
         let arn = &streams.first().expect("the table has a stream").stream_arn;
         let stream = self.database.describe_stream(request(json!({ "StreamArn": arn })));
         let mut records = Vec::new();
         for shard in stream.expect("the stream is described").stream_description.shards {
-            let start = json!({
-                "StreamArn": arn, "ShardId": shard.shard_id, "ShardIteratorType": "TRIM_HORIZON",
-            });
+            let mut start = json!({ "StreamArn": arn, "ShardId": shard.shard_id });
+            match after {
+                None => start["ShardIteratorType"] = json!("TRIM_HORIZON"),
+                Some(number) => {
+                    start["ShardIteratorType"] = json!("AFTER_SEQUENCE_NUMBER");
+                    start["SequenceNumber"] = json!(number);
+                }
+            }
             let start = self.database.get_shard_iterator(request(start));
             let mut next = start.expect("the shard is read").shard_iterator;
             while let Some(iterator) = next.take() {
@@ -196,9 +206,9 @@ impl TestTable {
                 if !page.records.is_empty() {
                     next = page.next_shard_iterator;
                 }
-                records.extend(page.records);
+                records.extend(page.records.iter().map(|record| json!(record)));
             }
         }
-        json!({ "Records": records })
+        records
     }
 }

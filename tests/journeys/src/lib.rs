@@ -1,0 +1,9 @@
+//! Journeys: events on their way through relay-events, dispatch-webhook and release-due, joined by the stream of
+//! a real table and queues on a virtual clock. Each function is proven alone beside itself; here it is that
+//! nothing is lost between them.
+#![cfg(test)]
+
+mod cost;
+mod lost;
+mod tries;
+mod world;
