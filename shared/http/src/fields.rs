@@ -183,6 +183,15 @@ impl Entry {
         }
     }
 
+    /// A whole number of at most `max`.
+    pub fn whole(self, max: u32) -> Result<u32, Problem> {
+        let number = match self.node {
+            Node::Whole(number) => u32::try_from(number).ok().filter(|number| *number <= max),
+            _ => None,
+        };
+        number.ok_or_else(|| invalid(&self.path, format_args!("must be an integer from 0 to {max}")))
+    }
+
     /// An amount: an integer in minor units or a decimal string in major units.
     pub fn amount(self) -> Result<WrittenAmount, Problem> {
         match self.node {

@@ -1,5 +1,7 @@
 //! The API's outer skin: strict JSON in, views and problems out. No rule about money lives here.
 
+pub mod endpoint;
+pub mod event;
 pub mod fields;
 mod json;
 pub mod list;

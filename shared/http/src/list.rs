@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::{Request, RequestExt};
-use recoup_domain::ids::RefundId;
+use recoup_domain::ids::{EndpointId, EventId, RefundId};
 use recoup_domain::time::Timestamp;
 use recoup_ports::lists::Place;
 use serde::Serialize;
@@ -62,8 +62,8 @@ impl Parameters {
     }
 
     /// Where the page before ended.
-    pub fn cursor(&mut self) -> Result<Option<Place>, Problem> {
-        self.take("cursor", |text| place(text).ok_or("must be the next_cursor of the page before"))
+    pub fn cursor<P: Position>(&mut self) -> Result<Option<P>, Problem> {
+        self.take("cursor", |text| position(text).ok_or("must be the next_cursor of the page before"))
     }
 
     /// Refuses what was not taken.
@@ -78,14 +78,54 @@ impl Parameters {
     }
 }
 
-fn cursor(place: &Place) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}#{}", place.created_at.rfc3339(), place.id))
+/// Where a page of a list ended; a cursor is its text, made opaque.
+pub trait Position: Sized {
+    /// As it is written.
+    fn text(&self) -> String;
+
+    /// Reads it back.
+    fn read(text: &str) -> Option<Self>;
 }
 
-fn place(cursor: &str) -> Option<Place> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    let (created_at, id) = text.split_once('#')?;
-    Some(Place { created_at: Timestamp::parse(created_at)?, id: RefundId::try_from(id).ok()? })
+impl Position for Place {
+    fn text(&self) -> String {
+        format!("{}#{}", self.created_at.rfc3339(), self.id)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (created_at, id) = text.split_once('#')?;
+        Some(Self { created_at: Timestamp::parse(created_at)?, id: RefundId::try_from(id).ok()? })
+    }
+}
+
+impl Position for EventId {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Self::try_from(text).ok()
+    }
+}
+
+/// An endpoint's place: when it was made, then its id. It stays a place when the endpoint is gone.
+impl Position for (Timestamp, EndpointId) {
+    fn text(&self) -> String {
+        format!("{}#{}", self.0.rfc3339(), self.1)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (created_at, id) = text.split_once('#')?;
+        Some((Timestamp::parse(created_at)?, EndpointId::try_from(id).ok()?))
+    }
+}
+
+fn cursor(position: &impl Position) -> String {
+    URL_SAFE_NO_PAD.encode(position.text())
+}
+
+fn position<P: Position>(cursor: &str) -> Option<P> {
+    P::read(&String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?)
 }
 
 /// A page of a list.
@@ -99,7 +139,7 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// A page; `next` is where the one behind it starts, if there is one.
-    pub fn new(data: Vec<T>, next: Option<&Place>) -> Self {
+    pub fn new(data: Vec<T>, next: Option<&impl Position>) -> Self {
         Self { object: "list", data, has_more: next.is_some(), next_cursor: next.map(cursor) }
     }
 }
@@ -112,9 +152,16 @@ mod tests {
     fn a_cursor_leads_back_to_its_place_and_nothing_else_is_one() {
         let created_at = Timestamp::from_unix_millis(1_795_000_000_123).unwrap();
         let here = Place { created_at, id: RefundId::random(7) };
-        assert_eq!(place(&cursor(&here)), Some(here));
-        for text in ["", "x", "AAAA", "cmZkXzEjcmZkXzE"] {
-            assert_eq!(place(text), None, "{text}");
+        assert_eq!(position(&cursor(&here)), Some(here.clone()));
+        let event = EventId::random(7);
+        assert_eq!(position(&cursor(&event)), Some(event.clone()));
+        let endpoint = (created_at, EndpointId::random(7));
+        assert_eq!(position(&cursor(&endpoint)), Some(endpoint.clone()));
+        for text in ["", "x", "AAAA", "cmZkXzEjcmZkXzE", &cursor(&event), &cursor(&endpoint)] {
+            assert_eq!(position::<Place>(text), None, "{text}");
+        }
+        for text in ["", "x", "AAAA", "cmZkXzEjcmZkXzE", &cursor(&here), &cursor(&endpoint)] {
+            assert_eq!(position::<EventId>(text), None, "{text}");
         }
     }
 }

@@ -45,6 +45,10 @@ codes! {
     PaymentNotFound = 404 "payment_not_found" "No such payment";
     /// This tenant has no such refund.
     RefundNotFound = 404 "refund_not_found" "No such refund";
+    /// This tenant has no such webhook endpoint.
+    EndpointNotFound = 404 "endpoint_not_found" "No such webhook endpoint";
+    /// This tenant has no such event, or no longer.
+    EventNotFound = 404 "event_not_found" "No such event";
     /// The same key is being written right now.
     IdempotencyKeyInUse = 409 "idempotency_key_in_use" "The idempotency key is in use";
     /// The guard does not hold.
@@ -53,6 +57,14 @@ codes! {
     PaymentConflict = 409 "payment_conflict" "The payment is registered otherwise";
     /// Past the point where it can be withdrawn.
     RefundNotCancellable = 409 "refund_not_cancellable" "The refund cannot be cancelled";
+    /// No room for one more.
+    TooManyEndpoints = 409 "too_many_endpoints" "There are too many webhook endpoints";
+    /// One more rotation would break a promised overlap.
+    TooManySecrets = 409 "too_many_secrets" "Too many secrets are valid";
+    /// It is switched off.
+    EndpointDisabled = 409 "endpoint_disabled" "The webhook endpoint is disabled";
+    /// Nobody is to be told.
+    NoReceiver = 409 "no_receiver" "Nobody is to be told";
     /// More than 64 KiB.
     BodyTooLarge = 413 "body_too_large" "The body is too large";
     /// Not JSON.

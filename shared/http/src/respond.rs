@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::problem::{Code, Problem};
 use crate::request::request_id;
 
-/// Longest work on one request: a second less than the 10 s that the template gives its functions, so that
+/// Longest work on one request where nothing else is said: a second less than the 10 s that the template gives its functions, so that
 /// the answer is still ours.
 pub const WORK_MAX: Duration = Duration::from_secs(9);
 
@@ -21,7 +21,7 @@ pub const WORK_MAX: Duration = Duration::from_secs(9);
 #[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
-    body: String,
+    body: Option<String>,
     replayed: bool,
 }
 
@@ -32,7 +32,12 @@ impl Answer {
             tracing::error!(%error, "a view could not be written as JSON");
             internal()
         })?;
-        Ok(Self { status, body, replayed: false })
+        Ok(Self { status, body: Some(body), replayed: false })
+    }
+
+    /// 204: it is done, and there is nothing to say.
+    pub fn done() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: None, replayed: false }
     }
 
     /// Marks the answer as one that was given before.
@@ -49,13 +54,22 @@ pub async fn respond(
     request: &Request,
     work: impl Future<Output = Result<Answer, Problem>>,
 ) -> Response<Body> {
+    respond_within(WORK_MAX, request, work).await
+}
+
+/// The same with another limit, where the template gives the function more time.
+pub async fn respond_within(
+    limit: Duration,
+    request: &Request,
+    work: impl Future<Output = Result<Answer, Problem>>,
+) -> Response<Body> {
     use tracing::Instrument;
     let id = request_id(request);
     let span = tracing::info_span!("request", request.id = %id);
     let outcome = async {
-        let outcome = tokio::time::timeout(WORK_MAX, work).await.unwrap_or_else(|_| {
+        let outcome = tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             tracing::error!("the work took too long and was dropped");
-            Err(if repeatable(request) { unavailable() } else { unknown_outcome() })
+            Err(too_late(request))
         });
         match &outcome {
             Ok(answer) => tracing::info!(http.status = answer.status.as_u16(), "answered"),
@@ -76,9 +90,12 @@ fn write(request: &Request, id: &str, outcome: Result<Answer, Problem>) -> Respo
     let mut response;
     match outcome {
         Ok(answer) => {
-            response = Response::new(Body::from(answer.body));
+            let has_body = answer.body.is_some();
+            response = Response::new(answer.body.map_or(Body::Empty, Body::from));
             *response.status_mut() = answer.status;
-            response.headers_mut().insert(CONTENT_TYPE, json);
+            if has_body {
+                response.headers_mut().insert(CONTENT_TYPE, json);
+            }
             if answer.replayed {
                 let name = HeaderName::from_static("idempotent-replayed");
                 response.headers_mut().insert(name, HeaderValue::from_static("true"));
@@ -111,10 +128,16 @@ fn unavailable() -> Problem {
     )
 }
 
-/// Whether doing the same twice does it once: only a create without a key does not.
-fn repeatable(request: &Request) -> bool {
-    let creates = request.method() == Method::POST && request.uri().path().ends_with("/refunds");
-    !creates || request.headers().contains_key("idempotency-key")
+/// Doing the same twice does it once, but for two: a refund that is made without a key, and an endpoint.
+fn too_late(request: &Request) -> Problem {
+    let makes = |collection| request.method() == Method::POST && request.uri().path().ends_with(collection);
+    if makes("/refunds") && !request.headers().contains_key("idempotency-key") {
+        unknown_outcome()
+    } else if makes("/webhook-endpoints") {
+        crate::endpoint::unknown_outcome()
+    } else {
+        unavailable()
+    }
 }
 
 /// The problem of a create without a key that may or may not have made its refund.

@@ -19,18 +19,30 @@ impl PublicUrl {
         Self(address.trim_end_matches('/').to_owned())
     }
 
+    /// A link to an object, by its collection and its id.
+    pub(crate) fn link(&self, collection: &str, id: &str) -> Link {
+        Link { href: format!("{}/v1/{collection}/{id}", self.0) }
+    }
+
     fn refund(&self, refund: &Refund) -> Link {
-        Link { href: format!("{}/v1/refunds/{}", self.0, refund.id) }
+        self.link("refunds", refund.id.as_str())
     }
 
     fn payment(&self, id: &str) -> Link {
-        Link { href: format!("{}/v1/payments/{id}", self.0) }
+        self.link("payments", id)
     }
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Link {
+pub(crate) struct Link {
     href: String,
+}
+
+/// Where an object itself is found.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SelfLink {
+    #[serde(rename = "self")]
+    pub(crate) this: Link,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -38,12 +50,6 @@ struct RefundLinks {
     #[serde(rename = "self")]
     this: Link,
     payment: Link,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct PaymentLinks {
-    #[serde(rename = "self")]
-    this: Link,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -293,7 +299,7 @@ pub struct PaymentView {
     sandbox: bool,
     created_at: String,
     updated_at: String,
-    _links: PaymentLinks,
+    _links: SelfLink,
 }
 
 impl PaymentView {
@@ -336,7 +342,7 @@ impl PaymentView {
             sandbox: payment.tenant.environment == recoup_domain::ids::Environment::Sandbox,
             created_at: payment.created_at.rfc3339(),
             updated_at: payment.updated_at.rfc3339(),
-            _links: PaymentLinks { this: public_url.payment(payment.id.as_str()) },
+            _links: SelfLink { this: public_url.payment(payment.id.as_str()) },
         }
     }
 }

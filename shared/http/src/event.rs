@@ -1,0 +1,162 @@
+//! An event with what became of it, as its account sees it, and the one that a path names.
+
+use lambda_http::Request;
+use recoup_domain::delivery::{Attempt, Delivery, Heard, Standing, Target};
+use recoup_domain::event::Subject;
+use recoup_domain::ids::EventId;
+use recoup_domain::refund::Refund;
+use recoup_domain::time::Timestamp;
+use recoup_ports::events::Recorded;
+use serde::Serialize;
+
+use crate::problem::{Code, Problem};
+use crate::request::path_parameter;
+use crate::view::{PublicUrl, SelfLink};
+use crate::webhook::EventData;
+
+/// The id in the path. What is no event id names no event.
+pub fn named(request: &Request) -> Result<EventId, Problem> {
+    let id = path_parameter(request, "event_id").unwrap_or_default();
+    EventId::try_from(id.as_str()).map_err(|_| not_found())
+}
+
+/// The problem of an event that this tenant does not have, or no longer.
+pub fn not_found() -> Problem {
+    let detail = "There is no such event in this account and environment; events are kept for 30 days.";
+    Problem::new(Code::EventNotFound, detail)
+}
+
+/// Who was told.
+#[derive(Clone, Debug, Serialize)]
+struct TargetView {
+    endpoint_id: Option<String>,
+    to: &'static str,
+}
+
+impl From<&Target> for TargetView {
+    fn from(target: &Target) -> Self {
+        match target {
+            Target::Endpoint(id) => Self { endpoint_id: Some(id.to_string()), to: "endpoint" },
+            Target::RefundUrl => Self { endpoint_id: None, to: "refund_url" },
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct DeliveryView {
+    #[serde(flatten)]
+    target: TargetView,
+    status: &'static str,
+    reason: Option<&'static str>,
+    tries: u32,
+    next_try_at: Option<String>,
+}
+
+impl From<&Delivery> for DeliveryView {
+    fn from(delivery: &Delivery) -> Self {
+        let (reason, next_try_at) = match delivery.standing {
+            Standing::Scheduled(at) => (None, Some(at.rfc3339())),
+            Standing::Delivered => (None, None),
+            Standing::DeadLettered(why) => (Some(why.as_str()), None),
+        };
+        Self {
+            target: (&delivery.target).into(),
+            status: delivery.standing.as_str(),
+            reason,
+            tries: delivery.tries,
+            next_try_at,
+        }
+    }
+}
+
+/// What a receiver said, or why it said nothing.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeardView {
+    status: Option<u16>,
+    answer: Option<String>,
+    error: Option<String>,
+}
+
+impl From<&Heard> for HeardView {
+    fn from(heard: &Heard) -> Self {
+        match heard {
+            Heard::Status { status, head } => {
+                let answer = Some(head.clone()).filter(|head| !head.is_empty());
+                Self { status: Some(*status), answer, error: None }
+            }
+            Heard::Nothing(why) => Self { status: None, answer: None, error: Some(why.clone()) },
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct AttemptView {
+    #[serde(flatten)]
+    target: TargetView,
+    at: String,
+    #[serde(flatten)]
+    heard: HeardView,
+    duration_ms: u64,
+}
+
+impl AttemptView {
+    fn of(target: &Target, attempt: &Attempt) -> Self {
+        Self {
+            target: target.into(),
+            at: attempt.at.rfc3339(),
+            heard: (&attempt.heard).into(),
+            duration_ms: u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// An event.
+#[derive(Clone, Debug, Serialize)]
+pub struct EventView {
+    id: String,
+    object: &'static str,
+    r#type: &'static str,
+    refund_id: Option<String>,
+    endpoint_id: Option<String>,
+    sequence: Option<u32>,
+    created_at: String,
+    data: EventData,
+    deliveries: Vec<DeliveryView>,
+    attempts: Vec<AttemptView>,
+    _links: SelfLink,
+}
+
+impl EventView {
+    /// Shows an event; `refund` is the one it is about, at any later time. `None` if that is missing.
+    pub fn of(recorded: &Recorded, refund: Option<&Refund>, public_url: &PublicUrl) -> Option<Self> {
+        let event = &recorded.event;
+        let (refund_id, endpoint_id, sequence) = match &event.subject {
+            Subject::Refund { id, moment } => (Some(id.to_string()), None, Some(moment.sequence)),
+            Subject::Endpoint { id, .. } => (None, Some(id.to_string()), None),
+        };
+        Some(Self {
+            id: event.id.to_string(),
+            object: "event",
+            r#type: event.r#type.as_str(),
+            refund_id,
+            endpoint_id,
+            sequence,
+            created_at: event.at().rfc3339(),
+            data: EventData::of(event, refund, public_url)?,
+            deliveries: recorded.deliveries.iter().map(DeliveryView::from).collect(),
+            attempts: attempts(&recorded.deliveries),
+            _links: SelfLink { this: public_url.link("events", event.id.as_str()) },
+        })
+    }
+}
+
+/// The tries of all deliveries, oldest first.
+fn attempts(deliveries: &[Delivery]) -> Vec<AttemptView> {
+    let of = |delivery: &Delivery| -> Vec<(Timestamp, AttemptView)> {
+        let views = delivery.attempts.iter();
+        views.map(|attempt| (attempt.at, AttemptView::of(&delivery.target, attempt))).collect()
+    };
+    let mut all: Vec<_> = deliveries.iter().flat_map(of).collect();
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, view)| view).collect()
+}
