@@ -1,0 +1,169 @@
+//! Endpoints: made, listed, read, changed, deleted, and given another secret.
+
+use lambda_http::Request;
+use lambda_http::http::StatusCode;
+use recoup_domain::endpoint::Endpoint;
+use recoup_domain::ids::{EndpointId, Tenant};
+use recoup_domain::signing::{Secret, Secrets, TooManySecrets};
+use recoup_domain::time::Timestamp;
+use recoup_http::endpoint::{EndpointView, named, not_found, unknown_outcome};
+use recoup_http::list::{Page, Parameters};
+use recoup_http::problem::{Code, Problem};
+use recoup_http::request;
+use recoup_http::respond::Answer;
+use recoup_ports::endpoints::{Changed, Created};
+
+use crate::{Context, Store, body};
+
+/// How often a change is made again because somebody else changed the endpoint meanwhile.
+const TRIES_MAX: usize = 5;
+
+impl<S, R> Context<S, R> {
+    fn secret(&self) -> Secret {
+        Secret::of_256_bits([(self.random)(), (self.random)()])
+    }
+
+    fn view(&self, endpoint: &Endpoint) -> EndpointView {
+        EndpointView::of(endpoint, &self.public_url, (self.now)())
+    }
+}
+
+pub(crate) async fn create<S: Store, R>(
+    context: &Context<S, R>,
+    request: &Request,
+    tenant: &Tenant,
+) -> Result<Answer, Problem> {
+    let said = body::parse(request, context.reach)?;
+    let id = EndpointId::random((context.random)());
+    let secrets = Secrets::first(context.secret());
+    let endpoint = said.endpoint(tenant, id, secrets, (context.now)())?;
+    let created = context.store.create_endpoint(&endpoint).await.map_err(|error| {
+        // Says into the log what went wrong.
+        drop(Problem::from(error));
+        unknown_outcome()
+    })?;
+    match created {
+        Created::Yes => {
+            tracing::info!(endpoint.id = %endpoint.id, account.id = %tenant.account, "webhook endpoint made");
+            let view = context.view(&endpoint).with_secret(&endpoint.secrets.current);
+            Answer::new(StatusCode::CREATED, &view)
+        }
+        Created::TooMany => {
+            let detail = format!("There are {} webhook endpoints, and no more can be.", Endpoint::COUNT_MAX);
+            Err(Problem::new(Code::TooManyEndpoints, detail))
+        }
+    }
+}
+
+pub(crate) async fn list<S: Store, R>(
+    context: &Context<S, R>,
+    request: &Request,
+    tenant: &Tenant,
+) -> Result<Answer, Problem> {
+    let mut parameters = Parameters::of(request)?;
+    let behind: Option<(Timestamp, EndpointId)> = parameters.cursor()?;
+    let limit = usize::from(parameters.limit()?);
+    parameters.finish()?;
+    let place = |endpoint: &Endpoint| (endpoint.created_at, endpoint.id.clone());
+    let mut endpoints = context.store.endpoints(tenant).await?;
+    endpoints.retain(|endpoint| behind.as_ref().is_none_or(|behind| place(endpoint) > *behind));
+    let has_more = endpoints.len() > limit;
+    endpoints.truncate(limit);
+    let next = endpoints.last().map(place).filter(|_| has_more);
+    let views = endpoints.iter().map(|endpoint| context.view(endpoint)).collect();
+    Answer::new(StatusCode::OK, &Page::new(views, next.as_ref()))
+}
+
+/// The endpoint that the path names.
+pub(crate) async fn found<S: Store, R>(
+    context: &Context<S, R>,
+    tenant: &Tenant,
+    id: &EndpointId,
+) -> Result<Endpoint, Problem> {
+    context.store.endpoint(tenant, id).await?.ok_or_else(not_found)
+}
+
+pub(crate) async fn get<S: Store, R>(
+    context: &Context<S, R>,
+    request: &Request,
+    tenant: &Tenant,
+) -> Result<Answer, Problem> {
+    Parameters::of(request)?.finish()?;
+    let endpoint = found(context, tenant, &named(request)?).await?;
+    Answer::new(StatusCode::OK, &context.view(&endpoint))
+}
+
+/// Changes an endpoint as `next` says, as often as somebody else is faster. `None` is no change, and not written.
+async fn changed<S: Store, R>(
+    context: &Context<S, R>,
+    tenant: &Tenant,
+    id: &EndpointId,
+    next: impl Fn(&Endpoint) -> Result<Option<Endpoint>, Problem>,
+) -> Result<Endpoint, Problem> {
+    for _ in 0..TRIES_MAX {
+        let endpoint = found(context, tenant, id).await?;
+        let Some(next) = next(&endpoint)? else { return Ok(endpoint) };
+        match context.store.change_endpoint(&endpoint, &next).await? {
+            Changed::Yes => return Ok(next),
+            Changed::Missing => return Err(not_found()),
+            Changed::Overtaken => {}
+        }
+    }
+    let detail = "The webhook endpoint keeps changing. The same request may be sent again.";
+    Err(Problem::new(Code::Unavailable, detail))
+}
+
+pub(crate) async fn change<S: Store, R>(
+    context: &Context<S, R>,
+    request: &Request,
+    tenant: &Tenant,
+) -> Result<Answer, Problem> {
+    let id = named(request)?;
+    let said = body::parse(request, context.reach)?;
+    let next = |endpoint: &Endpoint| Ok(said.applied_to(endpoint, (context.now)()));
+    let endpoint = changed(context, tenant, &id, next).await?;
+    Answer::new(StatusCode::OK, &context.view(&endpoint))
+}
+
+pub(crate) async fn delete<S: Store, R>(
+    context: &Context<S, R>,
+    request: &Request,
+    tenant: &Tenant,
+) -> Result<Answer, Problem> {
+    let id = named(request)?;
+    request::body(request)?.finish()?;
+    match context.store.delete_endpoint(tenant, &id).await? {
+        Changed::Yes => {
+            tracing::info!(endpoint.id = %id, account.id = %tenant.account, "webhook endpoint deleted");
+            Ok(Answer::done())
+        }
+        Changed::Missing | Changed::Overtaken => Err(not_found()),
+    }
+}
+
+pub(crate) async fn rotate_secret<S: Store, R>(
+    context: &Context<S, R>,
+    request: &Request,
+    tenant: &Tenant,
+) -> Result<Answer, Problem> {
+    let id = named(request)?;
+    let overlap = body::overlap(request)?;
+    let secret = context.secret();
+    let next = |endpoint: &Endpoint| {
+        let now = (context.now)();
+        let secrets = endpoint.secrets.rotated(secret.clone(), now, overlap).map_err(too_many)?;
+        Ok(Some(Endpoint { secrets, ..endpoint.changed(now) }))
+    };
+    let endpoint = changed(context, tenant, &id, next).await?;
+    tracing::info!(endpoint.id = %id, account.id = %tenant.account, "webhook secret rotated");
+    Answer::new(StatusCode::OK, &context.view(&endpoint).with_secret(&secret))
+}
+
+fn too_many(TooManySecrets(until): TooManySecrets) -> Problem {
+    let detail = format!(
+        "{} earlier secrets are still valid, and the first of them is until {}. Rotate after that, or without overlap.",
+        Secrets::RETIRED_MAX,
+        until.rfc3339()
+    );
+    Problem::new(Code::TooManySecrets, detail)
+}

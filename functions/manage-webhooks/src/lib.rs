@@ -1,0 +1,123 @@
+//! Keeps an account's webhook endpoints, shows its events with what became of each, and sends them again.
+//!
+//! It sends nothing itself but the samples that are asked for: a redelivery is a write, and the table's stream
+//! tells `relay-events`, as for every other try.
+
+mod body;
+mod endpoints;
+mod events;
+mod feed;
+mod of_refund;
+mod redeliver;
+mod sample;
+
+use std::time::Duration;
+
+use lambda_http::http::Method;
+use lambda_http::{Body, Request, Response};
+use recoup_domain::api_key::Scope;
+use recoup_domain::time::Timestamp;
+use recoup_http::problem::Problem;
+use recoup_http::request::{Caller, path_parameter};
+use recoup_http::respond::{Answer, WORK_MAX, respond_within};
+use recoup_http::view::PublicUrl;
+use recoup_ports::endpoints::KeepEndpoints;
+use recoup_ports::events::{Events, NoteDeliveries};
+use recoup_ports::lists::RefundList;
+use recoup_ports::refunds::Refunds;
+use recoup_ports::webhooks::{Deliver, Reach};
+
+/// Longest work on a sample, which waits for its receiver for 15 s: a second less than the 20 s that the
+/// template gives this function.
+const SAMPLE_MAX: Duration = Duration::from_secs(19);
+
+/// What the function needs.
+pub struct Context<Store, Receivers> {
+    /// Where endpoints, events and refunds lie.
+    pub store: Store,
+    /// Reaches the receivers, for samples.
+    pub receivers: Receivers,
+    /// The API's own address.
+    pub public_url: PublicUrl,
+    /// How far webhooks may go.
+    pub reach: Reach,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+    /// 128 random bits.
+    pub random: fn() -> u128,
+}
+
+/// All that it asks of the table.
+pub trait Store: KeepEndpoints + Events + NoteDeliveries + Refunds + RefundList + Sync {}
+
+impl<S: KeepEndpoints + Events + NoteDeliveries + Refunds + RefundList + Sync> Store for S {}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    CreateEndpoint,
+    ListEndpoints,
+    GetEndpoint,
+    ChangeEndpoint,
+    DeleteEndpoint,
+    RotateSecret,
+    SendSample,
+    ListEvents,
+    GetEvent,
+    Redeliver,
+}
+
+impl Wish {
+    /// Tells the routes that the template sends here apart.
+    fn of(request: &Request) -> Self {
+        let path = request.uri().path();
+        let (method, has) = (request.method(), |name| path_parameter(request, name).is_some());
+        if has("event_id") {
+            return if path.ends_with("/redeliver") { Self::Redeliver } else { Self::GetEvent };
+        }
+        if has("endpoint_id") {
+            return match *method {
+                Method::PATCH => Self::ChangeEndpoint,
+                Method::DELETE => Self::DeleteEndpoint,
+                _ if path.ends_with("/rotate-secret") => Self::RotateSecret,
+                _ if path.ends_with("/test") => Self::SendSample,
+                _ => Self::GetEndpoint,
+            };
+        }
+        match *method {
+            Method::POST => Self::CreateEndpoint,
+            _ if path.ends_with("/events") => Self::ListEvents,
+            _ => Self::ListEndpoints,
+        }
+    }
+}
+
+/// `/v1/webhook-endpoints`, `/v1/events`, and everything below them.
+pub async fn handle<S: Store, R: Deliver + Sync>(
+    context: &Context<S, R>,
+    request: Request,
+) -> Response<Body> {
+    let wish = Wish::of(&request);
+    let limit = if wish == Wish::SendSample { SAMPLE_MAX } else { WORK_MAX };
+    respond_within(limit, &request, grant(context, &request, wish)).await
+}
+
+async fn grant<S: Store, R: Deliver + Sync>(
+    context: &Context<S, R>,
+    request: &Request,
+    wish: Wish,
+) -> Result<Answer, Problem> {
+    let tenant = Caller::with_scope(request, Scope::WebhooksManage)?.tenant;
+    match wish {
+        Wish::CreateEndpoint => endpoints::create(context, request, &tenant).await,
+        Wish::ListEndpoints => endpoints::list(context, request, &tenant).await,
+        Wish::GetEndpoint => endpoints::get(context, request, &tenant).await,
+        Wish::ChangeEndpoint => endpoints::change(context, request, &tenant).await,
+        Wish::DeleteEndpoint => endpoints::delete(context, request, &tenant).await,
+        Wish::RotateSecret => endpoints::rotate_secret(context, request, &tenant).await,
+        Wish::SendSample => sample::send(context, request, &tenant).await,
+        Wish::ListEvents => events::list(context, request, &tenant).await,
+        Wish::GetEvent => events::get(context, request, &tenant).await,
+        Wish::Redeliver => redeliver::redeliver(context, request, &tenant).await,
+    }
+}

@@ -1,0 +1,22 @@
+//! Wires `manage-webhooks` to its table and to the receivers.
+
+use std::convert::Infallible;
+
+use lambda_http::{Error, run, service_fn};
+use manage_webhooks::{Context, handle};
+use recoup_config::{Aws, Settings, now, random};
+use recoup_http::view::PublicUrl;
+use recoup_outbound::webhooks::Webhooks;
+use recoup_ports::webhooks::Reach;
+use recoup_storage::Table;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    recoup_telemetry::init();
+    let settings = Settings::from_environment();
+    let store = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
+    let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
+    let reach = Reach::allowing_private(settings.flag("ALLOW_PRIVATE_WEBHOOK_TARGETS")?);
+    let context = Context { store, receivers: Webhooks::new(reach)?, public_url, reach, now, random };
+    run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
+}

@@ -1,0 +1,92 @@
+//! Another round of tries for an event, the first of them now.
+
+use futures_util::future::try_join_all;
+use lambda_http::Request;
+use lambda_http::http::StatusCode;
+use recoup_domain::delivery::{Delivery, Target};
+use recoup_domain::endpoint::Switch;
+use recoup_domain::event::Event;
+use recoup_domain::ids::{EndpointId, Tenant};
+use recoup_http::event::named;
+use recoup_http::problem::{Code, Problem};
+use recoup_http::respond::Answer;
+use recoup_ports::events::Noted;
+
+use crate::events::{Found, found};
+use crate::{Context, Store, body, endpoints};
+
+/// How often a delivery is scheduled again because a try was written meanwhile.
+const NOTES_MAX: usize = 5;
+
+pub(crate) async fn redeliver<S: Store, R>(
+    context: &Context<S, R>,
+    request: &Request,
+    tenant: &Tenant,
+) -> Result<Answer, Problem> {
+    let id = named(request)?;
+    let only = body::only_endpoint(request)?;
+    let mut found = found(context, tenant, &id).await?;
+    let targets = targets(context, &found, only).await?;
+    let event = &found.recorded.event;
+    let standing = |target: &Target| {
+        found.recorded.deliveries.iter().find(|delivery| delivery.target == *target).cloned()
+    };
+    let again = targets.into_iter().map(|target| schedule(context, event, standing(&target), target));
+    let again = try_join_all(again).await?;
+    tracing::info!(event.id = %id, account.id = %tenant.account, receivers = again.len(), "event sent again");
+    let untouched = |delivery: &Delivery| !again.iter().any(|one| one.target == delivery.target);
+    found.recorded.deliveries.retain(untouched);
+    found.recorded.deliveries.extend(again);
+    found.recorded.deliveries.sort_by(|one, other| one.target.cmp(&other.target));
+    found.answer(context, StatusCode::ACCEPTED)
+}
+
+/// Who is told again: the endpoint that was named, or all who would be told if it happened now.
+async fn targets<S: Store, R>(
+    context: &Context<S, R>,
+    found: &Found,
+    only: Option<EndpointId>,
+) -> Result<Vec<Target>, Problem> {
+    let event = &found.recorded.event;
+    if let Some(id) = only {
+        let endpoint = endpoints::found(context, &event.tenant, &id).await?;
+        if endpoint.switch != Switch::On {
+            let detail = "The webhook endpoint is disabled. Enable it, and send the same request again.";
+            return Err(Problem::new(Code::EndpointDisabled, detail));
+        }
+        return Ok(vec![Target::Endpoint(id)]);
+    }
+    let listening = context.store.endpoints(&event.tenant).await?.into_iter();
+    let listening = listening.filter(|endpoint| endpoint.hears(event.r#type));
+    let own = found.refund.as_ref().and_then(|refund| refund.notes.webhook_url.as_ref());
+    let targets = listening.map(|endpoint| Target::Endpoint(endpoint.id));
+    let targets: Vec<Target> = targets.chain(own.map(|_| Target::RefundUrl)).collect();
+    if targets.is_empty() {
+        let detail =
+            "No enabled webhook endpoint hears events of this type, and the refund has no URL of its own.";
+        return Err(Problem::new(Code::NoReceiver, detail));
+    }
+    Ok(targets)
+}
+
+/// Writes that a try is due now. The table's stream does the rest.
+async fn schedule<S: Store, R>(
+    context: &Context<S, R>,
+    event: &Event,
+    mut from: Option<Delivery>,
+    target: Target,
+) -> Result<Delivery, Problem> {
+    for _ in 0..NOTES_MAX {
+        let now = (context.now)();
+        let to = match &from {
+            Some(standing) => standing.again(now),
+            None => Delivery::first(event.clone(), target.clone(), now),
+        };
+        match context.store.note_delivery(from.as_ref(), &to).await? {
+            Noted::Yes => return Ok(to),
+            Noted::Overtaken(standing) => from = Some(*standing),
+        }
+    }
+    let detail = "The event is being delivered right now. The same request may be sent again.";
+    Err(Problem::new(Code::Unavailable, detail))
+}
