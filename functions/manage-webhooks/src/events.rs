@@ -145,13 +145,12 @@ impl Found {
         context: &Context<S, R>,
         status: StatusCode,
     ) -> Result<Answer, Problem> {
-        match EventView::of(&self.recorded, self.refund.as_ref(), &context.public_url) {
-            Some(view) => Answer::new(status, &view),
-            None => {
-                tracing::error!(event.id = %self.recorded.event.id, "the refund of an event does not exist");
-                Err(Problem::new(Code::Internal, "The event's refund could not be found."))
-            }
-        }
+        let view = EventView::of(&self.recorded, self.refund.as_ref(), &context.public_url);
+        let Some(view) = view else {
+            tracing::error!(event.id = %self.recorded.event.id, "the refund of an event does not exist");
+            return Err(Problem::new(Code::Internal, "The event's refund could not be found."));
+        };
+        Answer::new(status, &view)
     }
 }
 

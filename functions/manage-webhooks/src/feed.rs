@@ -9,6 +9,7 @@ use futures_util::future::try_join;
 use recoup_domain::event::{Event, EventType};
 use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
+use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
 use recoup_ports::events::{EventStretch, Events, Recorded};
 use recoup_ports::lists::{Place, RefundList, Stretch};
@@ -149,7 +150,7 @@ async fn begun<S: RefundList>(
     if !wanted.accepts(EventType::Initiated) {
         return Ok(Look { told: Vec::new(), floor: None });
     }
-    let to = wanted.before.as_ref().map(|before| before.time().plus(MILLISECOND));
+    let to = wanted.before.as_ref().map(end_of_moment);
     let stretch = Stretch { from: Some(wanted.from.time()), to, behind: None };
     let mut places = store.places(tenant, &stretch, count).await?;
     let mut floor = None;
@@ -167,6 +168,13 @@ async fn begun<S: RefundList>(
     }
     let told = places.into_iter().map(|place| (beginning(tenant, &place), place.id));
     Ok(Look { told: told.filter(|(id, _)| wanted.spans(id)).collect(), floor })
+}
+
+/// The first moment of which nothing lies before an id. Of the least id of its millisecond that is this very one:
+/// to read it again would bring a page no further.
+fn end_of_moment(before: &EventId) -> Timestamp {
+    let time = before.time();
+    if *before == EventId::earliest_at(time) { time } else { time.plus(MILLISECOND) }
 }
 
 /// What else was made in the same millisecond, behind a place.

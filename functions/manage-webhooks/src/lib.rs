@@ -99,7 +99,9 @@ pub async fn handle<S: Store, R: Deliver + Sync>(
 ) -> Response<Body> {
     let wish = Wish::of(&request);
     let limit = if wish == Wish::SendSample { SAMPLE_MAX } else { WORK_MAX };
-    respond_within(limit, &request, grant(context, &request, wish)).await
+    // The work of ten routes in one future is too large to be moved about.
+    let work = Box::pin(grant(context, &request, wish));
+    respond_within(limit, &request, work).await
 }
 
 async fn grant<S: Store, R: Deliver + Sync>(

@@ -1,0 +1,66 @@
+//! What each request costs: calls and capacity units, counted on the wire.
+
+use recoup_domain::event::Event;
+use recoup_testing::fixtures;
+use serde_json::{Value, json};
+
+use crate::{World, data, target, tried};
+
+const ENDPOINTS: &str = "/v1/webhook-endpoints";
+
+/// One request's calls, and most read and write units it may take.
+async fn costs(world: &World, asked: (&str, &str, Option<Value>), calls: &[&str], units: (f64, f64)) {
+    let (method, path, body) = asked;
+    world.table.take_calls();
+    let reply = world.send(method, path, body).await;
+    assert!(reply.status < 300, "{method} {path}: {}", reply.text);
+    let taken = world.table.take_calls();
+    assert_eq!(taken.operations(), calls, "{method} {path}");
+    let within = taken.read_units() <= units.0 && taken.write_units() <= units.1;
+    assert!(within, "{method} {path}: {taken}");
+}
+
+#[tokio::test]
+async fn an_endpoint_costs_what_it_says() {
+    let world = World::new().await;
+    let wanted = || Some(json!({ "url": "https://shop.example.com/", "description": "The shop" }));
+    costs(&world, ("POST", ENDPOINTS, wanted()), &["TransactWriteItems"], (0.0, 4.0)).await;
+    costs(&world, ("GET", ENDPOINTS, None), &["Query"], (1.0, 0.0)).await;
+    let list = world.get(ENDPOINTS).await;
+    let path = format!("{ENDPOINTS}/{}", data(&list)[0]["id"].as_str().unwrap());
+    costs(&world, ("GET", &path, None), &["GetItem"], (1.0, 0.0)).await;
+    let change = || Some(json!({ "enabled": false }));
+    costs(&world, ("PATCH", &path, change()), &["GetItem", "UpdateItem"], (1.0, 1.0)).await;
+    costs(&world, ("PATCH", &path, change()), &["GetItem"], (1.0, 0.0)).await;
+    let rotate = format!("{path}/rotate-secret");
+    costs(&world, ("POST", &rotate, None), &["GetItem", "UpdateItem"], (1.0, 1.0)).await;
+    costs(&world, ("DELETE", &path, None), &["TransactWriteItems"], (0.0, 4.0)).await;
+}
+
+#[tokio::test]
+async fn events_cost_what_they_say() {
+    let world = World::new().await;
+    let (id, _) = world.endpoint(json!({ "url": "https://shop.example.com/" })).await;
+    let mut refunds = Vec::new();
+    for number in 0..20 {
+        let refund = world.refund(&format!("key-{number}"), number, None).await;
+        let ended = world.stepped(&refund, fixtures::succeeded(), number + 5).await;
+        world.note(&tried(&Event::of_change(Some(&refund), &ended), &target(&id), 100, 204)).await;
+        refunds.push(ended);
+    }
+    // Both sources side by side, and the refunds of the page at once.
+    let three = ["Query", "Query", "BatchGetItem"];
+    costs(&world, ("GET", "/v1/events", None), &three, (25.0, 0.0)).await;
+    let two = ["Query", "BatchGetItem"];
+    costs(&world, ("GET", "/v1/events?type=refund.succeeded", None), &two, (35.0, 0.0)).await;
+    let one = format!("/v1/events?refund_id={}", refunds[0].id);
+    costs(&world, ("GET", &one, None), &["GetItem", "Query", "Query"], (3.0, 0.0)).await;
+    let ids: Vec<_> = refunds[0].event_ids().collect();
+    let (recorded, beginning) = (format!("/v1/events/{}", ids[0]), format!("/v1/events/{}", ids[1]));
+    costs(&world, ("GET", &recorded, None), &["Query", "GetItem"], (2.0, 0.0)).await;
+    costs(&world, ("GET", &beginning, None), &["Query", "Query", "GetItem"], (2.5, 0.0)).await;
+    let again = format!("{recorded}/redeliver");
+    costs(&world, ("POST", &again, None), &["Query", "GetItem", "Query", "PutItem"], (3.0, 1.0)).await;
+    let only = Some(json!({ "endpoint_id": id }));
+    costs(&world, ("POST", &again, only), &["Query", "GetItem", "GetItem", "PutItem"], (3.0, 1.0)).await;
+}

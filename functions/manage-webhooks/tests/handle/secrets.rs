@@ -1,0 +1,124 @@
+//! Secrets: rotated with an overlap, and shown to nobody but where they are made.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::{World, set_clock};
+
+const URL: &str = "https://shop.example.com/";
+const HOUR: u64 = 3_600_000;
+
+#[tokio::test]
+async fn a_rotation_shows_the_new_secret_and_until_when_the_old_ones_sign() {
+    let world = World::new().await;
+    let (id, first) = world.endpoint(json!({ "url": URL })).await;
+    let path = format!("/v1/webhook-endpoints/{id}");
+    let rotate = format!("{path}/rotate-secret");
+    set_clock(0);
+    let second = world.send("POST", &rotate, None).await;
+    assert_eq!(second.status, 200, "{}", second.text);
+    assert_ne!(second.body["secret"], json!(first));
+    assert_eq!(second.body["previous_secrets_valid_until"], json!(["2026-11-23T09:30:00.000Z"]));
+    set_clock(HOUR);
+    let third = world.send("POST", &rotate, Some(json!({ "overlap_hours": 168 }))).await;
+    let both = json!(["2026-11-29T10:30:00.000Z", "2026-11-23T09:30:00.000Z"]);
+    assert_eq!(third.body["previous_secrets_valid_until"], both);
+    assert_ne!(third.body["secret"], second.body["secret"]);
+    let read = world.get(&path).await.body;
+    assert_eq!((&read["previous_secrets_valid_until"], read.get("secret")), (&both, None));
+    // What is over is not told.
+    set_clock(24 * HOUR);
+    let read = world.get(&path).await.body;
+    assert_eq!(read["previous_secrets_valid_until"], json!(["2026-11-29T10:30:00.000Z"]));
+}
+
+#[tokio::test]
+async fn one_rotation_too_many_is_refused_until_the_first_overlap_ends() {
+    let world = World::new().await;
+    let (id, _) = world.endpoint(json!({ "url": URL })).await;
+    let rotate = format!("/v1/webhook-endpoints/{id}/rotate-secret");
+    for hour in 0..3 {
+        set_clock(hour * HOUR);
+        assert_eq!(world.send("POST", &rotate, None).await.status, 200);
+    }
+    let refused = world.send("POST", &rotate, None).await;
+    assert_eq!(refused.problem(), (409, "too_many_secrets"));
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("2026-11-23T09:30:00.000Z"),
+        "{}",
+        refused.text
+    );
+    // At once, nobody is left behind who was promised more.
+    assert_eq!(world.send("POST", &rotate, Some(json!({ "overlap_hours": 0 }))).await.status, 200);
+    set_clock(24 * HOUR);
+    assert_eq!(world.send("POST", &rotate, None).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_overlap_out_of_bounds_is_refused_by_name() {
+    let world = World::new().await;
+    let (id, _) = world.endpoint(json!({ "url": URL })).await;
+    let rotate = format!("/v1/webhook-endpoints/{id}/rotate-secret");
+    for hours in [json!(169), json!(-1), json!(1.5), json!("24"), json!(4_294_967_296_u64), json!(true)] {
+        let refused = world.send("POST", &rotate, Some(json!({ "overlap_hours": hours }))).await;
+        assert_eq!(refused.problem(), (400, "invalid_parameter"), "{hours}");
+        assert_eq!(refused.body["param"], "overlap_hours");
+    }
+    assert_eq!(world.send("POST", &rotate, Some(json!({ "overlap_hours": null }))).await.status, 200);
+}
+
+/// Everything that was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_secret_and_a_url_are_in_no_list_no_read_and_no_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
+    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+
+    let world = World::new().await;
+    let url = "http://127.0.0.1:1/token-4711";
+    let (id, first) = world.endpoint(json!({ "url": url })).await;
+    let path = format!("/v1/webhook-endpoints/{id}");
+    let rotated = world.send("POST", &format!("{path}/rotate-secret"), None).await.body;
+    let second = rotated["secret"].as_str().unwrap().to_owned();
+    let event = world.refund("key-1", 1, None).await.event_ids().next().unwrap();
+    let mut said = Vec::new();
+    for (method, path, body) in [
+        ("GET", path.clone(), None),
+        ("GET", "/v1/webhook-endpoints".to_owned(), None),
+        ("PATCH", path.clone(), Some(json!({ "description": "x" }))),
+        ("POST", format!("{path}/test"), None),
+        ("POST", format!("/v1/events/{event}/redeliver"), None),
+        ("GET", "/v1/events".to_owned(), None),
+        ("GET", format!("/v1/events/{event}"), None),
+        ("PATCH", path.clone(), Some(json!({ "url": "https://user:4711@x.example/" }))),
+        ("DELETE", path.clone(), None),
+    ] {
+        said.push(world.send(method, &path, body).await.body);
+    }
+    drop(guard);
+    let said = Value::from(said).to_string();
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains(&id), "the log is written: {logged}");
+    for secret in [&first, &second] {
+        let bare = secret.strip_prefix("whsec_").unwrap();
+        assert!(!said.contains(bare) && !logged.contains(bare));
+    }
+    assert!(!logged.contains("4711"), "{logged}");
+}
