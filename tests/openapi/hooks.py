@@ -22,7 +22,7 @@ _BEYOND_SCHEMAS = re.compile(
     | ^metadata\ must\ have\ at\ most\ 50\ keys\.        # what is there and what is added, together
     | ^created_(from|to)\ must\ be                       # the years 1970 to 9999
     | ^refundable_until\ must\ be
-    | ^urls\.webhook\ must\                              # a URL with a host, a fit port and no credentials
+    | ^(urls\.webhook|url)\ must\                        # a URL with a host, a fit port and no credentials
     """,
     re.VERBOSE,
 )
@@ -50,6 +50,9 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if isinstance(webhook, str) and len(webhook) <= 2048 and _URL.match(webhook):
         # This name never resolves.
         case.body = {**case.body, "urls": {**urls, "webhook": "https://receiver.invalid/"}}
+    endpoint = case.body.get("url")
+    if isinstance(endpoint, str) and len(endpoint) <= 2048 and _URL.match(endpoint):
+        case.body = {**case.body, "url": "https://receiver.invalid/"}
     if phase in ("coverage", "fuzzing") and case.operation.definition.raw.get("operationId") in _CREATES:
         _aim(case)
 

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use recoup_deployed_tests::{Account, Answer, Stack};
 use serde_json::{Value, json};
@@ -12,9 +13,29 @@ use serde_json::{Value, json};
 const MARK: &str = "for-the-owners-eyes";
 const KEY: &str = "the-owners-key";
 const PAYMENT: &str = "pay_owned";
-/// Nobody has these.
-const NO_PAYMENT: &str = "pay_nobodys";
-const NO_REFUND: &str = "rfd_00000000000000000000000000";
+/// The ids in a route's path.
+struct Names {
+    payment: String,
+    refund: String,
+    endpoint: String,
+    event: String,
+}
+
+impl Names {
+    /// Nobody has these.
+    fn of_nobody() -> Self {
+        let none = |prefix: &str| format!("{prefix}_{}", "0".repeat(26));
+        let payment = "pay_nobodys".to_owned();
+        Self { payment, refund: none("rfd"), endpoint: none("whe"), event: none("evt") }
+    }
+
+    fn in_path(&self, path: &str) -> String {
+        path.replace("{payment_id}", &self.payment)
+            .replace("{refund_id}", &self.refund)
+            .replace("{endpoint_id}", &self.endpoint)
+            .replace("{event_id}", &self.event)
+    }
+}
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
 /// The routes of the deployment, as `PUT /v1/payments/{payment_id}`.
@@ -22,8 +43,8 @@ fn routes() -> BTreeSet<&'static str> {
     TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: ")).collect()
 }
 
-/// Registers a payment with one refund that has ended; the refund's id.
-async fn own(owner: &Account) -> String {
+/// Registers a payment with one refund that has ended, and an endpoint that is told nothing.
+async fn own(owner: &Account) -> Names {
     let body = json!({
         "amount": 3_100, "currency": "EUR", "metadata": { "note": MARK },
         "routing": { "platform": { "amount": 100 }, "merchants": [{ "account_id": MARK, "amount": 3_000 }] },
@@ -37,20 +58,47 @@ async fn own(owner: &Account) -> String {
     let refund = owner.refund(Some(KEY), refund).await;
     assert_eq!(refund.status, 201, "{:?}", refund.body);
     owner.refund_in(refund.text("id"), "succeeded").await;
-    refund.text("id").to_owned()
+    let url = format!("https://receiver.invalid/{MARK}");
+    let endpoint = json!({ "url": url, "description": MARK, "enabled": false }).to_string();
+    let endpoint = owner.send("POST", "/v1/webhook-endpoints", &[], Some(endpoint)).await;
+    assert_eq!(endpoint.status, 201, "{:?}", endpoint.body);
+    Names {
+        payment: PAYMENT.to_owned(),
+        refund: refund.text("id").to_owned(),
+        endpoint: endpoint.text("id").to_owned(),
+        event: success(owner).await,
+    }
+}
+
+/// The event of the refund's success, once the table's stream has recorded it.
+async fn success(owner: &Account) -> String {
+    let started = Instant::now();
+    loop {
+        let events = owner.get("/v1/events?type=refund.succeeded").await;
+        if let Some(id) = events.body["data"][0]["id"].as_str() {
+            return id.to_owned();
+        }
+        assert!(started.elapsed() < Duration::from_mins(1), "{:?}", events.body);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// All that the owner sees.
-async fn seen(owner: &Account, refund: &str) -> Vec<Value> {
+async fn seen(owner: &Account, owned: &Names) -> Vec<Value> {
     let paths = [
-        format!("/v1/payments/{PAYMENT}"),
-        format!("/v1/payments/{PAYMENT}/refunds"),
-        format!("/v1/refunds/{refund}?expand=payment"),
-        "/v1/refunds".to_owned(),
+        "/v1/payments/{payment_id}",
+        "/v1/payments/{payment_id}/refunds",
+        "/v1/refunds/{refund_id}?expand=payment",
+        "/v1/refunds",
+        "/v1/webhook-endpoints/{endpoint_id}",
+        "/v1/webhook-endpoints",
+        "/v1/events/{event_id}",
+        "/v1/events?refund_id={refund_id}",
+        "/v1/events",
     ];
     let mut seen = Vec::new();
     for path in paths {
-        let answer = owner.get(&path).await;
+        let answer = owner.get(&owned.in_path(path)).await;
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         seen.push(answer.body);
     }
@@ -58,19 +106,28 @@ async fn seen(owner: &Account, refund: &str) -> Vec<Value> {
 }
 
 /// Tries one route on these objects. The key is the owner's own: under it there is a refund, elsewhere.
-async fn attempt(caller: &Account, route: &str, payment: &str, refund: &str) -> Answer {
+async fn attempt(caller: &Account, route: &str, names: &Names) -> Answer {
     let (method, path) = route.split_once(' ').expect("a method and a path");
-    let path = path.replace("{payment_id}", payment).replace("{refund_id}", refund);
+    let path = names.in_path(path);
     let body = match route {
         "POST /v1/refunds" | "POST /v1/refunds/quote" => {
-            Some(json!({ "payment_id": payment, "amount": 310 }))
+            Some(json!({ "payment_id": names.payment, "amount": 310 }))
         }
         "POST /v1/payments/{payment_id}/refunds" => Some(json!({ "amount": 310 })),
         "PATCH /v1/refunds/{refund_id}" => Some(json!({ "metadata": { "note": "taken" } })),
+        "PATCH /v1/webhook-endpoints/{endpoint_id}" => {
+            Some(json!({ "enabled": true, "url": "https://taken.invalid/" }))
+        }
         "GET /v1/payments/{payment_id}"
         | "GET /v1/payments/{payment_id}/refunds"
         | "GET /v1/refunds/{refund_id}"
-        | "POST /v1/refunds/{refund_id}/cancel" => None,
+        | "POST /v1/refunds/{refund_id}/cancel"
+        | "GET /v1/webhook-endpoints/{endpoint_id}"
+        | "DELETE /v1/webhook-endpoints/{endpoint_id}"
+        | "POST /v1/webhook-endpoints/{endpoint_id}/rotate-secret"
+        | "POST /v1/webhook-endpoints/{endpoint_id}/test"
+        | "GET /v1/events/{event_id}"
+        | "POST /v1/events/{event_id}/redeliver" => None,
         route => panic!("{route} is new: say here how a stranger would try it"),
     };
     let headers: &[_] = if method == "POST" { &[("idempotency-key", KEY)] } else { &[] };
@@ -92,12 +149,12 @@ fn assert_unmarked(answer: &Answer) {
     assert!(!format!("{:?}", answer.headers).contains(MARK));
 }
 
-async fn assert_apart(owner: &Account, refund: &str, stranger: &Account) {
-    let before = seen(owner, refund).await;
+async fn assert_apart(owner: &Account, owned: &Names, stranger: &Account) {
+    let (before, refund) = (seen(owner, owned).await, &owned.refund);
     for route in routes() {
         match route {
-            // The one names no object; payments everybody names freely, see `the_same_names_are_free_to_everybody`.
-            "POST /v1/oauth/token" | "PUT /v1/payments/{payment_id}" => {}
+            // These name no object; payments everybody names freely, see `the_same_names_are_free_to_everybody`.
+            "POST /v1/oauth/token" | "POST /v1/webhook-endpoints" | "PUT /v1/payments/{payment_id}" => {}
             // A list is the caller's own; under another's payment there is none.
             "GET /v1/refunds" => {
                 let all = stranger.get("/v1/refunds").await;
@@ -105,19 +162,28 @@ async fn assert_apart(owner: &Account, refund: &str, stranger: &Account) {
                 let named = stranger.get(&format!("/v1/refunds?payment_id={PAYMENT}")).await;
                 assert_eq!((named.status, named.text("code")), (404, "payment_not_found"));
             }
+            "GET /v1/webhook-endpoints" | "GET /v1/events" => {
+                for query in ["".to_owned(), format!("?refund_id={refund}")] {
+                    if query.is_empty() || route.ends_with("/events") {
+                        let (_, path) = route.split_once(' ').expect("a method and a path");
+                        let list = stranger.get(&format!("{path}{query}")).await;
+                        assert_eq!((list.status, &list.body["data"]), (200, &json!([])), "{:?}", list.body);
+                    }
+                }
+            }
             route => {
-                let found = attempt(stranger, route, PAYMENT, refund).await;
+                let found = attempt(stranger, route, owned).await;
                 assert_unmarked(&found);
                 assert_eq!(found.status, 404, "{route}: {:?}", found.body);
                 // Not even that it exists: to a stranger, it is as if it had never been.
-                let nothing = attempt(stranger, route, NO_PAYMENT, NO_REFUND).await;
+                let nothing = attempt(stranger, route, &Names::of_nobody()).await;
                 assert_eq!(comparable(&found), comparable(&nothing), "{route}");
             }
         }
     }
     let expanded = stranger.get(&format!("/v1/refunds/{refund}?expand=payment,transaction_id")).await;
     assert_eq!((expanded.status, expanded.text("code")), (404, "refund_not_found"));
-    assert_eq!(seen(owner, refund).await, before);
+    assert_eq!(seen(owner, owned).await, before);
 }
 
 /// A new account's id, and the secret of a credential made for it.
@@ -162,10 +228,10 @@ async fn another_account_finds_learns_and_changes_nothing_by_any_route() {
     let stack = Stack::running();
     let (owner, other) = (Keys::new(&stack).await, Keys::new(&stack).await);
     let owner = owner.caller("sandbox").await;
-    let refund = own(&owner).await;
-    assert_apart(&owner, &refund, &other.caller("sandbox").await).await;
-    assert_apart(&owner, &refund, &other.caller("live").await).await;
-    assert_apart(&owner, &refund, &other.token_holder("sandbox").await).await;
+    let owned = own(&owner).await;
+    assert_apart(&owner, &owned, &other.caller("sandbox").await).await;
+    assert_apart(&owner, &owned, &other.caller("live").await).await;
+    assert_apart(&owner, &owned, &other.token_holder("sandbox").await).await;
 }
 
 #[tokio::test]
@@ -173,12 +239,12 @@ async fn the_live_credentials_of_an_account_find_learn_and_change_nothing_of_its
     let stack = Stack::running();
     let keys = Keys::new(&stack).await;
     let owner = keys.caller("sandbox").await;
-    let refund = own(&owner).await;
-    assert_apart(&owner, &refund, &keys.caller("live").await).await;
-    assert_apart(&owner, &refund, &keys.token_holder("live").await).await;
+    let owned = own(&owner).await;
+    assert_apart(&owner, &owned, &keys.caller("live").await).await;
+    assert_apart(&owner, &owned, &keys.token_holder("live").await).await;
 
     // A second sandbox credential of the account is no stranger.
-    assert_eq!(seen(&keys.token_holder("sandbox").await, &refund).await, seen(&owner, &refund).await);
+    assert_eq!(seen(&keys.token_holder("sandbox").await, &owned).await, seen(&owner, &owned).await);
     let refused =
         keys.caller("live").await.register(PAYMENT, json!({ "amount": 1, "currency": "EUR" })).await;
     assert_eq!((refused.status, refused.text("param")), (400, "processor.name"), "{:?}", refused.body);
@@ -188,8 +254,8 @@ async fn the_live_credentials_of_an_account_find_learn_and_change_nothing_of_its
 async fn the_same_names_are_free_to_everybody() {
     let stack = Stack::running();
     let (owner, other) = (Keys::new(&stack).await.caller("sandbox").await, Keys::new(&stack).await);
-    let refund = own(&owner).await;
-    let before = seen(&owner, &refund).await;
+    let owned = own(&owner).await;
+    let before = seen(&owner, &owned).await;
     let other = other.caller("sandbox").await;
     let registered = other.register(PAYMENT, json!({ "amount": 500, "currency": "JPY" })).await;
     assert_eq!((registered.status, registered.body["amount"].as_u64()), (201, Some(500)));
@@ -197,7 +263,7 @@ async fn the_same_names_are_free_to_everybody() {
     // The owner's key is free here, and means another refund.
     let refunded = other.refund(Some(KEY), json!({ "payment_id": PAYMENT, "amount": 310 })).await;
     assert_eq!((refunded.status, refunded.header("idempotent-replayed")), (201, ""), "{:?}", refunded.body);
-    assert_ne!(refunded.text("id"), refund);
+    assert_ne!(refunded.text("id"), owned.refund);
     other.refund_in(refunded.text("id"), "succeeded").await;
-    assert_eq!(seen(&owner, &refund).await, before);
+    assert_eq!(seen(&owner, &owned).await, before);
 }
