@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use recoup_domain::endpoint::{DisabledReason, Endpoint};
+use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
 use recoup_domain::ids::{EndpointId, Tenant};
 use recoup_domain::time::Timestamp;
 use recoup_ports::endpoints::{Changed, Created, EndpointHealth, Endpoints, KeepEndpoints};
@@ -72,7 +72,9 @@ fn change(from: &Endpoint, to: &Endpoint) -> Result<Expression, serde_dynamo::Er
     let off = off(to.switch);
     expression.assign(DISABLED_REASON, off.map(|(reason, _)| text(reason.as_str())));
     expression.assign(DISABLED_AT, off.map(|(_, at)| text(at.rfc3339())));
-    if from.failing_since != to.failing_since {
+    // A failure that was noted since the endpoint was read is forgotten with the URL or the switch it belongs to.
+    let begins_anew = from.url != to.url || (from.switch != to.switch && to.switch == Switch::On);
+    if from.failing_since != to.failing_since || (begins_anew && to.failing_since.is_none()) {
         expression.assign(FAILING_SINCE, to.failing_since.map(|since| text(since.rfc3339())));
     }
     if from.secrets != to.secrets {

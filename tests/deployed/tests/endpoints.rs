@@ -2,7 +2,7 @@
 
 #![cfg(test)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use recoup_deployed_tests::{Account, Receiver, Stack, Webhook};
 use serde_json::{Value, json};
@@ -28,6 +28,19 @@ async fn refund(account: &Account, payment: &str) -> String {
     let made = account.refund(None, json!({ "payment_id": payment })).await;
     assert_eq!(made.status, 201, "{:?}", made.body);
     made.text("id").to_owned()
+}
+
+/// What a path answers once that is as it should be: what a try brought is written after its receiver has answered.
+async fn until(account: &Account, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    let started = Instant::now();
+    loop {
+        let read = account.get(path).await.body;
+        if is_so(&read) {
+            return read;
+        }
+        assert!(started.elapsed() < PATIENCE, "{path}: {read:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 fn kinds(webhooks: &[Webhook]) -> Vec<&str> {
@@ -125,8 +138,9 @@ async fn a_receiver_that_is_gone_is_told_nothing_more_and_the_others_learn_of_it
     assert_eq!(told.kind(), "endpoint.disabled");
     assert_eq!(told.body["data"]["id"], read.body["id"]);
     assert_eq!((&read.body["enabled"], read.text("disabled_reason")), (&json!(false), "gone"));
-    let events = account.get("/v1/events?type=endpoint.disabled").await;
-    assert_eq!(events.body["data"][0]["data"], told.body["data"], "{:?}", events.body);
+    let disabled = "/v1/events?type=endpoint.disabled";
+    let events = until(&account, disabled, |list| list["data"][0].is_object()).await;
+    assert_eq!(events["data"][0]["data"], told.body["data"], "{events:?}");
 
     let event = format!("/v1/events/{}", told.id());
     let again =
@@ -146,7 +160,7 @@ async fn a_failed_try_is_made_again_after_five_seconds_under_the_same_id() {
     let (path, secret) = endpoint(&account, body).await;
     refund(&account, "pay_again").await;
     let first = receiver.next().await;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let second = receiver.next().await;
     assert_eq!((first.id(), &first.bytes), (second.id(), &second.bytes));
     assert!(
@@ -156,20 +170,13 @@ async fn a_failed_try_is_made_again_after_five_seconds_under_the_same_id() {
     );
     second.assert_signed_by(&secret);
     let event = format!("/v1/events/{}", first.id());
-    let started = std::time::Instant::now();
-    loop {
-        let read = account.get(&event).await;
-        if read.body["deliveries"][0]["status"] == "delivered" {
-            let statuses: Vec<&Value> =
-                read.body["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["status"]).collect();
-            assert_eq!(statuses, [&json!(503), &json!(204)]);
-            assert_eq!(read.body["deliveries"][0]["tries"], 2);
-            break;
-        }
-        assert!(started.elapsed() < PATIENCE, "{:?}", read.body);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(account.get(&path).await.body["failing_since"], Value::Null, "a success ends the failing");
+    let read = until(&account, &event, |read| read["deliveries"][0]["status"] == "delivered").await;
+    let attempts = read["attempts"].as_array().unwrap().iter();
+    let statuses: Vec<&Value> = attempts.map(|attempt| &attempt["status"]).collect();
+    assert_eq!(statuses, [&json!(503), &json!(204)]);
+    assert_eq!(read["deliveries"][0]["tries"], 2);
+    // A success ends the failing.
+    until(&account, &path, |read| read["failing_since"].is_null()).await;
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Endpoints: made, listed, read, changed and deleted.
 
 use futures_util::future::{join, join_all};
-use recoup_domain::endpoint::DisabledReason;
+use recoup_domain::endpoint::{DisabledReason, Endpoint};
 use recoup_domain::ids::EndpointId;
-use recoup_ports::endpoints::{EndpointHealth, Endpoints};
+use recoup_domain::text::TargetUrl;
+use recoup_ports::endpoints::{Changed, EndpointHealth, Endpoints, KeepEndpoints};
 use recoup_testing::fixtures;
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::{World, data, now, set_clock};
 const ENDPOINTS: &str = "/v1/webhook-endpoints";
 const URL: &str = "https://shop.example.com/hooks?token=1";
 
-async fn stored(world: &World, id: &str) -> recoup_domain::endpoint::Endpoint {
+async fn stored(world: &World, id: &str) -> Endpoint {
     let id = EndpointId::try_from(id).unwrap();
     let endpoint = world.table.store().endpoint(&fixtures::tenant(), &id).await.unwrap().unwrap();
     world.table.take_calls();
@@ -167,6 +168,23 @@ async fn another_url_begins_without_the_failures_of_the_old_one() {
     assert_eq!(renamed.body["failing_since"], now().rfc3339());
     world.send("PATCH", &path, Some(json!({ "url": "https://new.example.com/" }))).await;
     assert_eq!(world.get(&path).await.body["failing_since"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_failure_of_the_old_url_that_is_noted_meanwhile_is_not_the_new_ones() {
+    let world = World::new().await;
+    let (id, _) = world.endpoint(json!({ "url": URL })).await;
+    // As the owner's request read it, before a try failed.
+    let read = stored(&world, &id).await;
+    let store = world.table.store();
+    store.note_failing(&read, now()).await.unwrap();
+    let url = TargetUrl::checked("https://new.example.com/".to_owned());
+    let next = Endpoint { url, ..read.changed(now()) };
+    assert_eq!(store.change_endpoint(&read, &next).await.unwrap(), Changed::Yes);
+    assert_eq!(stored(&world, &id).await, next);
+    // A failure learnt of the old one no longer counts, either.
+    store.note_failing(&read, now()).await.unwrap();
+    assert_eq!(stored(&world, &id).await.failing_since, None);
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ use crate::{World, data, target, tried};
 
 /// Walks a list to its end; the ids in the order in which they came, and how many pages there were.
 async fn walked(world: &World, query: &str, limit: usize) -> (Vec<String>, usize) {
-    let (mut seen, mut pages, mut cursor) = (Vec::new(), 0, String::new());
+    let (mut seen, mut pages, mut cursor) = (Vec::new(), 0_usize, String::new());
     loop {
         let page = world.get(&format!("/v1/events?limit={limit}{query}{cursor}")).await;
-        pages += 1;
+        pages = pages.saturating_add(1);
         assert!(data(&page).len() <= limit);
         seen.extend(data(&page).iter().map(|event| event["id"].as_str().unwrap().to_owned()));
         let Some(next) = page.body["next_cursor"].as_str() else { return (seen, pages) };

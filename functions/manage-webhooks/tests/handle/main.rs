@@ -61,7 +61,7 @@ fn now() -> Timestamp {
 }
 
 fn random() -> u128 {
-    DRAWN.set(DRAWN.get() + 1);
+    DRAWN.set(DRAWN.get().wrapping_add(1));
     DRAWN.get()
 }
 
