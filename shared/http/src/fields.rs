@@ -189,7 +189,9 @@ impl Entry {
             Node::Whole(number) => u32::try_from(number).ok().filter(|number| *number <= max),
             _ => None,
         };
-        number.ok_or_else(|| invalid(&self.path, format_args!("must be an integer from 0 to {max}")))
+        number.ok_or_else(|| {
+            invalid(&self.path, format_args!("must be an integer from 0 to {max}, never a float"))
+        })
     }
 
     /// An amount: an integer in minor units or a decimal string in major units.
