@@ -150,6 +150,19 @@ impl Account {
         }
     }
 
+    /// An event, once it is recorded: its first try was made and noted.
+    pub async fn recorded(&self, event: &str) -> Value {
+        let started = Instant::now();
+        loop {
+            let answer = self.get(&format!("/v1/events/{event}")).await;
+            if answer.status == 200 {
+                return answer.body;
+            }
+            assert!(started.elapsed() < PATIENCE, "{event}: {:?}", answer.body);
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
     /// The payment, checked for conservation in total and for each actor.
     pub async fn payment(&self, id: &str) -> Value {
         let answer = self.get(&format!("/v1/payments/{id}")).await;

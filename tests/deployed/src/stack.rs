@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeAction, AttributeValue, AttributeValueUpdate};
 use recoup_config::{Aws, Settings};
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ impl Stack {
     pub async fn message(&self, queue: &str, wanted: impl Fn(&str) -> bool) -> String {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
-            let request = self.sqs.receive_message().queue_url(variable(queue)).wait_time_seconds(2);
+            let request = self.sqs.receive_message().queue_url(variable(queue)).wait_time_seconds(1);
             let request = request.max_number_of_messages(10).visibility_timeout(1);
             let received = request.send().await.expect("the queue gives messages").messages;
             for message in received.unwrap_or_default() {
@@ -91,6 +91,28 @@ impl Stack {
             }
         }
         panic!("no such message on {queue} within {PATIENCE:?}");
+    }
+
+    /// Lets release-due run now instead of at the next minute.
+    pub async fn release_due(&self) -> Value {
+        let name = variable("RECOUP_ADMIN_FUNCTION").replace("-admin", "-release-due");
+        let answer = self.lambda.invoke().function_name(name).payload(b"{}".to_vec().into()).send().await;
+        let payload = answer.expect("release-due answers").payload.expect("a payload").into_inner();
+        serde_json::from_slice(&payload).expect("JSON")
+    }
+
+    /// Changes an item of the table, behind everybody's back.
+    pub async fn rewrite(&self, pk: &str, sk: &str, texts: &[(&str, &str)]) {
+        let set = |text: &str| {
+            let value = AttributeValueUpdate::builder().value(AttributeValue::S(text.to_owned()));
+            value.action(AttributeAction::Put).build()
+        };
+        let changes = texts.iter().map(|(name, text)| ((*name).to_owned(), set(text))).collect();
+        let request = self.dynamodb.update_item().table_name(variable("RECOUP_TABLE"));
+        let request = request.key("pk", AttributeValue::S(pk.to_owned()));
+        let request =
+            request.key("sk", AttributeValue::S(sk.to_owned())).set_attribute_updates(Some(changes));
+        request.send().await.expect("the table takes a change");
     }
 
     /// Writes an item into the table, behind everybody's back.

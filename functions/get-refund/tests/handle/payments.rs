@@ -195,7 +195,7 @@ async fn a_payment_that_changes_while_it_is_read_still_adds_up() {
     let one = world.refund("one", &fixtures::wanted(&world.payment, Some(2000))).await;
     let event = reading_payment(&world.payment);
     let store = Moving { world: &world, failing: one, moved: AtomicBool::new(false) };
-    let reply = Reply::read(&event, handle(&context(store), event.request()).await);
+    let reply = Reply::read(&event, Box::pin(handle(&context(store), event.request())).await);
     assert_eq!(reply.status, 200, "{}", reply.text);
     // As it was before the change, or after it; the sum holds in either.
     let before_or_after = [vec![[3000, 2000, 0]], vec![[0, 0, 5000]]];
