@@ -7,10 +7,10 @@
 use futures_util::{StreamExt, stream};
 use lambda_runtime::Error;
 use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
-use recoup_domain::refund::{Refund, State, Step};
+use recoup_domain::refund::{Outcome, Pending, Refund, State, Step};
 use recoup_domain::time::Timestamp;
 use recoup_ports::jobs::{Pace, RefundJob};
-use recoup_ports::processor::Processor;
+use recoup_ports::processor::{LookedUp, Processor};
 use recoup_ports::settlement::{HandedOver, Settle, Settled};
 use serde_json::Value;
 use tracing::Instrument;
@@ -136,7 +136,7 @@ async fn ask_and_settle<S: Settle, P: Processor, V>(context: &Context<S, P, V>, 
             }
         }
     }
-    let outcome = context.processor.refund(&refund).await;
+    let outcome = ask(&context.processor, &refund).await;
     let step = refund.step(outcome, (context.now)());
     let (next, settled) = match step {
         Step::Stay => return Asked::Settled(finished(&refund)),
@@ -158,6 +158,23 @@ async fn ask_and_settle<S: Settle, P: Processor, V>(context: &Context<S, P, V>, 
         Err(error) => {
             tracing::error!(%error, cause = ?std::error::Error::source(&error), "the outcome was not written");
             Asked::Settled(Done::NotYet)
+        }
+    }
+}
+
+/// Asks for the money to be moved; or, if that was asked before and has no end yet, what became of it. Only what the
+/// processor never received is sent again.
+async fn ask<P: Processor>(processor: &P, refund: &Refund) -> Outcome {
+    match refund.state {
+        State::Processing(pending) => match processor.look_up(refund).await {
+            LookedUp::Stands(outcome) => outcome,
+            LookedUp::NeverReceived if pending == Pending::OutcomeUnknown => processor.refund(refund).await,
+            // It has said that it has it.
+            LookedUp::NeverReceived => Outcome::Unknown,
+        },
+        // A job that was cut off between sending and writing sends the same id again: the processor knows it.
+        State::Initiated | State::Succeeded | State::Failed(_) | State::Cancelled => {
+            processor.refund(refund).await
         }
     }
 }

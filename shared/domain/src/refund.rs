@@ -233,10 +233,12 @@ impl Refund {
             (State::Initiated | State::Processing(_), Outcome::Pending) => {
                 self.processing(Pending::Processor, now)
             }
-            (State::Initiated | State::Processing(_), Outcome::Unknown) => {
+            (State::Initiated | State::Processing(Pending::OutcomeUnknown), Outcome::Unknown) => {
                 self.processing(Pending::OutcomeUnknown, now)
             }
-            (State::Succeeded, Outcome::Succeeded { .. } | Outcome::Pending | Outcome::Unknown)
+            // That the processor has it stays true, whether or not it answers.
+            (State::Processing(Pending::Processor), Outcome::Unknown)
+            | (State::Succeeded, Outcome::Succeeded { .. } | Outcome::Pending | Outcome::Unknown)
             | (State::Failed(_) | State::Cancelled, _) => Step::Stay,
         }
     }

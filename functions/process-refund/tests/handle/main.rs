@@ -4,6 +4,7 @@
 mod batches;
 mod crashes;
 mod doubles;
+mod looking_up;
 mod outcomes;
 
 use doubles::{Script, Waits};

@@ -43,6 +43,8 @@ proptest! {
             (State::Initiated | State::Processing(_), Outcome::Failed(_)) => {
                 prop_assert!(matches!(step, Step::GiveBack(_)));
             }
+            // What the processor once had it still has.
+            (State::Processing(Pending::Processor), Outcome::Unknown) => prop_assert_eq!(step, Step::Stay),
             (State::Initiated | State::Processing(_), Outcome::Pending | Outcome::Unknown) => {
                 let says = if outcome == Outcome::Pending { Pending::Processor } else { Pending::OutcomeUnknown };
                 match step {

@@ -1,0 +1,89 @@
+//! What was asked before is looked up, and only what never arrived is sent again.
+
+use std::sync::Mutex;
+
+use recoup_domain::refund::{Outcome, Pending, Refund, State};
+use recoup_ports::processor::{LookedUp, Processor};
+use recoup_testing::fixtures;
+
+use crate::{World, context, failed, job, message};
+
+#[tokio::test]
+async fn the_sandbox_rehearses_what_is_pending_and_what_times_out() {
+    for (reference, first) in [
+        ("sandbox_pending", Pending::Processor),
+        ("sandbox_timeout", Pending::OutcomeUnknown),
+        ("sandbox_timeout_lost", Pending::OutcomeUnknown),
+    ] {
+        let (world, refund) = World::with_refund(reference).await;
+        let context = world.sandbox();
+        assert_eq!(failed(&context, vec![message("m1", 1, &job(&refund))]).await, ["m1"], "{reference}");
+        assert_eq!(world.refund(&refund).await.state, State::Processing(first), "{reference}");
+        assert_eq!(world.left().await.0, 1600, "{reference}: held");
+        assert!(failed(&context, vec![message("m1", 2, &job(&refund))]).await.is_empty(), "{reference}");
+        let done = world.refund(&refund).await;
+        assert_eq!((done.state, done.sequence), (State::Succeeded, 3), "{reference}");
+        assert_eq!(world.left().await.0, 1600, "{reference}");
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Refund,
+    LookUp,
+}
+
+/// Answers the two questions with what it was given, and notes which was asked.
+struct Books {
+    refund: Outcome,
+    look_up: LookedUp,
+    asked: Mutex<Vec<Question>>,
+}
+
+impl Processor for Books {
+    async fn refund(&self, _: &Refund) -> Outcome {
+        self.asked.lock().unwrap().push(Question::Refund);
+        self.refund.clone()
+    }
+
+    async fn look_up(&self, _: &Refund) -> LookedUp {
+        self.asked.lock().unwrap().push(Question::LookUp);
+        self.look_up.clone()
+    }
+}
+
+/// The questions of two receipts of one job, and where the refund stands after them.
+async fn twice(refund: Outcome, look_up: LookedUp) -> (Vec<Question>, State) {
+    let (world, made) = World::with_refund("any").await;
+    let context = context(&world.table, Books { refund, look_up, asked: Mutex::default() });
+    for receives in 1..=2 {
+        failed(&context, vec![message("m1", receives, &job(&made))]).await;
+    }
+    let asked = context.processor.asked.lock().unwrap().clone();
+    (asked, world.refund(&made).await.state)
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_looked_up_and_sent_again_only_if_it_never_arrived() {
+    use Question::{LookUp, Refund};
+    let unknown = || Outcome::Unknown;
+    let stands = |outcome| LookedUp::Stands(outcome);
+    let (asked, state) = twice(unknown(), stands(fixtures::succeeded())).await;
+    assert_eq!((asked, state), (vec![Refund, LookUp], State::Succeeded));
+    let (asked, state) = twice(unknown(), stands(Outcome::Unknown)).await;
+    assert_eq!((asked, state), (vec![Refund, LookUp], State::Processing(Pending::OutcomeUnknown)));
+    let (asked, state) = twice(unknown(), LookedUp::NeverReceived).await;
+    assert_eq!((asked, state), (vec![Refund, LookUp, Refund], State::Processing(Pending::OutcomeUnknown)));
+}
+
+#[tokio::test]
+async fn what_the_processor_said_it_has_is_never_sent_again() {
+    use Question::{LookUp, Refund};
+    let pending = State::Processing(Pending::Processor);
+    for look_up in
+        [LookedUp::NeverReceived, LookedUp::Stands(Outcome::Unknown), LookedUp::Stands(Outcome::Pending)]
+    {
+        let (asked, state) = twice(Outcome::Pending, look_up).await;
+        assert_eq!((asked, state), (vec![Refund, LookUp], pending.clone()));
+    }
+}
