@@ -1,4 +1,4 @@
-"""A webhook receiver to watch: prints what arrives and whether the signature is right."""
+"""A webhook receiver to watch: prints what arrives, and whether the account's own secret has signed it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def listen(secret: Callable[[], str | None]) -> None:
 def _verdict(secret: str | None, headers: Mapping[str, str], body: bytes) -> str:
     if secret is None:
         return "not checked, for no stack is up"
-    return "right" if signature_is_right(secret, headers, body) else "WRONG"
+    if signature_is_right(secret, headers, body):
+        return "right"
+    return "not by the account's secret (an endpoint signs with its own)"
 
 
 def _pretty(body: bytes) -> str:
