@@ -19,6 +19,10 @@ use crate::Context;
 /// How often what a try brought is written again because somebody else wrote meanwhile.
 const NOTES_MAX: usize = 4;
 
+/// A delivery must have failed so often before its endpoint is switched off for failing: after days without traffic
+/// the last failure says little, and one more answer that went wrong may be a blip.
+const TRIES_OF_A_BLIP: u32 = 4;
+
 /// What became of a message, for the log.
 #[derive(Debug)]
 pub(crate) struct Done {
@@ -37,7 +41,10 @@ impl Done {
         let (why, next_try_at) = match delivery.standing {
             Standing::Delivered => ("delivered", None),
             Standing::Scheduled(at) => ("not delivered", Some(at.rfc3339())),
-            Standing::DeadLettered(_) => ("given up", None),
+            Standing::DeadLettered(GivenUp::Exhausted) => ("given up: exhausted", None),
+            Standing::DeadLettered(GivenUp::Gone) => ("given up: gone", None),
+            Standing::DeadLettered(GivenUp::EndpointDisabled) => ("given up: endpoint disabled", None),
+            Standing::DeadLettered(GivenUp::EndpointDeleted) => ("given up: endpoint deleted", None),
         };
         let status = match delivery.attempts.last().map(|attempt| &attempt.heard) {
             Some(Heard::Status { status, .. }) => Some(*status),
@@ -126,16 +133,17 @@ async fn note_failure<S: EndpointHealth, R>(
     let now = (context.now)();
     let reason = if next.standing == Standing::DeadLettered(GivenUp::Gone) {
         DisabledReason::Gone
-    } else if endpoint.has_failed_too_long(now) {
+    } else if endpoint.has_failed_too_long(now) && next.tries >= TRIES_OF_A_BLIP {
         DisabledReason::Failing
     } else {
         return context.store.note_failing(endpoint, now).await;
     };
+    context.store.switch_off(endpoint, reason, now).await?;
     tracing::warn!(
         endpoint.id = %endpoint.id, account.id = %endpoint.tenant.account, reason = reason.as_str(),
-        "a webhook endpoint is switched off"
+        "a webhook endpoint is switched off, unless its owner changed it at this moment"
     );
-    context.store.switch_off(endpoint, reason, now).await
+    Ok(())
 }
 
 async fn give_up<S: NoteDeliveries, R>(

@@ -24,6 +24,8 @@ use recoup_ports::refunds::Refunds;
 use crate::feed::{self, Told};
 use crate::{Context, Store, of_refund};
 
+/// Most bytes of a page: Lambda answers with 6 MB at most, and escapes the quotation marks in them.
+const PAGE_BYTES_MAX: usize = 3_500_000;
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 /// Refunds of one millisecond that are read at once, and how often.
 pub(crate) const SAME_MOMENT: u16 = 100;
@@ -102,8 +104,29 @@ pub(crate) async fn list<S: Store, R>(
         Some(refund) => HashMap::from([(refund.id.clone(), refund)]),
         None => refunds_of(&context.store, tenant, &page.told).await?,
     };
-    let views = page.told.into_iter().filter_map(|told| view(context, told, &refunds)).collect();
-    Answer::new(StatusCode::OK, &Page::new(views, page.next.as_ref()))
+    let (views, next) = fitting(context, page, &refunds);
+    Answer::new(StatusCode::OK, &Page::new(views, next.as_ref()))
+}
+
+/// As much of a page as an answer may hold; the next page starts behind it.
+fn fitting<S, R>(
+    context: &Context<S, R>,
+    page: Stretched,
+    refunds: &HashMap<RefundId, Refund>,
+) -> (Vec<EventView>, Option<EventId>) {
+    let (mut views, mut bytes, mut last) = (Vec::new(), 0_usize, None);
+    for told in page.told {
+        let id = told.id().clone();
+        if let Some(view) = view(context, told, refunds) {
+            bytes = bytes.saturating_add(serde_json::to_vec(&view).map_or(0, |text| text.len()));
+            if bytes > PAGE_BYTES_MAX && !views.is_empty() {
+                return (views, last);
+            }
+            views.push(view);
+        }
+        last = Some(id);
+    }
+    (views, page.next)
 }
 
 /// The refunds that events are about, in as few calls as can be.

@@ -57,10 +57,12 @@ fn announced(before: Option<&Refund>, refund: &Refund) -> Change {
     Change::Refund { event, has_url: refund.notes.webhook_url.is_some(), job }
 }
 
-/// A wait that rests in the table is nobody's business until it is taken out of the index.
+/// A wait that rests in the table is nobody's business until it is woken.
 fn due(before: Option<&Delivery>, delivery: Box<Delivery>) -> Change {
     let waits = matches!(delivery.standing, Standing::Scheduled(_)) && !delivery.rests;
-    let sent_before = before.is_some_and(|before| before.turn == delivery.turn && !before.rests);
+    let is_the_same =
+        |before: &Delivery| before.turn == delivery.turn && before.woken_at == delivery.woken_at;
+    let sent_before = before.is_some_and(|before| is_the_same(before) && !before.rests);
     if waits && !sent_before { Change::Try(delivery) } else { Change::Nothing }
 }
 

@@ -1,8 +1,8 @@
 //! Wakes what has waited in the table for its time: once a minute, everything that falls due until the next one.
 //!
-//! It only takes it out of the index of waits; the table's stream tells `relay-events`, which sends the message,
-//! with the rest of the wait as the queue's delay. So nothing is sent twice for a crash here, and nothing is lost:
-//! what was not woken is still in the index a minute later.
+//! It only marks it as woken; the table's stream tells `relay-events`, which sends the message, with the rest of the
+//! wait as the queue's delay. Nothing is lost by a crash here: what was not woken is still in the index a minute
+//! later, and what was woken stays in it for an hour, to be found again should its message be lost on the way.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use thiserror::Error;
 pub const AHEAD: Duration = Duration::from_secs(90);
 /// Most of one shard that is read at once.
 const PAGE: u16 = 100;
-/// Most writes at once.
-const WAKES_AT_ONCE: usize = 16;
+/// Most writes at once in each part of the index.
+const WAKES_AT_ONCE: usize = 4;
 /// It starts nothing new after so long; the function's time in `template.yaml` is longer.
 pub const BUDGET: Duration = Duration::from_secs(45);
 
@@ -53,48 +53,63 @@ pub enum ReleaseError {
 
 impl From<ReleaseError> for Diagnostic {
     fn from(error: ReleaseError) -> Self {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::error!(%error, cause, "the run stopped; the next one goes on");
+        let causes = std::iter::successors(std::error::Error::source(&error), |error| error.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        tracing::error!(%error, causes = causes.join(": "), "not all was released; the next run goes on");
         Self { error_type: "Unavailable".to_owned(), error_message: error.to_string() }
     }
 }
 
-/// One run.
+/// One run over all parts of the index, side by side. What fails is logged and left to the next run; it stands in
+/// nobody's way.
 pub async fn handle<D: Due>(context: &Context<D>) -> Result<Released, ReleaseError> {
     let started = (context.now)();
+    let shards = stream::iter(0..SHARDS).map(|shard| release(context, shard, started));
+    let shards: Vec<Shard> = shards.buffer_unordered(usize::from(SHARDS)).collect().await;
     let mut released = Released::default();
-    for shard in 0..SHARDS {
-        let woken = release(context, shard, started).await?;
-        released.woken = released.woken.saturating_add(woken.woken);
-        released.more |= woken.more;
+    let mut first_error = None;
+    for shard in shards {
+        released.woken = released.woken.saturating_add(shard.released.woken);
+        released.more |= shard.released.more;
+        first_error = first_error.or(shard.error);
     }
     tracing::info!(due.woken = released.woken, due.more = released.more, "released");
-    Ok(released)
+    first_error.map_or(Ok(released), Err)
 }
 
-async fn release<D: Due>(
-    context: &Context<D>,
-    shard: u8,
-    started: Timestamp,
-) -> Result<Released, ReleaseError> {
+/// What became of one part of the index.
+#[derive(Default)]
+struct Shard {
+    released: Released,
+    error: Option<ReleaseError>,
+}
+
+async fn release<D: Due>(context: &Context<D>, shard: u8, started: Timestamp) -> Shard {
     let by = started.plus(AHEAD);
-    let mut released = Released::default();
-    // The index follows the table within moments: what was just woken may still be in it.
+    let mut done = Shard::default();
     let mut last = None;
     loop {
         if (context.now)().since(started) > BUDGET {
-            return Ok(Released { more: true, ..released });
+            done.released.more = true;
+            return done;
         }
-        let page = context.due.due(shard, last.as_ref(), by, PAGE).await?;
-        let is_last = page.len() < usize::from(PAGE);
-        let mut wakes =
-            stream::iter(&page).map(|resting| context.due.wake(resting)).buffer_unordered(WAKES_AT_ONCE);
+        let page = match context.due.due(shard, last.as_ref(), by, PAGE).await {
+            Ok(page) => page,
+            Err(error) => {
+                done.error = Some(error.into());
+                return done;
+            }
+        };
+        let wakes = stream::iter(&page).map(|resting| context.due.wake(resting, (context.now)()));
+        let mut wakes = wakes.buffer_unordered(WAKES_AT_ONCE);
         while let Some(woken) = wakes.next().await {
-            woken?;
-            released.woken = released.woken.saturating_add(1);
+            match woken {
+                Ok(()) => done.released.woken = done.released.woken.saturating_add(1),
+                Err(error) => done.error = Some(error.into()),
+            }
         }
-        if is_last {
-            return Ok(released);
+        if page.len() < usize::from(PAGE) {
+            return done;
         }
         last = page.last().cloned();
     }

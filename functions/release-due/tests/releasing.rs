@@ -95,7 +95,8 @@ async fn a_run_without_time_leaves_the_rest_to_the_next_one() {
     assert_eq!(still_resting(&store, 40).await, 40_usize.saturating_sub(released.woken));
     let context = Context { due: store.clone(), now: || later(2 * HALF_AN_HOUR) };
     let rest = handle(&context).await.unwrap();
-    assert_eq!(rest.woken.saturating_add(released.woken), 40);
+    assert!(rest.woken.saturating_add(released.woken) >= 40);
+    assert_eq!(still_resting(&store, 40).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,7 +114,7 @@ async fn a_table_that_fails_loses_nothing_and_the_next_run_goes_on() {
     handle(&context).await.unwrap();
     assert_eq!(still_resting(&store, 40).await, 0);
     for shard in 0..recoup_ports::due::SHARDS {
-        assert_eq!(store.due(shard, None, later(u64::from(u32::MAX)), 100).await.unwrap(), []);
+        assert_eq!(store.due(shard, None, later(2 * HALF_AN_HOUR), 100).await.unwrap(), []);
     }
 }
 

@@ -16,6 +16,9 @@ pub const JITTER_PERMILLE: RangeInclusive<u32> = 900..=1_100;
 pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 /// Longest wait that a queue holds; a longer one rests in the table.
 pub const QUEUE_WAIT_MAX: Duration = Duration::from_mins(15);
+/// How long after its time a try may take to be worked on before it is sent for again: a lost message costs an
+/// hour, and not the event.
+pub const GRACE: Duration = Duration::from_hours(1);
 /// Most attempts that are kept of a delivery: the last ones.
 const ATTEMPTS_KEPT: usize = 30;
 
@@ -156,6 +159,8 @@ pub struct Delivery {
     pub tries: u32,
     /// Whether the wait rests in the table, to be found by its due time, instead of in a queue.
     pub rests: bool,
+    /// When its message was last sent for by the index of waits, if it was.
+    pub woken_at: Option<Timestamp>,
     /// The tries, oldest first, the last ones of all rounds.
     pub attempts: Vec<Attempt>,
 }
@@ -164,7 +169,16 @@ impl Delivery {
     /// A delivery whose first try is due.
     pub fn first(event: Event, target: Target, now: Timestamp) -> Self {
         let standing = Standing::Scheduled(now);
-        Self { event, target, standing, turn: 1, tries: 0, rests: false, attempts: Vec::new() }
+        Self {
+            event,
+            target,
+            standing,
+            turn: 1,
+            tries: 0,
+            rests: false,
+            woken_at: None,
+            attempts: Vec::new(),
+        }
     }
 
     /// What a try makes of it.
@@ -172,7 +186,7 @@ impl Delivery {
     pub fn after(&self, attempt: Attempt, retry_after: Option<Duration>, jitter_permille: u32) -> Self {
         let ended = attempt.at.plus(attempt.took);
         let tries = self.tries.saturating_add(1);
-        let mut next = Self { tries, turn: self.turn.saturating_add(1), rests: false, ..self.clone() };
+        let mut next = Self { tries, ..self.turned() };
         next.standing = if attempt.heard.is_success() {
             Standing::Delivered
         } else if attempt.heard.is_gone() {
@@ -194,21 +208,35 @@ impl Delivery {
     /// The delivery given up without a try.
     #[must_use]
     pub fn given_up(&self, why: GivenUp) -> Self {
-        let turn = self.turn.saturating_add(1);
-        Self { standing: Standing::DeadLettered(why), turn, rests: false, ..self.clone() }
+        Self { standing: Standing::DeadLettered(why), ..self.turned() }
     }
 
     /// Another round of tries, the first of them now.
     #[must_use]
     pub fn again(&self, now: Timestamp) -> Self {
-        let turn = self.turn.saturating_add(1);
-        Self { standing: Standing::Scheduled(now), turn, tries: 0, rests: false, ..self.clone() }
+        Self { standing: Standing::Scheduled(now), tries: 0, ..self.turned() }
     }
 
-    /// The same wait, no longer in the table: its time has come, and it goes to the queue.
+    /// The same wait, sent for: its time has come, or its message is overdue.
     #[must_use]
-    pub fn woken(&self) -> Self {
-        Self { rests: false, ..self.clone() }
+    pub fn woken(&self, now: Timestamp) -> Self {
+        Self { rests: false, woken_at: Some(now), ..self.clone() }
+    }
+
+    /// When the index of waits gives it out: a wait that rests at its time, any other after [`GRACE`].
+    pub fn found_at(&self) -> Option<Timestamp> {
+        match self.standing {
+            Standing::Scheduled(at) if self.rests => Some(at),
+            Standing::Scheduled(at) => {
+                Some(self.woken_at.map_or(at, |woken_at| woken_at.max(at)).plus(GRACE))
+            }
+            Standing::Delivered | Standing::DeadLettered(_) => None,
+        }
+    }
+
+    /// With the number of the next try.
+    fn turned(&self) -> Self {
+        Self { turn: self.turn.saturating_add(1), rests: false, woken_at: None, ..self.clone() }
     }
 
     /// Whether a message about try number `turn` is still to be worked on.

@@ -51,6 +51,18 @@ impl EventFilter {
         }
     }
 
+    /// Reads stored names. One that this version does not know is of a later one, and is not heard here.
+    pub fn known<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut types = BTreeSet::new();
+        for name in names {
+            if name == Self::ALL {
+                return Self::All;
+            }
+            types.extend(EventType::parse(name));
+        }
+        Self::Only(types)
+    }
+
     /// Reads names; `None` if one is unknown or there are none.
     pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let mut types = BTreeSet::new();

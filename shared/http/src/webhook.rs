@@ -78,8 +78,16 @@ pub fn target_url(text: &str, reach: Reach) -> Result<TargetUrl, String> {
     if reach == Reach::Public && port != 443 && port < 1024 {
         return Err("must use port 443 or one from 1024".to_owned());
     }
-    if reach == Reach::Public && matches!(url.host(), Some(Host::Domain("localhost"))) {
+    let is_here = |name: &str| {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        name == "localhost" || name.ends_with(".localhost")
+    };
+    if reach == Reach::Public && matches!(url.host(), Some(Host::Domain(name)) if is_here(name)) {
         return Err("must lead to a public address".to_owned());
+    }
+    // Written out, what is not ASCII is longer.
+    if url.as_str().len() > TargetUrl::MAX {
+        return Err(format!("must have at most {} characters when it is percent-encoded", TargetUrl::MAX));
     }
     Ok(TargetUrl::checked(url.to_string()))
 }
@@ -99,10 +107,13 @@ mod tests {
             "https://example.com:22/",
             "not a url",
             "https://localhost/",
+            "https://localhost./",
+            "https://a.localhost/",
         ];
         for url in refused {
             assert!(target_url(url, Reach::Public).is_err(), "{url}");
         }
+        assert!(target_url(&format!("https://example.com/{}", "€".repeat(600)), Reach::Anywhere).is_err());
         for url in ["https://example.com/", "https://example.com:8443/hook?token=1", "HTTPS://EXAMPLE.com"] {
             assert!(target_url(url, Reach::Public).is_ok(), "{url}");
         }

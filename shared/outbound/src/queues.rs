@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use recoup_domain::delivery::{QUEUE_WAIT_MAX, Target};
+use recoup_domain::delivery::QUEUE_WAIT_MAX;
 use recoup_ports::jobs::{Job, Jobs, Lane, Pace, SendJobError};
 
 /// Most messages in one call, as SQS has it.
@@ -43,8 +43,8 @@ struct Message {
     position: usize,
     body: String,
     delay_seconds: i32,
-    /// Whose turn it is: SQS serves groups fairly, so that a receiver with many messages does not hold up one
-    /// with few.
+    /// Whose turn it is: SQS serves groups fairly, so that an account with many messages does not hold up one with
+    /// few.
     group: Option<String>,
 }
 
@@ -97,13 +97,11 @@ impl Queues {
                     Lane::Retries => &self.urls.webhook_retries,
                 };
                 let delay = delay.min(&QUEUE_WAIT_MAX).as_millis().div_ceil(1_000);
-                let group = match &job.target {
-                    Target::Endpoint(id) => id.as_str(),
-                    Target::RefundUrl => job.event.tenant.account.as_str(),
-                };
+                let tenant = &job.event.tenant;
+                let group = format!("{}-{}", tenant.environment.as_str(), tenant.account);
                 let body = acceptable(job.to_body());
                 let delay_seconds = i32::try_from(delay).unwrap_or(0);
-                (queue_url, Message { position, body, delay_seconds, group: Some(group.to_owned()) })
+                (queue_url, Message { position, body, delay_seconds, group: Some(group) })
             }
         }
     }

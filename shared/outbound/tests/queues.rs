@@ -148,9 +148,10 @@ async fn a_retry_has_a_queue_of_its_own_and_waits_there_as_long_as_it_may() {
     let delays: Vec<_> =
         calls[0]["Entries"].as_array().unwrap().iter().map(|entry| entry["DelaySeconds"].clone()).collect();
     assert_eq!(delays, [0, 5, 900, 900]);
-    // Each receiver is a group, so that the queue serves them in turn.
-    assert_eq!(calls[0]["Entries"][0]["MessageGroupId"], EndpointId::random(5).as_str());
-    assert_eq!(calls[1]["Entries"][0]["MessageGroupId"], tenant().account.as_str());
+    // Each account is a group, so that the queue serves them in turn.
+    let group = format!("sandbox-{}", tenant().account);
+    assert_eq!(calls[0]["Entries"][0]["MessageGroupId"], group);
+    assert_eq!(calls[1]["Entries"][0]["MessageGroupId"], group);
 }
 
 #[tokio::test]

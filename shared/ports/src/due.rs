@@ -1,4 +1,4 @@
-//! Waits that are longer than a queue can hold: they rest in the table and are found by their due time.
+//! What waits: long waits rest in the table and are found when they are due, short ones when they are overdue.
 
 use recoup_domain::time::Timestamp;
 
@@ -29,6 +29,7 @@ pub trait Due {
         limit: u16,
     ) -> impl Future<Output = Result<Vec<Resting>, ReadError>> + Send;
 
-    /// Takes it out of the index; the table's stream tells `relay-events`. Woken or changed meanwhile is fine.
-    fn wake(&self, resting: &Resting) -> impl Future<Output = Result<(), WriteError>> + Send;
+    /// Sends for it: the table's stream tells `relay-events`. It is found again after
+    /// [`recoup_domain::delivery::GRACE`], should that come to nothing. Woken or changed meanwhile is fine.
+    fn wake(&self, resting: &Resting, now: Timestamp) -> impl Future<Output = Result<(), WriteError>> + Send;
 }

@@ -1,15 +1,16 @@
-//! The index `by_due`: only what rests has its keys, so it holds nothing else and nothing is scanned.
+//! The index `by_due`: only what waits has its keys, so it holds nothing else and nothing is scanned.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use recoup_domain::delivery::GRACE;
 use recoup_domain::time::Timestamp;
 use recoup_ports::due::{Due, Resting};
 use recoup_ports::{ReadError, WriteError};
 
-use crate::event_item::{DUE_PK, DUE_SK};
+use crate::event_item::{DUE_PK, DUE_SK, RESTS, WOKEN_AT};
 use crate::expression::{Expression, text};
-use crate::keys::{BY_DUE, Key, PK, SK, due_by, due_shard};
+use crate::keys::{BY_DUE, Key, PK, SK, due_by, due_shard, found_in_index};
 use crate::table::{Item, Table, cause, key_text, unavailable};
 
 impl Due for Table {
@@ -40,13 +41,16 @@ impl Due for Table {
         Ok(found.iter().map(resting).collect())
     }
 
-    async fn wake(&self, resting: &Resting) -> Result<(), WriteError> {
+    async fn wake(&self, resting: &Resting, now: Timestamp) -> Result<(), WriteError> {
         let mut expression = Expression::default();
         let due = expression.name(DUE_SK);
         let seen = expression.value(text(resting.due.as_str()));
         expression.require(format!("{due} = {seen}"));
-        expression.assign(DUE_PK, None);
-        expression.assign(DUE_SK, None);
+        // It stays in the index: should its message be lost, it is found again.
+        let (_, later) = found_in_index(now.plus(GRACE), &resting.sk);
+        expression.assign(DUE_SK, Some(text(later)));
+        expression.assign(WOKEN_AT, Some(text(now.rfc3339())));
+        expression.assign(RESTS, None);
         let key = Key { pk: resting.pk.clone(), sk: resting.sk.clone() };
         let Err(error) = self.update(&key, expression).send().await else { return Ok(()) };
         match error.as_service_error() {

@@ -96,7 +96,7 @@ impl EndpointItem {
             id: EndpointId::try_from(self.sk.as_str()).map_err(|_| "sk is no endpoint id")?,
             url: TargetUrl::checked(self.url),
             description: description.map_err(|_| "description is empty or too long")?,
-            events: EventFilter::parse(self.events.iter().map(String::as_str)).ok_or("events is unknown")?,
+            events: EventFilter::known(self.events.iter().map(String::as_str)),
             secrets: from_items(self.webhook_secret, self.retired_secrets)?,
             switch,
             failing_since: moment(self.failing_since.as_deref())?,

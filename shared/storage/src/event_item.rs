@@ -12,10 +12,12 @@ use recoup_domain::text::{Metadata, Text};
 use recoup_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{Key, event_and_target, owner_of_events, resting};
+use crate::keys::{Key, event_and_target, found_in_index, owner_of_events};
 use crate::refund_item::{failure, pending_reason, state};
 
 pub(crate) const TURN: &str = "turn";
+pub(crate) const RESTS: &str = "rests";
+pub(crate) const WOKEN_AT: &str = "woken_at";
 pub(crate) const DUE_PK: &str = "due_pk";
 pub(crate) const DUE_SK: &str = "due_sk";
 
@@ -74,6 +76,10 @@ pub(crate) struct EventItem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<AttemptItem>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    rests: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    woken_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     due_pk: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     due_sk: Option<String>,
@@ -130,14 +136,16 @@ impl From<&Delivery> for EventItem {
         item.turn = Some(delivery.turn);
         item.tries = Some(delivery.tries);
         item.attempts = delivery.attempts.iter().map(AttemptItem::from).collect();
+        item.rests = delivery.rests.then_some(true);
+        item.woken_at = delivery.woken_at.map(Timestamp::rfc3339);
+        if let Some(found_at) = delivery.found_at() {
+            let (shard, place) = found_in_index(found_at, &item.sk);
+            (item.due_pk, item.due_sk) = (Some(shard), Some(place));
+        }
         match delivery.standing {
             Standing::Scheduled(at) => {
                 item.next_try_at = Some(at.rfc3339());
                 item.expires_at = item.expires_at.max(seconds(at.plus(KEPT_AFTER_TRY)));
-                if delivery.rests {
-                    let (shard, place) = resting(at, &item.sk);
-                    (item.due_pk, item.due_sk) = (Some(shard), Some(place));
-                }
             }
             Standing::DeadLettered(why) => item.given_up = Some(why.as_str().to_owned()),
             Standing::Delivered => {}
@@ -230,6 +238,9 @@ impl EventItem {
         let event = Event { tenant, id, r#type, subject };
         let Some(target) = target else { return Ok(Told::Event(event)) };
         let standing = self.standing()?;
+        let woken_at =
+            self.woken_at.as_deref().map(|text| Timestamp::parse(text).ok_or("woken_at is no time"));
+        let woken_at = woken_at.transpose()?;
         let attempts = self.attempts.into_iter().map(AttemptItem::read).collect::<Option<_>>();
         Ok(Told::Delivery(Delivery {
             event,
@@ -237,7 +248,8 @@ impl EventItem {
             standing,
             turn: self.turn.ok_or("turn is missing")?,
             tries: self.tries.ok_or("tries is missing")?,
-            rests: self.due_pk.is_some(),
+            rests: self.rests.unwrap_or(false),
+            woken_at,
             attempts: attempts.ok_or("an attempt is unreadable")?,
         }))
     }

@@ -76,9 +76,17 @@ impl Events for Table {
     async fn event(&self, tenant: &Tenant, id: &EventId) -> Result<Option<Recorded>, ReadError> {
         let from = id.as_str();
         let query = self.feed(tenant, from, &format!("{from}{AFTER_ALL_EVENTS}"));
-        // At most 18 items of a few KB each: one page.
-        let items = query.send().await.map_err(unavailable)?.items.unwrap_or_default();
-        Ok(gather(items)?.into_iter().next())
+        let mut items = Vec::new();
+        let mut start = None;
+        // One page, unless the metadata are large and the receivers many.
+        loop {
+            let page = query.clone().set_exclusive_start_key(start).send().await.map_err(unavailable)?;
+            items.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(gather(items)?.into_iter().next());
+            }
+        }
     }
 
     async fn recorded_events(

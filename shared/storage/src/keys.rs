@@ -11,7 +11,7 @@
 //! | event of which nobody was told | `{environment}#{account}#events` | `{event id}` |
 //! | event on its way to one receiver | `{environment}#{account}#events` | `{event id}#{endpoint id}`, or `#refund` for the refund's own URL |
 //!
-//! A delivery whose next try is far away also has `due_pk` = `due#{0 to 7}` and `due_sk` = `{due time}#{sk}`, the
+//! A delivery that is scheduled also has `due_pk` = `due#{0 to 7}` and `due_sk` = `{time}#{sk}`, the
 //! keys of the index `by_due`.
 //!
 //! Refunds also have `list_pk` = `{environment}#{account}#refunds` and `list_sk` = `{created_at}#{refund id}`,
@@ -150,10 +150,10 @@ pub(crate) fn event_and_target(sk: &str) -> Option<(&str, Option<&str>)> {
     Some(sk.split_once('#').map_or((sk, None), |(id, target)| (id, Some(target))))
 }
 
-/// The index keys of something that rests until a moment, by its sort key.
-pub(crate) fn resting(until: Timestamp, sk: &str) -> (String, String) {
+/// The index keys of something that is to be found at a moment, by its sort key.
+pub(crate) fn found_in_index(at: Timestamp, sk: &str) -> (String, String) {
     let sum = sk.bytes().fold(0_u8, u8::wrapping_add);
-    (due_shard(sum.checked_rem(SHARDS).unwrap_or(0)), format!("{}#{sk}", until.rfc3339()))
+    (due_shard(sum.checked_rem(SHARDS).unwrap_or(0)), format!("{}#{sk}", at.rfc3339()))
 }
 
 /// A part of the index `by_due`.

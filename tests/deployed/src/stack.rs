@@ -101,13 +101,16 @@ impl Stack {
         serde_json::from_slice(&payload).expect("JSON")
     }
 
-    /// Changes an item of the table, behind everybody's back.
-    pub async fn rewrite(&self, pk: &str, sk: &str, texts: &[(&str, &str)]) {
+    /// Makes a delivery one that rests in the table, behind everybody's back.
+    pub async fn rest(&self, pk: &str, sk: &str, texts: &[(&str, &str)]) {
         let set = |text: &str| {
             let value = AttributeValueUpdate::builder().value(AttributeValue::S(text.to_owned()));
             value.action(AttributeAction::Put).build()
         };
-        let changes = texts.iter().map(|(name, text)| ((*name).to_owned(), set(text))).collect();
+        let mut changes: HashMap<String, AttributeValueUpdate> =
+            texts.iter().map(|(name, text)| ((*name).to_owned(), set(text))).collect();
+        let rests = AttributeValueUpdate::builder().value(AttributeValue::Bool(true));
+        changes.insert("rests".to_owned(), rests.action(AttributeAction::Put).build());
         let request = self.dynamodb.update_item().table_name(variable("RECOUP_TABLE"));
         let request = request.key("pk", AttributeValue::S(pk.to_owned()));
         let request =

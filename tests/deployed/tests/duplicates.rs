@@ -106,7 +106,7 @@ async fn a_delivery_that_rests_in_the_table_is_found_when_it_is_due_and_told_aga
     let place = format!("{due}#{sk}");
     let resting =
         [("delivery", "scheduled"), ("next_try_at", due), ("due_pk", "due#0"), ("due_sk", place.as_str())];
-    stack.rewrite(&pk, &sk, &resting).await;
+    stack.rest(&pk, &sk, &resting).await;
     // The schedule's own run may have been quicker.
     assert!(stack.release_due().await["woken"].is_number());
     let again = receiver.take(1).await;

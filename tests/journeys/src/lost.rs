@@ -96,6 +96,32 @@ async fn a_table_that_is_down_for_hours_ends_in_the_dead_letters_and_from_there_
     assert_eq!(ids.len(), 1);
 }
 
+/// A queue was purged, a stream record was given up: nobody will send the message any more.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_lost_on_its_way_is_sent_for_again() {
+    // After one failure (a short wait), after three (a wait that rests), and of a redelivery.
+    for fails in [1, 3] {
+        let mut world = World::new(&[fixtures::endpoint(1)], move |_, before| {
+            reply(if before < fails { 500 } else { 200 })
+        })
+        .await;
+        let made = world.reserve("key-1").await;
+        let id = Event::of_beginning(&made).id;
+        world.run_for(Duration::ZERO).await;
+        while world.arrivals().len() < fails {
+            world.run_one_moment().await;
+        }
+        world.lose_next_message().await;
+        world.run().await;
+        assert!(world.is_at_rest().await);
+        let delivery = world.store.event(&tenant(), &id).await.unwrap().unwrap().deliveries.remove(0);
+        assert_eq!(
+            (delivery.standing, delivery.tries),
+            (Standing::Delivered, u32::try_from(fails).unwrap() + 1)
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_deleted_while_a_delivery_waits_ends_it_and_says_why() {
     let endpoint = fixtures::endpoint(1);

@@ -264,14 +264,37 @@ impl World {
         let end = now().plus(long);
         self.settle_down().await;
         while let Some(moment) = self.next_moment().await.filter(|moment| *moment <= end) {
-            go_on_to(moment);
-            if now().unix_millis().is_multiple_of(60_000) {
-                // A run that fails is followed by the next one.
-                drop(release_due::handle(&self.release).await);
-                go_on_to(now().plus(Duration::from_millis(1)));
-            }
+            self.go_on(moment).await;
             self.settle_down().await;
         }
+    }
+
+    /// Runs what happens next, and what follows from it at once.
+    pub(crate) async fn run_one_moment(&mut self) {
+        self.settle_down().await;
+        if let Some(moment) = self.next_moment().await {
+            self.go_on(moment).await;
+            self.settle_down().await;
+        }
+    }
+
+    async fn go_on(&mut self, moment: Timestamp) {
+        go_on_to(moment);
+        if now().unix_millis().is_multiple_of(60_000) {
+            // A run that fails is followed by the next one.
+            drop(release_due::handle(&self.release).await);
+            go_on_to(now().plus(Duration::from_millis(1)));
+        }
+    }
+
+    /// Lets time go on until a message waits in a queue, and takes it away.
+    pub(crate) async fn lose_next_message(&mut self) {
+        while self.queue.is_empty() {
+            let moment = self.next_moment().await.expect("something is still to happen");
+            self.go_on(moment).await;
+            self.relay().await;
+        }
+        self.queue.clear();
     }
 
     /// Four days: longer than all tries.

@@ -60,7 +60,8 @@ async fn events_cost_what_they_say() {
     costs(&world, ("GET", &recorded, None), &["Query", "GetItem"], (2.0, 0.0)).await;
     costs(&world, ("GET", &beginning, None), &["Query", "Query", "GetItem"], (2.5, 0.0)).await;
     let again = format!("{recorded}/redeliver");
-    costs(&world, ("POST", &again, None), &["Query", "GetItem", "Query", "PutItem"], (3.0, 1.0)).await;
+    // What is scheduled has an index entry beside it, which moves when it is scheduled anew.
+    costs(&world, ("POST", &again, None), &["Query", "GetItem", "Query", "PutItem"], (3.0, 2.0)).await;
     let only = Some(json!({ "endpoint_id": id }));
-    costs(&world, ("POST", &again, only), &["Query", "GetItem", "GetItem", "PutItem"], (3.0, 1.0)).await;
+    costs(&world, ("POST", &again, only), &["Query", "GetItem", "GetItem", "PutItem"], (3.0, 3.0)).await;
 }

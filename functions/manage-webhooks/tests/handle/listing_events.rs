@@ -178,3 +178,25 @@ async fn a_cursor_before_all_events_ends_the_list() {
     let none = world.get(&to).await;
     assert_eq!((data(&none).len(), &none.body["has_more"]), (0, &json!(false)));
 }
+
+#[tokio::test]
+async fn a_page_is_never_larger_than_an_answer_may_be_and_the_next_one_goes_on_behind_it() {
+    let world = World::new().await;
+    let store = world.table.store();
+    let mut expected = Vec::new();
+    for number in 0..100_u64 {
+        let refund = world.refund(&format!("key-{number}"), number, None).await;
+        let pairs = (0..50).map(|key| (key.to_string(), "é".repeat(500))).collect();
+        let large = recoup_domain::text::Metadata::new(pairs).unwrap();
+        let next = refund.with_metadata(large, fixtures::later(1_000_u64.saturating_add(number))).unwrap();
+        let changed = world.moved(&refund, next).await;
+        let event = Event::of_change(Some(&refund), &changed);
+        store.record_event(&event).await.unwrap();
+        expected.push(event);
+    }
+    let page = world.get("/v1/events?limit=100&type=refund.updated").await;
+    assert!(page.text.len() < 4_000_000, "{} B", page.text.len());
+    assert!(page.body["has_more"].as_bool().unwrap());
+    let (seen, pages) = walked(&world, "&type=refund.updated", 100).await;
+    assert_eq!((seen, pages), (newest_first(&expected), 2));
+}

@@ -172,12 +172,14 @@ async fn a_long_wait_is_sent_when_it_is_woken_and_only_once() {
     let resting = (0..3).fold(delivery(), |one, _| one.after(attempt(500), None, 1_000));
     assert!(resting.rests);
     assert_eq!(jobs_after(std::slice::from_ref(&resting)).await, []);
-    let woken = [resting.clone(), resting.woken()];
+    let woken = [resting.clone(), resting.woken(fixtures::now())];
     let jobs = jobs_after(&woken).await;
     let [Job::Webhook { job, .. }] = jobs.as_slice() else { panic!("{jobs:?}") };
     assert_eq!(job.turn, 4);
-    let written_again = [resting.woken(), resting.woken()];
-    assert_eq!(jobs_after(&written_again).await.len(), 1);
+    let once = resting.woken(fixtures::now());
+    assert_eq!(jobs_after(&[once.clone(), once.clone()]).await.len(), 1);
+    // An hour later nobody has worked on it: its message was lost.
+    assert_eq!(jobs_after(&[once.clone(), once.woken(later(3_600_000))]).await.len(), 2);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use recoup_domain::delivery::{
-    Attempt, Delivery, GivenUp, Heard, QUEUE_WAIT_MAX, RETRY_AFTER_MAX, Standing, TRIES_MAX, Target,
+    Attempt, Delivery, GRACE, GivenUp, Heard, QUEUE_WAIT_MAX, RETRY_AFTER_MAX, Standing, TRIES_MAX, Target,
     wait_after,
 };
 use recoup_domain::event::Event;
@@ -89,6 +89,24 @@ fn a_message_about_another_try_is_stale() {
     let delivered = second.after(answer(fixtures::now(), 200), None, 1_000);
     assert!(!delivered.awaits(3));
     assert!(!first.given_up(GivenUp::EndpointDeleted).awaits(2));
+}
+
+#[test]
+fn whatever_is_scheduled_is_found_when_it_is_due_or_overdue_and_what_has_ended_is_not() {
+    let failed = |delivery: &Delivery| delivery.after(answer(fixtures::now(), 500), None, 1_000);
+    let short = failed(&delivery());
+    assert_eq!(short.found_at(), Some(due(&short).plus(GRACE)));
+    let resting = failed(&failed(&short));
+    assert_eq!((resting.rests, resting.found_at()), (true, Some(due(&resting))));
+    // Sent for: should its message be lost, it is sent for again.
+    let woken = resting.woken(due(&resting));
+    assert_eq!((woken.rests, woken.found_at()), (false, Some(due(&resting).plus(GRACE))));
+    let early = resting.woken(fixtures::now());
+    assert_eq!(early.found_at(), Some(due(&resting).plus(GRACE)), "woken ahead of its time");
+    for next in [failed(&woken), woken.again(fixtures::now())] {
+        assert_eq!(next.woken_at, None, "another try, another message");
+    }
+    assert_eq!(delivery().given_up(GivenUp::Gone).found_at(), None);
 }
 
 proptest! {

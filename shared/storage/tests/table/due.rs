@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use recoup_domain::delivery::{Attempt, Delivery, Heard, Standing, Target};
+use recoup_domain::delivery::{Attempt, Delivery, GRACE, Heard, Standing, Target};
 use recoup_domain::event::Event;
 use recoup_domain::time::Timestamp;
 use recoup_ports::due::{Due, Resting, SHARDS};
@@ -102,19 +102,23 @@ async fn what_is_woken_leaves_the_index_and_only_what_was_found_is_woken() {
     // A redelivery came first: the wait that was found is no longer the one that stands.
     let again = delivery.again(later(5));
     store.note_delivery(Some(&delivery), &again).await.unwrap();
-    store.wake(found).await.unwrap();
+    store.wake(found, later(7)).await.unwrap();
     let stored = store.event(&tenant(), &delivery.event.id).await.unwrap().unwrap().deliveries;
     assert_eq!(stored, std::slice::from_ref(&again));
 
     store.note_delivery(Some(&again), &Delivery { turn: 9, ..delivery.clone() }).await.unwrap();
     table.take_calls();
     for _ in 0..2 {
-        store.wake(found).await.unwrap();
+        store.wake(found, later(7)).await.unwrap();
     }
     assert_operations(&table.take_calls(), &["UpdateItem", "UpdateItem"]);
     let stored = store.event(&tenant(), &delivery.event.id).await.unwrap().unwrap().deliveries;
-    assert_eq!(stored, [Delivery { turn: 9, ..delivery }.woken()]);
-    assert!(all_due(&store, later(u64::from(u32::MAX))).await.is_empty());
-    store.wake(&Resting { pk: "gone".to_owned(), ..found.clone() }).await.unwrap();
+    let woken = Delivery { turn: 9, ..delivery }.woken(later(7));
+    assert_eq!(stored, std::slice::from_ref(&woken));
+    // It is found again once its message is overdue.
+    let overdue = later(7).plus(GRACE);
+    assert_eq!(all_due(&store, later(7)).await, []);
+    assert_eq!(all_due(&store, overdue).await.len(), 1);
+    store.wake(&Resting { pk: "gone".to_owned(), ..found.clone() }, later(7)).await.unwrap();
     assert_eq!(table.items().await.len(), 1, "what is gone does not come back");
 }
