@@ -11,11 +11,11 @@ mod fan_out;
 use lambda_runtime::Error;
 use recoup_batch::{BatchResponse, stream_records};
 use recoup_domain::time::Timestamp;
-use recoup_ports::BoxError;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::RecordEvents;
 use recoup_ports::images::Images;
 use recoup_ports::jobs::{Job, Jobs};
+use recoup_ports::{BoxError, ReadError};
 use serde_json::Value;
 
 use changes::{Change, change};
@@ -53,27 +53,33 @@ where
     let mut fan_out = FanOut::new(&context.store);
     let mut gathered = Gathered::default();
     for (position, record) in records.iter().enumerate() {
-        let read = match record {
+        let change = match record {
             Ok(record) => change(&context.images, record).map_err(|why| (record.text(), why.to_string())),
             Err(bad) => Err((bad.text(), bad.why.to_owned())),
         };
-        match read {
+        let unreadable = match change {
             Ok(change) => {
                 let (jobs, told) = jobs_of(context, &mut fan_out, change).await;
                 gathered.origins.extend(std::iter::repeat_n(position, jobs.len()));
                 gathered.jobs.extend(jobs);
-                if let Err(error) = told {
-                    tracing::error!(%error, cause = ?error.source(), "a change was not announced");
-                    gathered.failed.push(position);
+                match told {
+                    Ok(()) => None,
+                    Err(Untold::Unreadable(why)) => record.as_ref().ok().map(|record| (record.text(), why)),
+                    Err(Untold::NotNow(error)) => {
+                        tracing::error!(%error, cause = ?error.source(), "a change was not announced");
+                        gathered.failed.push(position);
+                        None
+                    }
                 }
             }
-            // Nobody can read it, now or later: it is kept where a person will find it, and the stream goes on.
-            Err((record, why)) => {
-                tracing::error!(error = why, "a stream record cannot be read and is put to the dead letters");
-                if let Err(error) = context.jobs.bury(&record).await {
-                    tracing::error!(%error, "the dead letters did not take it");
-                    gathered.failed.push(position);
-                }
+            Err(unreadable) => Some(unreadable),
+        };
+        // Nobody can read it, now or later: it is kept where a person will find it, and the stream goes on.
+        if let Some((record, why)) = unreadable {
+            tracing::error!(error = why, "what cannot be read is put to the dead letters");
+            if let Err(error) = context.jobs.bury(&record).await {
+                tracing::error!(%error, "the dead letters did not take it");
+                gathered.failed.push(position);
             }
         }
     }
@@ -88,12 +94,20 @@ where
     })))
 }
 
+/// Why a change was not announced.
+enum Untold {
+    /// The table did not answer: the record comes again.
+    NotNow(BoxError),
+    /// An endpoint of its account cannot be read: coming again would only hold up the others.
+    Unreadable(String),
+}
+
 /// What a change asks for. The jobs stand even if the rest fails: money does not wait for an announcement.
 async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
     context: &Context<I, S, J>,
     fan_out: &mut FanOut<'_, S>,
     change: Change,
-) -> (Vec<Job>, Result<(), BoxError>) {
+) -> (Vec<Job>, Result<(), Untold>) {
     let (mut jobs, event, has_url) = match change {
         Change::Nothing => return (Vec::new(), Ok(())),
         Change::Try(delivery) => return (vec![next_try(*delivery, (context.now)())], Ok(())),
@@ -104,13 +118,16 @@ async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
     };
     let told = match fan_out.first_tries(&event, has_url).await {
         Ok(tries) if tries.is_empty() && !event.is_beginning() => {
-            context.store.record_event(&event).await.map_err(Into::into)
+            context.store.record_event(&event).await.map_err(|error| Untold::NotNow(error.into()))
         }
         Ok(tries) => {
             jobs.extend(tries);
             Ok(())
         }
-        Err(error) => Err(error.into()),
+        Err(ReadError::Unreadable { key, why }) => {
+            Err(Untold::Unreadable(format!("the item {key} cannot be read: {why}")))
+        }
+        Err(error) => Err(Untold::NotNow(error.into())),
     };
     (jobs, told)
 }

@@ -239,6 +239,30 @@ async fn poison_among_deliveries_and_endpoints_is_buried_too() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_cannot_be_read_holds_up_neither_money_nor_the_stream() {
+    let world = World::with_endpoints(&[fixtures::endpoint(1)]).await;
+    let item = world
+        .table
+        .items()
+        .await
+        .into_iter()
+        .find(|item| item.contains_key("webhook_secret") && item.contains_key("url"))
+        .unwrap();
+    let update = world.table.plain().update_item().table_name(world.table.name());
+    let update = update.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
+    update.update_expression("REMOVE created_at").send().await.unwrap();
+    let seen = world.records().len();
+    world.refund_without_url().await;
+    let (relayed, _) = world.relayed_from(seen).await;
+    assert_eq!(relayed.refund_jobs(), 1);
+    assert_eq!(
+        (relayed.failed.len(), relayed.buried.len()),
+        (0, 1),
+        "kept for a person, and not tried again"
+    );
+}
+
+#[tokio::test]
 async fn a_pending_refund_tells_every_step() {
     let world = World::with_endpoints(&[fixtures::endpoint(1)]).await;
     let seen = world.records().len();
