@@ -40,7 +40,7 @@ pub struct Context<Store, Receivers> {
     pub public_url: PublicUrl,
     /// The clock.
     pub now: fn() -> Timestamp,
-    /// Draws from [`recoup_domain::delivery::JITTER_PERMILLE`].
+    /// Draws from [`recoup_domain::waiting::JITTER_PERMILLE`].
     pub jitter_permille: fn() -> u32,
 }
 

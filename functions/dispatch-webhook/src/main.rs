@@ -3,7 +3,7 @@
 use dispatch_webhook::{Context, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use recoup_config::{Aws, Settings, now};
-use recoup_domain::delivery::JITTER_PERMILLE;
+use recoup_domain::waiting::JITTER_PERMILLE;
 use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::webhooks::Reach;

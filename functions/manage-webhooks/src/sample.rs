@@ -92,6 +92,9 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Option<Refund> {
         changed_at: vec![now],
         first_metadata: None,
         handed_over_at: Some(now),
+        turn: 0,
+        wait: None,
+        flag: None,
         created_at: now,
         updated_at: now,
     })

@@ -3,6 +3,11 @@
 //! The refund is marked as handed over before the processor is asked, so that nobody can cancel what may
 //! already have moved; every write that follows is conditional on the state it was decided on. A job may
 //! come any number of times, and a crash between any two steps only makes it come again.
+//!
+//! What has no end yet is asked about again: the refund's own item says when, with the number of the question, and
+//! the stream sends the next job. So a job ends with its one question, and waits for hours hold no message.
+
+mod circuit;
 
 use futures_util::{StreamExt, stream};
 use lambda_runtime::Error;
@@ -11,16 +16,19 @@ use recoup_domain::refund::{Outcome, Pending, Refund, State, Step};
 use recoup_domain::time::Timestamp;
 use recoup_ports::jobs::{Pace, RefundJob};
 use recoup_ports::processor::{LookedUp, Processor};
-use recoup_ports::settlement::{HandedOver, Settle, Settled};
+use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use serde_json::Value;
 use tracing::Instrument;
+
+pub use circuit::{Circuits, OPEN_FOR, SILENCES_MAX};
 
 /// Jobs of one batch that are worked on at once.
 const JOBS_AT_ONCE: usize = 5;
 /// How often a job starts again because somebody else moved its refund.
 const STARTS_MAX: usize = 3;
-/// Seconds until a job comes again, by how often it has come. After the last of [`RECEIVES_MAX`] receipts there is
-/// nothing to wait for: the next one takes it to the dead letters, whose alarm should ring at once.
+/// Seconds until a job that could not be worked on comes again, by how often it has come: the table did not answer,
+/// or its refund is not there. After the last of [`RECEIVES_MAX`] receipts there is nothing to wait for: the next one
+/// takes it to the dead letters, whose alarm should ring at once.
 const AGAIN_SECONDS: [u32; 7] = [2, 10, 60, 300, 900, 3_600, 7_200];
 /// How often a job comes: the queue's `maxReceiveCount` in `template.yaml`.
 pub const RECEIVES_MAX: usize = AGAIN_SECONDS.len().saturating_add(1);
@@ -33,8 +41,12 @@ pub struct Context<S, P, V> {
     pub processor: P,
     /// Says when an unfinished job comes again.
     pub pace: V,
+    /// Which processors do not answer.
+    pub circuits: Circuits,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// Draws from [`recoup_domain::waiting::JITTER_PERMILLE`].
+    pub jitter_permille: fn() -> u32,
 }
 
 /// One batch of refund jobs; those that are not finished come again.
@@ -94,7 +106,7 @@ enum Done {
     NotYet,
 }
 
-async fn work<S: Settle, P: Processor, V>(context: &Context<S, P, V>, job: &RefundJob) -> Done {
+async fn work<S: Settle + Sync, P: Processor, V>(context: &Context<S, P, V>, job: &RefundJob) -> Done {
     for _ in 0..STARTS_MAX {
         let refund = match context.store.refund(&job.tenant, &job.refund).await {
             Ok(Some(refund)) => refund,
@@ -112,6 +124,10 @@ async fn work<S: Settle, P: Processor, V>(context: &Context<S, P, V>, job: &Refu
             tracing::info!(refund.status = refund.state.as_str(), "nothing to do: the refund has ended");
             return Done::Finished;
         }
+        if job.turn.is_some_and(|turn| turn != refund.turn) {
+            tracing::info!(refund.status = refund.state.as_str(), "nothing to do: another job asks next");
+            return Done::Finished;
+        }
         match ask_and_settle(context, refund).await {
             Asked::Settled(done) => return done,
             Asked::Overtaken => tracing::info!("the refund moved meanwhile; looking again"),
@@ -125,7 +141,14 @@ enum Asked {
     Overtaken,
 }
 
-async fn ask_and_settle<S: Settle, P: Processor, V>(context: &Context<S, P, V>, refund: Refund) -> Asked {
+async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
+    context: &Context<S, P, V>,
+    refund: Refund,
+) -> Asked {
+    if let Err(until) = context.circuits.admit(&refund, (context.now)()) {
+        let next = later(context, &refund, Some(until));
+        return written(context.store.schedule(&refund, &next).await, &next);
+    }
     if refund.handed_over_at.is_none() {
         match context.store.hand_over(&refund, (context.now)()).await {
             Ok(HandedOver::Yes) => {}
@@ -137,24 +160,42 @@ async fn ask_and_settle<S: Settle, P: Processor, V>(context: &Context<S, P, V>, 
         }
     }
     let outcome = ask(&context.processor, &refund).await;
-    let step = refund.step(outcome, (context.now)());
-    let (next, settled) = match step {
-        Step::Stay => return Asked::Settled(finished(&refund)),
-        Step::Move(next) => {
-            let settled = context.store.move_on(&refund, &next).await;
-            (next, settled)
+    context.circuits.heard(&refund, outcome != Outcome::Unknown, (context.now)());
+    match refund.step(outcome, (context.now)()) {
+        Step::Stay => {
+            let next = later(context, &refund, None);
+            written(context.store.schedule(&refund, &next).await, &next)
         }
-        Step::GiveBack(next) => {
-            let settled = context.store.give_back(&refund, &next).await;
-            (next, settled)
+        Step::Move(next) if next.state.holds_money() => {
+            let next = later(context, &next, None);
+            written(context.store.move_on(&refund, &next).await, &next)
         }
-    };
+        step @ (Step::Move(_) | Step::GiveBack(_) | Step::TakeAgain(_)) => {
+            written(context.store.carry_out(&refund, &step).await, step.next().unwrap_or(&refund))
+        }
+    }
+}
+
+/// The refund with its next question scheduled, and not before a moment.
+fn later<S, P, V>(context: &Context<S, P, V>, refund: &Refund, earliest: Option<Timestamp>) -> Refund {
+    let now = (context.now)();
+    let next = refund.asked_again(now, (context.jitter_permille)());
+    match (next.wait, earliest) {
+        (Some(wait), Some(earliest)) if wait.at < earliest => refund.asked_after(now, earliest.since(now)),
+        _ => next,
+    }
+}
+
+/// What a write means for its job.
+fn written(settled: Result<Settled, SettleError>, next: &Refund) -> Asked {
     match settled {
         Ok(Settled::Applied) => {
-            tracing::info!(refund.status = next.state.as_str(), payment.id = %next.payment_id, "settled");
-            Asked::Settled(finished(&next))
+            let again_at = next.wait.map(|wait| wait.at.rfc3339());
+            tracing::info!(refund.status = next.state.as_str(), payment.id = %next.payment_id, refund.ask_at = again_at, "asked");
+            Asked::Settled(Done::Finished)
         }
         Ok(Settled::Overtaken) => Asked::Overtaken,
+        Ok(Settled::NothingLeft) => Asked::Settled(Done::Finished),
         Err(error) => {
             tracing::error!(%error, cause = ?std::error::Error::source(&error), "the outcome was not written");
             Asked::Settled(Done::NotYet)
@@ -176,13 +217,5 @@ async fn ask<P: Processor>(processor: &P, refund: &Refund) -> Outcome {
         State::Initiated | State::Succeeded | State::Failed(_) | State::Cancelled => {
             processor.refund(refund).await
         }
-    }
-}
-
-/// A refund that is still on its way is asked about again.
-fn finished(refund: &Refund) -> Done {
-    match refund.state {
-        State::Initiated | State::Processing(_) => Done::NotYet,
-        State::Succeeded | State::Failed(_) | State::Cancelled => Done::Finished,
     }
 }

@@ -222,6 +222,7 @@ fn processor(entry: Entry) -> Result<Processor, Problem> {
     let reference = match (fields.take("reference"), name) {
         (Some(entry), _) => entry.text()?,
         (None, ProcessorName::Sandbox) => succeed()?,
+        (None, ProcessorName::Stripe | ProcessorName::Http) => fields.require("reference")?.text()?,
     };
     fields.finish()?;
     Ok(Processor { name, reference })

@@ -1,24 +1,25 @@
 //! What one record of the stream asks for.
 
 use recoup_batch::StreamRecord;
-use recoup_domain::delivery::{Delivery, Standing};
+use recoup_domain::delivery::Delivery;
 use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
 use recoup_domain::event::Event;
 use recoup_domain::refund::{Refund, State};
+use recoup_domain::time::Timestamp;
 use recoup_ports::images::{Images, Shown, UnreadableImage};
 use recoup_ports::jobs::RefundJob;
 
 /// What is to be done about a change.
 #[derive(Debug)]
 pub(crate) enum Change {
-    /// An announced change of a refund.
+    /// A change of a refund.
     Refund {
-        /// The announcement.
-        event: Event,
+        /// The announcement, if it is to be announced.
+        event: Option<Event>,
         /// Whether the refund has a URL of its own that is told.
         has_url: bool,
-        /// The job of a refund that is new.
-        job: Option<RefundJob>,
+        /// Its processor is to be asked: for the first time, or again and when.
+        ask: Option<(RefundJob, Timestamp)>,
     },
     /// A try is due, or will be before a queue would give it back.
     Try(Box<Delivery>),
@@ -37,8 +38,8 @@ pub(crate) fn change(images: &impl Images, record: &StreamRecord<'_>) -> Result<
     }
     let old = record.old_image.map(|image| images.shown(image)).transpose()?;
     Ok(match (old, new) {
-        (None, Shown::Refund(refund)) => announced(None, &refund),
-        (Some(Shown::Refund(before)), Shown::Refund(refund)) => announced(Some(&before), &refund),
+        (None, Shown::Refund(refund)) => refund_changed(None, &refund),
+        (Some(Shown::Refund(before)), Shown::Refund(refund)) => refund_changed(Some(&before), &refund),
         (None, Shown::Delivery(delivery)) => due(None, delivery),
         (Some(Shown::Delivery(before)), Shown::Delivery(delivery)) => due(Some(&before), delivery),
         (Some(Shown::Endpoint(before)), Shown::Endpoint(endpoint)) => switched_off(&before, &endpoint),
@@ -46,24 +47,32 @@ pub(crate) fn change(images: &impl Images, record: &StreamRecord<'_>) -> Result<
     })
 }
 
-fn announced(before: Option<&Refund>, refund: &Refund) -> Change {
+fn refund_changed(before: Option<&Refund>, refund: &Refund) -> Change {
     // A change that is not announced, such as the hand-over, leaves the sequence as it was.
-    if before.is_some_and(|before| before.sequence == refund.sequence) {
+    let is_announced = before.is_none_or(|before| before.sequence != refund.sequence);
+    let event = is_announced.then(|| Event::of_change(before, refund));
+    let is_new = before.is_none() && refund.state == State::Initiated && refund.wait.is_none();
+    let ask_at = if is_new { Some(refund.created_at) } else { asked_again_at(before, refund) };
+    let ask = ask_at.map(|at| (RefundJob::of(refund), at));
+    if event.is_none() && ask.is_none() {
         return Change::Nothing;
     }
-    let is_new = before.is_none() && refund.state == State::Initiated;
-    let job = is_new.then(|| RefundJob { tenant: refund.tenant.clone(), refund: refund.id.clone() });
-    let event = Event::of_change(before, refund);
-    Change::Refund { event, has_url: refund.notes.webhook_url.is_some(), job }
+    Change::Refund { event, has_url: refund.notes.webhook_url.is_some(), ask }
+}
+
+fn asked_again_at(before: Option<&Refund>, refund: &Refund) -> Option<Timestamp> {
+    let wait = refund.wait?;
+    let same_turn = before.is_some_and(|before| before.turn == refund.turn);
+    wait.is_to_be_sent(before.and_then(|before| before.wait), same_turn).then_some(wait.at)
 }
 
 /// A wait that rests in the table is nobody's business until it is woken.
 fn due(before: Option<&Delivery>, delivery: Box<Delivery>) -> Change {
-    let waits = matches!(delivery.standing, Standing::Scheduled(_)) && !delivery.rests;
-    let is_the_same =
-        |before: &Delivery| before.turn == delivery.turn && before.woken_at == delivery.woken_at;
-    let sent_before = before.is_some_and(|before| is_the_same(before) && !before.rests);
-    if waits && !sent_before { Change::Try(delivery) } else { Change::Nothing }
+    let same_turn = before.is_some_and(|before| before.turn == delivery.turn);
+    match delivery.wait() {
+        Some(wait) if wait.is_to_be_sent(before.and_then(Delivery::wait), same_turn) => Change::Try(delivery),
+        Some(_) | None => Change::Nothing,
+    }
 }
 
 fn switched_off(before: &Endpoint, endpoint: &Endpoint) -> Change {

@@ -1,6 +1,6 @@
 //! The only sender to the queues: turns what the table's stream tells into jobs.
 //!
-//! A new refund becomes a refund job; every announced change becomes a webhook job for each who listens, or is
+//! A new refund becomes a refund job, and so does one whose processor is to be asked again; every announced change becomes a webhook job for each who listens, or is
 //! recorded if nobody does; a delivery whose next try is due becomes a webhook job again. A stream comes again
 //! from the first record that failed, so records behind it are seen twice; every job is safe to do twice, and an
 //! event's id is made from what happened.
@@ -112,8 +112,11 @@ async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
         Change::Nothing => return (Vec::new(), Ok(())),
         Change::Try(delivery) => return (vec![next_try(*delivery, (context.now)())], Ok(())),
         Change::SwitchedOff(event) => (Vec::new(), event, false),
-        Change::Refund { event, has_url, job } => {
-            (job.map(Job::Refund).into_iter().collect(), event, has_url)
+        Change::Refund { event, has_url, ask } => {
+            let asking = ask.map(|(job, at)| Job::Refund { job, delay: at.since((context.now)()) });
+            let asking = asking.into_iter().collect();
+            let Some(event) = event else { return (asking, Ok(())) };
+            (asking, event, has_url)
         }
     };
     let told = match fan_out.first_tries(&event, has_url).await {

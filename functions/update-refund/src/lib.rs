@@ -78,7 +78,7 @@ async fn change<S: Settle>(
         };
         match settled? {
             Settled::Applied => return answer(context, &next),
-            Settled::Overtaken => {}
+            Settled::Overtaken | Settled::NothingLeft => {}
         }
     }
     let detail = "The refund keeps changing. The same request may be sent again.";

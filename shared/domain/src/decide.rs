@@ -167,6 +167,9 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         changed_at: Vec::new(),
         first_metadata: None,
         handed_over_at: None,
+        turn: 0,
+        wait: None,
+        flag: None,
         created_at: identity.now,
         updated_at: identity.now,
     };

@@ -1,24 +1,17 @@
 //! One event on its way to one receiver: which tries it has had, and what comes next.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::event::Event;
 use crate::ids::EndpointId;
 use crate::payment::fact;
 use crate::time::Timestamp;
+use crate::waiting::{QUEUE_WAIT_MAX, Wait, stretched};
 
 /// Most tries of a delivery.
 pub const TRIES_MAX: u32 = 10;
-/// A wait is stretched or shortened by up to a tenth, so that what failed together comes back apart.
-pub const JITTER_PERMILLE: RangeInclusive<u32> = 900..=1_100;
 /// Longest wait that a receiver can ask for.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
-/// Longest wait that a queue holds; a longer one rests in the table.
-pub const QUEUE_WAIT_MAX: Duration = Duration::from_mins(15);
-/// How long after its time a try may take to be worked on before it is sent for again: a lost message costs an
-/// hour, and not the event.
-pub const GRACE: Duration = Duration::from_hours(1);
 /// Most attempts that are kept of a delivery: the last ones.
 const ATTEMPTS_KEPT: usize = 30;
 
@@ -38,8 +31,7 @@ const WAITS: [Duration; 9] = [
 /// The wait after try number `made`, from 1, stretched by the jitter; `None` after the last.
 pub fn wait_after(made: u32, jitter_permille: u32) -> Option<Duration> {
     let index = usize::try_from(made.checked_sub(1)?).ok()?;
-    let permille = jitter_permille.clamp(*JITTER_PERMILLE.start(), *JITTER_PERMILLE.end());
-    Some(WAITS.get(index)?.saturating_mul(permille).checked_div(1_000).unwrap_or_default())
+    Some(stretched(*WAITS.get(index)?, jitter_permille))
 }
 
 /// Who is told.
@@ -223,15 +215,17 @@ impl Delivery {
         Self { rests: false, woken_at: Some(now), ..self.clone() }
     }
 
-    /// When the index of waits gives it out: a wait that rests at its time, any other after [`GRACE`].
-    pub fn found_at(&self) -> Option<Timestamp> {
+    /// What it waits for, if it does.
+    pub fn wait(&self) -> Option<Wait> {
         match self.standing {
-            Standing::Scheduled(at) if self.rests => Some(at),
-            Standing::Scheduled(at) => {
-                Some(self.woken_at.map_or(at, |woken_at| woken_at.max(at)).plus(GRACE))
-            }
+            Standing::Scheduled(at) => Some(Wait { at, rests: self.rests, woken_at: self.woken_at }),
             Standing::Delivered | Standing::DeadLettered(_) => None,
         }
+    }
+
+    /// When the index of waits gives it out, if it waits.
+    pub fn found_at(&self) -> Option<Timestamp> {
+        self.wait().map(Wait::found_at)
     }
 
     /// With the number of the next try.

@@ -18,4 +18,5 @@ pub mod split;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod waiting;
 pub mod wanted;

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 macro_rules! fact {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
@@ -78,7 +78,11 @@ fact!(
     /// Who moves the money back.
     ProcessorName {
         /// The built-in rehearsal, chosen by its reference.
-        Sandbox = "sandbox"
+        Sandbox = "sandbox",
+        /// Stripe: a charge or a payment intent there.
+        Stripe = "stripe",
+        /// The team's own adapter, over HTTP.
+        Http = "http"
     }
 );
 
@@ -241,15 +245,25 @@ impl Payment {
 
     /// The payment after a refund of it was reserved; `None` if it does not hold that much.
     pub fn after_reserving(&self, refund: &Refund) -> Option<Self> {
+        let mut after = self.after_taking(refund)?;
+        after.refunds.push(refund.id.clone());
+        Some(after)
+    }
+
+    /// The payment after a refund of it took its amounts, which it may have given back before; `None` if it does not
+    /// hold that much, or another refund covers the lines.
+    pub fn after_taking(&self, refund: &Refund) -> Option<Self> {
         let mut after = self.clone();
         after.refundable = self.refundable.minus(refund.amount)?;
         if let (Some(routing), Some(split)) = (&mut after.routing, &refund.split) {
             routing.refundable = routing.refundable.minus(split)?;
         }
         for line in after.lines.iter_mut().filter(|line| refund.lines.contains(&line.id)) {
+            if line.refunded {
+                return None;
+            }
             line.refunded = true;
         }
-        after.refunds.push(refund.id.clone());
         Some(after)
     }
 

@@ -1,4 +1,6 @@
-//! A refund, and the only ways in which it can change.
+//! A refund as it stands; how it changes is told in `steps`.
+
+mod steps;
 
 use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
@@ -6,6 +8,9 @@ use crate::payment::{Processor, fact};
 use crate::split::Split;
 use crate::text::{Metadata, TargetUrl, Text};
 use crate::time::Timestamp;
+use crate::waiting::Wait;
+
+pub use steps::{Outcome, Step, Withdrawn};
 
 fact!(
     /// What giving back means for this payment.
@@ -53,6 +58,14 @@ fact!(
         Fraud = "fraud",
         /// Any other text.
         Other = "other"
+    }
+);
+
+fact!(
+    /// Why a person has to look at a refund.
+    Flag {
+        /// The processor says that the money went back after all, but its payment no longer has it.
+        SucceededAfterFailure = "succeeded_after_failure"
     }
 );
 
@@ -164,48 +177,16 @@ pub struct Refund {
     pub first_metadata: Option<Metadata>,
     /// When it was first handed to the processor; from then on nobody may cancel it.
     pub handed_over_at: Option<Timestamp>,
+    /// The number of the question to the processor that is due, from 0: a job about another one is stale.
+    pub turn: u32,
+    /// When the processor is asked again, while it has not said how this ends.
+    pub wait: Option<Wait>,
+    /// Why a person has to look at it, if one has.
+    pub flag: Option<Flag>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-}
-
-/// What a processor says about a refund.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The money went back.
-    Succeeded {
-        /// The processor's name for it.
-        reference: Text<255>,
-    },
-    /// It did not and will not.
-    Failed(Failure),
-    /// It has it and will say later.
-    Pending,
-    /// No answer: the money may or may not have moved.
-    Unknown,
-}
-
-/// What an outcome means for a refund.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Nothing new: a repeat, or an answer that a later one has overtaken.
-    Stay,
-    /// A new state; the money stays with whom it is.
-    Move(Refund),
-    /// A new state, and the amounts return to every actor they came from.
-    GiveBack(Refund),
-}
-
-/// What a wish to cancel means for a refund.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Withdrawn {
-    /// It becomes this, and its amounts return to every actor they came from.
-    Now(Box<Refund>),
-    /// It was cancelled before.
-    Already,
-    /// It is with the processor, or has ended.
-    TooLate,
 }
 
 impl Refund {
@@ -216,67 +197,5 @@ impl Refund {
     pub fn takes(&self) -> impl Iterator<Item = (usize, Money)> {
         let parts = self.split.iter().flat_map(Split::parts).enumerate();
         parts.map(|(position, (_, part))| (position, part)).filter(|(_, part)| !part.is_zero())
-    }
-
-    /// What an outcome makes of this refund. The write that follows is conditional on this very state.
-    pub fn step(&self, outcome: Outcome, now: Timestamp) -> Step {
-        match (&self.state, outcome) {
-            (State::Initiated | State::Processing(_), Outcome::Succeeded { reference }) => {
-                let mut next = self.changed_to(State::Succeeded, now);
-                next.processor_reference = Some(reference);
-                Step::Move(next)
-            }
-            // A processor that takes a success back gives the money back, too.
-            (State::Initiated | State::Processing(_) | State::Succeeded, Outcome::Failed(failure)) => {
-                Step::GiveBack(self.changed_to(State::Failed(failure), now))
-            }
-            (State::Initiated | State::Processing(_), Outcome::Pending) => {
-                self.processing(Pending::Processor, now)
-            }
-            (State::Initiated | State::Processing(Pending::OutcomeUnknown), Outcome::Unknown) => {
-                self.processing(Pending::OutcomeUnknown, now)
-            }
-            // That the processor has it stays true, whether or not it answers.
-            (State::Processing(Pending::Processor), Outcome::Unknown)
-            | (State::Succeeded, Outcome::Succeeded { .. } | Outcome::Pending | Outcome::Unknown)
-            | (State::Failed(_) | State::Cancelled, _) => Step::Stay,
-        }
-    }
-
-    /// Withdraws the refund. [`Withdrawn::TooLate`] once it was handed over: the money may be moving.
-    pub fn withdraw(&self, now: Timestamp) -> Withdrawn {
-        match (&self.state, self.handed_over_at) {
-            (State::Cancelled, _) => Withdrawn::Already,
-            (State::Initiated, None) => Withdrawn::Now(Box::new(self.changed_to(State::Cancelled, now))),
-            (State::Initiated, Some(_)) | (State::Processing(_) | State::Succeeded | State::Failed(_), _) => {
-                Withdrawn::TooLate
-            }
-        }
-    }
-
-    /// The refund with other metadata; `None` if they are the same.
-    pub fn with_metadata(&self, metadata: Metadata, now: Timestamp) -> Option<Self> {
-        if metadata == self.notes.metadata {
-            return None;
-        }
-        let mut next = self.changed_to(self.state.clone(), now);
-        next.first_metadata.get_or_insert_with(|| self.notes.metadata.clone());
-        next.notes.metadata = metadata;
-        Some(next)
-    }
-
-    fn processing(&self, pending: Pending, now: Timestamp) -> Step {
-        let state = State::Processing(pending);
-        if self.state == state { Step::Stay } else { Step::Move(self.changed_to(state, now)) }
-    }
-
-    fn changed_to(&self, state: State, now: Timestamp) -> Self {
-        let sequence = self.sequence.saturating_add(1);
-        let updated_at = now.max(self.updated_at);
-        let mut next = Self { state, sequence, updated_at, ..self.clone() };
-        next.changed_at.push(updated_at);
-        let forgotten = next.changed_at.len().saturating_sub(Self::CHANGES_KEPT);
-        next.changed_at.drain(..forgotten);
-        next
     }
 }

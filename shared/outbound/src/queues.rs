@@ -1,11 +1,13 @@
 //! The queues: sending in as few calls as SQS allows, and saying when a message comes back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use recoup_domain::delivery::QUEUE_WAIT_MAX;
+use recoup_domain::ids::Tenant;
+use recoup_domain::waiting::QUEUE_WAIT_MAX;
 use recoup_ports::jobs::{Job, Jobs, Lane, Pace, SendJobError};
 
 /// Most messages in one call, as SQS has it.
@@ -87,21 +89,19 @@ impl Queues {
 
     fn message(&self, position: usize, job: &Job) -> (&str, Message) {
         match job {
-            Job::Refund(job) => {
+            Job::Refund { job, delay } => {
                 let body = acceptable(job.to_body());
-                (&self.urls.refund_jobs, Message { position, body, delay_seconds: 0, group: None })
+                let (delay_seconds, group) = (seconds(*delay), Some(group(&job.tenant)));
+                (&self.urls.refund_jobs, Message { position, body, delay_seconds, group })
             }
             Job::Webhook { job, lane, delay } => {
                 let queue_url = match lane {
                     Lane::First => &self.urls.webhook_jobs,
                     Lane::Retries => &self.urls.webhook_retries,
                 };
-                let delay = delay.min(&QUEUE_WAIT_MAX).as_millis().div_ceil(1_000);
-                let tenant = &job.event.tenant;
-                let group = format!("{}-{}", tenant.environment.as_str(), tenant.account);
                 let body = acceptable(job.to_body());
-                let delay_seconds = i32::try_from(delay).unwrap_or(0);
-                (queue_url, Message { position, body, delay_seconds, group: Some(group) })
+                let (delay_seconds, group) = (seconds(*delay), Some(group(&job.event.tenant)));
+                (queue_url, Message { position, body, delay_seconds, group })
             }
         }
     }
@@ -163,6 +163,16 @@ impl Pace for Visibility {
         let changed = call.receipt_handle(receipt_handle).visibility_timeout(seconds).send().await;
         changed.map(|_| ()).map_err(|error| SendJobError(error.into()))
     }
+}
+
+/// A wait in whole seconds, as long as a queue can hold it.
+fn seconds(delay: Duration) -> i32 {
+    i32::try_from(delay.min(QUEUE_WAIT_MAX).as_millis().div_ceil(1_000)).unwrap_or(0)
+}
+
+/// The messages of one account and environment.
+fn group(tenant: &Tenant) -> String {
+    format!("{}-{}", tenant.environment.as_str(), tenant.account)
 }
 
 /// SQS refuses two characters that JSON allows; both stand only within JSON strings, where an escape means

@@ -80,7 +80,8 @@ fn tenant() -> Tenant {
 }
 
 fn refund_job() -> Job {
-    Job::Refund(RefundJob { tenant: tenant(), refund: RefundId::random(2) })
+    let job = RefundJob { tenant: tenant(), refund: RefundId::random(2), turn: Some(0) };
+    Job::Refund { job, delay: Duration::ZERO }
 }
 
 /// A first try whose event carries this text 50 times.

@@ -4,7 +4,7 @@
 use recoup_domain::ids::{AccountId, Environment, PaymentId, RefundId, Tenant};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{FailureCode, Kind, Notes, Outcome, Refund, State, Step};
+use recoup_domain::refund::{FailureCode, Kind, Notes, Outcome, Refund, State};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_outbound::sandbox::Sandbox;
@@ -30,6 +30,9 @@ fn refund(environment: Environment, reference: &str) -> Refund {
         changed_at: Vec::new(),
         first_metadata: None,
         handed_over_at: None,
+        turn: 0,
+        wait: None,
+        flag: None,
         created_at: now,
         updated_at: now,
     }
@@ -74,10 +77,7 @@ fn handed_over(reference: &str) -> Refund {
 }
 
 fn after(refund: &Refund, outcome: Outcome) -> Refund {
-    match refund.step(outcome, refund.updated_at) {
-        Step::Move(next) | Step::GiveBack(next) => next,
-        Step::Stay => panic!("nothing changed"),
-    }
+    refund.step(outcome, refund.updated_at).next().cloned().expect("something changes")
 }
 
 fn success(refund: &Refund) -> Outcome {

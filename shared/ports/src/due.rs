@@ -30,6 +30,6 @@ pub trait Due {
     ) -> impl Future<Output = Result<Vec<Resting>, ReadError>> + Send;
 
     /// Sends for it: the table's stream tells `relay-events`. It is found again after
-    /// [`recoup_domain::delivery::GRACE`], should that come to nothing. Woken or changed meanwhile is fine.
+    /// [`recoup_domain::waiting::GRACE`], should that come to nothing. Woken or changed meanwhile is fine.
     fn wake(&self, resting: &Resting, now: Timestamp) -> impl Future<Output = Result<(), WriteError>> + Send;
 }

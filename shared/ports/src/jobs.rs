@@ -5,6 +5,7 @@ use std::time::Duration;
 use recoup_domain::delivery::Target;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{AccountId, Environment, RefundId, Tenant};
+use recoup_domain::refund::Refund;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -24,6 +25,9 @@ pub struct RefundJob {
     pub tenant: Tenant,
     /// Which one.
     pub refund: RefundId,
+    /// The number of the question that is due, see [`recoup_domain::refund::Refund::turn`]; a job without one, made by
+    /// hand, is always worked on.
+    pub turn: Option<u32>,
 }
 
 /// "Tell this receiver about this event." Sent for the first try, and again for each one that became due.
@@ -43,6 +47,8 @@ struct RefundWire {
     environment: String,
     account_id: String,
     refund_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    turn: Option<u32>,
 }
 
 pub(crate) fn unreadable(why: impl std::fmt::Display) -> UnreadableJob {
@@ -61,12 +67,18 @@ pub(crate) fn tenant(environment: &str, account: &str) -> Result<Tenant, Unreada
 }
 
 impl RefundJob {
+    /// The job of a refund as it stands.
+    pub fn of(refund: &Refund) -> Self {
+        Self { tenant: refund.tenant.clone(), refund: refund.id.clone(), turn: Some(refund.turn) }
+    }
+
     /// The message's body.
     pub fn to_body(&self) -> String {
         let wire = RefundWire {
             environment: self.tenant.environment.as_str().to_owned(),
             account_id: self.tenant.account.to_string(),
             refund_id: self.refund.to_string(),
+            turn: self.turn,
         };
         serde_json::to_string(&wire).unwrap_or_default()
     }
@@ -76,7 +88,7 @@ impl RefundJob {
         let wire: RefundWire = serde_json::from_str(body).map_err(|error| malformed(&error))?;
         let tenant = tenant(&wire.environment, &wire.account_id)?;
         let refund = RefundId::try_from(wire.refund_id.as_str()).map_err(unreadable)?;
-        Ok(Self { tenant, refund })
+        Ok(Self { tenant, refund, turn: wire.turn })
     }
 }
 
@@ -93,14 +105,19 @@ pub enum Lane {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Job {
     /// For the refund jobs.
-    Refund(RefundJob),
+    Refund {
+        /// The job.
+        job: RefundJob,
+        /// How long the queue hides it; at most [`recoup_domain::waiting::QUEUE_WAIT_MAX`].
+        delay: Duration,
+    },
     /// For the webhook jobs.
     Webhook {
         /// The job.
         job: WebhookJob,
         /// Which of the two queues.
         lane: Lane,
-        /// How long the queue hides it; at most [`recoup_domain::delivery::QUEUE_WAIT_MAX`].
+        /// How long the queue hides it; at most [`recoup_domain::waiting::QUEUE_WAIT_MAX`].
         delay: Duration,
     },
 }

@@ -1,6 +1,6 @@
 //! Moving a refund to its end: each move is one conditional write, and a repeat is an answer.
 
-use recoup_domain::refund::Refund;
+use recoup_domain::refund::{Flag, Refund, Step};
 use recoup_domain::time::Timestamp;
 use thiserror::Error;
 
@@ -23,6 +23,8 @@ pub enum Settled {
     Applied,
     /// The refund was no longer in the state the move started from; nothing was written.
     Overtaken,
+    /// The payment no longer has what would have to be taken again; the refund did not move.
+    NothingLeft,
 }
 
 /// Why a move has no outcome.
@@ -61,4 +63,49 @@ pub trait Settle: Refunds {
         from: &Refund,
         next: &Refund,
     ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
+
+    /// The same, and in the same transaction every amount is taken again that had returned to its actor;
+    /// [`Settled::NothingLeft`] if it is not there any more.
+    fn take_again(
+        &self,
+        from: &Refund,
+        next: &Refund,
+    ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
+
+    /// Writes the wait and the turn of `next` if the refund is still on its way and the turn that of `from`. Nobody is
+    /// told of it, and what else changed meanwhile stays as it is.
+    fn schedule(
+        &self,
+        from: &Refund,
+        next: &Refund,
+    ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
+
+    /// Marks the refund for a person, if it is still as it was.
+    fn flag(&self, refund: &Refund, flag: Flag) -> impl Future<Output = Result<Settled, SettleError>> + Send;
+
+    /// Carries out what an outcome makes of a refund: one conditional write, or none. A success after a failure whose
+    /// money is gone marks the refund for a person.
+    fn carry_out(
+        &self,
+        from: &Refund,
+        step: &Step,
+    ) -> impl Future<Output = Result<Settled, SettleError>> + Send
+    where
+        Self: Sync,
+    {
+        async move {
+            match step {
+                Step::Stay => Ok(Settled::Applied),
+                Step::Move(next) => self.move_on(from, next).await,
+                Step::GiveBack(next) => self.give_back(from, next).await,
+                Step::TakeAgain(next) => {
+                    let settled = self.take_again(from, next).await?;
+                    if settled == Settled::NothingLeft {
+                        self.flag(from, Flag::SucceededAfterFailure).await?;
+                    }
+                    Ok(settled)
+                }
+            }
+        }
+    }
 }

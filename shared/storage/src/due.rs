@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use recoup_domain::delivery::GRACE;
 use recoup_domain::time::Timestamp;
+use recoup_domain::waiting::GRACE;
 use recoup_ports::due::{Due, Resting};
 use recoup_ports::{ReadError, WriteError};
 
-use crate::event_item::{DUE_PK, DUE_SK, RESTS, WOKEN_AT};
 use crate::expression::{Expression, text};
-use crate::keys::{BY_DUE, Key, PK, SK, due_by, due_shard, found_in_index};
+use crate::keys::{BY_DUE, DUE_PK, DUE_SK, Key, PK, RESTS, SK, WOKEN_AT, due_by, due_shard, place_in_due};
 use crate::table::{Item, Table, cause, key_text, unavailable};
 
 impl Due for Table {
@@ -47,7 +46,7 @@ impl Due for Table {
         let seen = expression.value(text(resting.due.as_str()));
         expression.require(format!("{due} = {seen}"));
         // It stays in the index: should its message be lost, it is found again.
-        let (_, later) = found_in_index(now.plus(GRACE), &resting.sk);
+        let later = place_in_due(now.plus(GRACE), &resting.sk);
         expression.assign(DUE_SK, Some(text(later)));
         expression.assign(WOKEN_AT, Some(text(now.rfc3339())));
         expression.assign(RESTS, None);

@@ -15,12 +15,6 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{Key, event_and_target, found_in_index, owner_of_events};
 use crate::refund_item::{failure, pending_reason, state};
 
-pub(crate) const TURN: &str = "turn";
-pub(crate) const RESTS: &str = "rests";
-pub(crate) const WOKEN_AT: &str = "woken_at";
-pub(crate) const DUE_PK: &str = "due_pk";
-pub(crate) const DUE_SK: &str = "due_sk";
-
 /// How long an item outlives the try it waits for.
 const KEPT_AFTER_TRY: Duration = Duration::from_hours(4 * 24);
 
@@ -131,7 +125,7 @@ impl From<&Delivery> for EventItem {
     fn from(delivery: &Delivery) -> Self {
         let event = &delivery.event;
         let mut item = Self::from(event);
-        item.sk = Key::delivery(&event.tenant, &event.id, &delivery.target).sk;
+        let key = Key::delivery(&event.tenant, &event.id, &delivery.target);
         item.delivery = Some(delivery.standing.as_str().to_owned());
         item.turn = Some(delivery.turn);
         item.tries = Some(delivery.tries);
@@ -139,9 +133,10 @@ impl From<&Delivery> for EventItem {
         item.rests = delivery.rests.then_some(true);
         item.woken_at = delivery.woken_at.map(Timestamp::rfc3339);
         if let Some(found_at) = delivery.found_at() {
-            let (shard, place) = found_in_index(found_at, &item.sk);
+            let (shard, place) = found_in_index(found_at, &key);
             (item.due_pk, item.due_sk) = (Some(shard), Some(place));
         }
+        item.sk = key.sk;
         match delivery.standing {
             Standing::Scheduled(at) => {
                 item.next_try_at = Some(at.rfc3339());

@@ -16,9 +16,9 @@ use recoup_ports::{BoxError, ReadError, WriteError};
 
 use crate::credentials::read_secrets;
 use crate::endpoints::read_endpoint;
-use crate::event_item::{EventItem, TURN, Told};
+use crate::event_item::{EventItem, Told};
 use crate::expression::{number, text};
-use crate::keys::{AFTER_ALL_EVENTS, Key, PK, SK, event_and_target, events_of};
+use crate::keys::{AFTER_ALL_EVENTS, Key, PK, SK, TURN, event_and_target, events_of};
 use crate::table::{Item, Table, cause, key_text, read_refund, unavailable, unreadable};
 
 /// Items read at once beyond those asked for: an event has one for each receiver.

@@ -11,8 +11,8 @@
 //! | event of which nobody was told | `{environment}#{account}#events` | `{event id}` |
 //! | event on its way to one receiver | `{environment}#{account}#events` | `{event id}#{endpoint id}`, or `#refund` for the refund's own URL |
 //!
-//! A delivery that is scheduled also has `due_pk` = `due#{0 to 7}` and `due_sk` = `{time}#{sk}`, the
-//! keys of the index `by_due`.
+//! A delivery that is scheduled, and a refund whose processor is to be asked again, also have
+//! `due_pk` = `due#{0 to 7}` and `due_sk` = `{time}#{sk}`, the keys of the index `by_due`.
 //!
 //! Refunds also have `list_pk` = `{environment}#{account}#refunds` and `list_sk` = `{created_at}#{refund id}`,
 //! the keys of the index `by_time`.
@@ -33,6 +33,13 @@ pub(crate) const BY_TIME: &str = "by_time";
 pub(crate) const BY_DUE: &str = "by_due";
 pub(crate) const LIST_PK: &str = "list_pk";
 pub(crate) const LIST_SK: &str = "list_sk";
+pub(crate) const DUE_PK: &str = "due_pk";
+pub(crate) const DUE_SK: &str = "due_sk";
+/// The number of the try or the question that is due.
+pub(crate) const TURN: &str = "turn";
+/// Whether a wait rests in the table, and when its message was sent for: the same of everything that waits.
+pub(crate) const RESTS: &str = "rests";
+pub(crate) const WOKEN_AT: &str = "woken_at";
 
 pub(crate) const PAYMENT: &str = "payment";
 pub(crate) const REFUND: &str = "refund";
@@ -150,10 +157,15 @@ pub(crate) fn event_and_target(sk: &str) -> Option<(&str, Option<&str>)> {
     Some(sk.split_once('#').map_or((sk, None), |(id, target)| (id, Some(target))))
 }
 
-/// The index keys of something that is to be found at a moment, by its sort key.
-pub(crate) fn found_in_index(at: Timestamp, sk: &str) -> (String, String) {
-    let sum = sk.bytes().fold(0_u8, u8::wrapping_add);
-    (due_shard(sum.checked_rem(SHARDS).unwrap_or(0)), format!("{}#{sk}", at.rfc3339()))
+/// The index keys of an item that is to be found at a moment.
+pub(crate) fn found_in_index(at: Timestamp, key: &Key) -> (String, String) {
+    let sum = key.pk.bytes().chain(key.sk.bytes()).fold(0_u8, u8::wrapping_add);
+    (due_shard(sum.checked_rem(SHARDS).unwrap_or(0)), place_in_due(at, &key.sk))
+}
+
+/// The sort key of the index `by_due`.
+pub(crate) fn place_in_due(at: Timestamp, sk: &str) -> String {
+    format!("{}#{sk}", at.rfc3339())
 }
 
 /// A part of the index `by_due`.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use recoup_domain::ids::{LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{Failure, FailureCode, Kind, Notes, Pending, Refund, State};
+use recoup_domain::refund::{Failure, FailureCode, Flag, Kind, Notes, Pending, Refund, State};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::{Metadata, TargetUrl, Text};
 use recoup_domain::time::Timestamp;
+use recoup_domain::waiting::Wait;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
@@ -25,6 +26,8 @@ pub(crate) const PENDING_REASON: &str = "pending_reason";
 pub(crate) const FAILURE_CODE: &str = "failure_code";
 pub(crate) const FAILURE_MESSAGE: &str = "failure_message";
 pub(crate) const PROCESSOR_REFERENCE: &str = "processor_reference";
+pub(crate) const ASK_AT: &str = "ask_at";
+pub(crate) const FLAG: &str = "flag";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct PartItem {
@@ -84,6 +87,16 @@ pub(crate) struct RefundItem {
     first_metadata: Option<BTreeMap<String, String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     handed_over_at: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    turn: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ask_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rests: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    woken_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flag: Option<String>,
     created_at: String,
     updated_at: String,
 }
@@ -129,6 +142,11 @@ impl From<&Refund> for RefundItem {
             changed_at: refund.changed_at.iter().map(|at| at.unix_millis()).collect(),
             first_metadata: refund.first_metadata.as_ref().map(|metadata| metadata.pairs().clone()),
             handed_over_at: refund.handed_over_at.map(Timestamp::rfc3339),
+            turn: refund.turn,
+            ask_at: refund.wait.map(|wait| wait.at.rfc3339()),
+            rests: refund.wait.and_then(|wait| wait.rests.then_some(true)),
+            woken_at: refund.wait.and_then(|wait| wait.woken_at).map(Timestamp::rfc3339),
+            flag: refund.flag.map(|flag| flag.as_str().to_owned()),
             created_at: refund.created_at.rfc3339(),
             updated_at: refund.updated_at.rfc3339(),
         }
@@ -176,6 +194,11 @@ pub(crate) fn state(
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_zero(turn: &u32) -> bool {
+    *turn == 0
+}
+
 fn text<const MAX: usize>(value: Option<String>) -> Result<Option<Text<MAX>>, &'static str> {
     value.map(|text| Text::new(text).map_err(|_| "a text is empty or too long")).transpose()
 }
@@ -207,6 +230,14 @@ impl RefundItem {
             }
         };
         let lines = self.lines.iter().map(|line| LineId::try_from(line.as_str()));
+        let wait = match self.ask_at.as_deref() {
+            None => None,
+            Some(at) => Some(Wait {
+                at: Timestamp::parse(at).ok_or("ask_at is no time")?,
+                rests: self.rests.unwrap_or(false),
+                woken_at: self.woken_at.as_deref().and_then(Timestamp::parse),
+            }),
+        };
         Ok(Refund {
             tenant,
             id,
@@ -234,6 +265,9 @@ impl RefundItem {
             changed_at: changed_at.ok_or("changed_at has no time")?,
             first_metadata: first_metadata.map_err(|_| "first_metadata is out of bounds")?,
             handed_over_at: self.handed_over_at.as_deref().and_then(Timestamp::parse),
+            turn: self.turn,
+            wait,
+            flag: self.flag.as_deref().map(|flag| Flag::parse(flag).ok_or("flag is unknown")).transpose()?,
             created_at: Timestamp::parse(&self.created_at).ok_or("created_at is no time")?,
             updated_at: Timestamp::parse(&self.updated_at).ok_or("updated_at is no time")?,
         })

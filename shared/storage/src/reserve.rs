@@ -79,15 +79,23 @@ fn take(reservation: &Reservation) -> Expression {
     let judged = expression.value(number(reservation.revision));
     expression.require(format!("{revision} = {judged}"));
 
+    if let Some(left) = reservation.exactly {
+        let refundable = expression.name(REFUNDABLE);
+        let left = expression.value(number(left.minor()));
+        expression.require(format!("{refundable} = {left}"));
+    }
+    amounts_taken(&mut expression, refund);
+    let refunds = expression.name(REFUNDS);
+    let id = expression.value(AttributeValue::L(vec![text(refund.id.as_str())]));
+    expression.set(format!("{refunds} = list_append({refunds}, {id})"));
+    expression
+}
+
+/// Takes every amount from the actor that gives it, and the lines, if they are there.
+pub(crate) fn amounts_taken(expression: &mut Expression, refund: &Refund) {
     let refundable = expression.name(REFUNDABLE);
     let amount = expression.value(number(refund.amount.minor()));
-    match reservation.exactly {
-        None => expression.require(format!("{refundable} >= {amount}")),
-        Some(left) => {
-            let left = expression.value(number(left.minor()));
-            expression.require(format!("{refundable} = {left}"));
-        }
-    }
+    expression.require(format!("{refundable} >= {amount}"));
     expression.set(format!("{refundable} = {refundable} - {amount}"));
 
     for (position, part) in refund.takes() {
@@ -97,7 +105,7 @@ fn take(reservation: &Reservation) -> Expression {
         expression.require(format!("{left}>={part}"));
         expression.set(format!("{left}={left}-{part}"));
     }
-    lines(&mut expression, refund, |expression, taken, lines| {
+    lines(expression, refund, |expression, taken, lines| {
         expression.add(format!("{taken} {lines}"));
     });
     for line in &refund.lines {
@@ -105,10 +113,6 @@ fn take(reservation: &Reservation) -> Expression {
         let line = expression.value(text(line.as_str()));
         expression.require(format!("NOT contains({taken},{line})"));
     }
-    let refunds = expression.name(REFUNDS);
-    let id = expression.value(AttributeValue::L(vec![text(refund.id.as_str())]));
-    expression.set(format!("{refunds} = list_append({refunds}, {id})"));
-    expression
 }
 
 /// Changes the set of lines that are refunded, if the refund covers any.

@@ -6,20 +6,20 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use recoup_domain::refund::{Refund, State};
+use recoup_domain::refund::{Flag, Refund, State};
 use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_ports::{BoxError, WriteError};
 
 use crate::expression::{Expression, number, text};
-use crate::keys::{Key, PK};
+use crate::keys::{DUE_PK, DUE_SK, Key, PK, RESTS, TURN, WOKEN_AT, found_in_index};
 use crate::payment_item::{ACTORS, REFUNDABLE};
 use crate::refund_item::{
-    CHANGED_AT, FAILURE_CODE, FAILURE_MESSAGE, FIRST_METADATA, HANDED_OVER_AT, METADATA, PENDING_REASON,
-    PROCESSOR_REFERENCE, SEQUENCE, STATUS, UPDATED_AT, failure, pending_reason,
+    ASK_AT, CHANGED_AT, FAILURE_CODE, FAILURE_MESSAGE, FIRST_METADATA, FLAG, HANDED_OVER_AT, METADATA,
+    PENDING_REASON, PROCESSOR_REFERENCE, SEQUENCE, STATUS, UPDATED_AT, failure, pending_reason,
 };
-use crate::reserve::lines;
+use crate::reserve::{amounts_taken, lines};
 use crate::table::{Item, Table, cause, read_refund};
 use crate::write::{Transacted, condition_failed, past_transactions};
 
@@ -49,6 +49,51 @@ fn next_state(from: &Refund, next: &Refund) -> Expression {
         expression.assign(METADATA, Some(pairs(&next.notes.metadata)));
         expression.assign(FIRST_METADATA, next.first_metadata.as_ref().map(pairs));
     }
+    if next.flag != from.flag {
+        expression.assign(FLAG, next.flag.map(|flag| text(flag.as_str())));
+    }
+    // A wait is scheduled without a step of the sequence: who did not change it leaves what stands there, and an end
+    // ends it, whoever scheduled it.
+    if next.wait != from.wait || !next.state.holds_money() {
+        assign_wait(&mut expression, next);
+    }
+    expression
+}
+
+/// Writes a refund's wait, and its place in the index of waits.
+fn assign_wait(expression: &mut Expression, next: &Refund) {
+    let key = Key::refund(&next.tenant, &next.id);
+    let wait = next.wait;
+    let (shard, place) = wait.map(|wait| found_in_index(wait.found_at(), &key)).unzip();
+    expression.assign(DUE_PK, shard.map(text));
+    expression.assign(DUE_SK, place.map(text));
+    expression.assign(ASK_AT, wait.map(|wait| text(wait.at.rfc3339())));
+    expression.assign(RESTS, wait.and_then(|wait| wait.rests.then_some(AttributeValue::Bool(true))));
+    expression.assign(WOKEN_AT, wait.and_then(|wait| wait.woken_at).map(|at| text(at.rfc3339())));
+    if next.turn > 0 {
+        expression.assign(TURN, Some(number(next.turn)));
+    }
+}
+
+/// Requires that a refund still is on its way and that the same question is due.
+fn require_turn(expression: &mut Expression, from: &Refund) {
+    let status = expression.name(STATUS);
+    let initiated = expression.value(text("initiated"));
+    let processing = expression.value(text("processing"));
+    expression.require(format!("{status} IN ({initiated}, {processing})"));
+    let turn = expression.name(TURN);
+    if from.turn == 0 {
+        expression.require(format!("attribute_not_exists({turn})"));
+    } else {
+        let due = expression.value(number(from.turn));
+        expression.require(format!("{turn} = {due}"));
+    }
+}
+
+/// The write that takes every amount again that had gone back.
+fn amounts_again(refund: &Refund) -> Expression {
+    let mut expression = Expression::default();
+    amounts_taken(&mut expression, refund);
     expression
 }
 
@@ -113,21 +158,44 @@ impl Settle for Table {
     }
 
     async fn give_back(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        let refund = Key::refund(&from.tenant, &from.id);
-        let payment = Key::payment(&from.tenant, &from.payment_id);
-        let unavailable = |error: aws_sdk_dynamodb::error::BuildError| SettleError::Unavailable(error.into());
-        let writes = vec![
-            self.transact_update(&refund, next_state(from, next)).map_err(unavailable)?,
-            self.transact_update(&payment, amounts_back(from)).map_err(unavailable)?,
-        ];
-        match self.transact(writes).await {
-            Transacted::Done => Ok(Settled::Applied),
-            Transacted::Refused(reasons) => match reasons.into_iter().next() {
-                Some(of_refund) if condition_failed(&of_refund) => refused(of_refund.item, next),
-                _ => Err(SettleError::Missing),
-            },
-            Transacted::Contended(_) => Err(SettleError::Contended),
-            Transacted::Failed(cause) => Err(SettleError::Unavailable(cause)),
+        // Its only condition is that the payment is there.
+        match self.move_with_amounts(from, next, amounts_back(from)).await? {
+            Settled::NothingLeft => Err(SettleError::Missing),
+            settled => Ok(settled),
+        }
+    }
+
+    async fn take_again(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+        self.move_with_amounts(from, next, amounts_again(from)).await
+    }
+
+    async fn schedule(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+        let mut expression = Expression::default();
+        require_turn(&mut expression, from);
+        assign_wait(&mut expression, next);
+        match self.update_refund(from, expression).await {
+            Ok(()) => Ok(Settled::Applied),
+            Err(UpdateRefused::Condition(None)) => Err(SettleError::Missing),
+            Err(UpdateRefused::Condition(Some(item))) => {
+                let stored = read_refund(item).map_err(|error| SettleError::Unavailable(error.into()))?;
+                let ours = stored.turn == next.turn && stored.wait == next.wait;
+                Ok(if ours { Settled::Applied } else { Settled::Overtaken })
+            }
+            Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),
+        }
+    }
+
+    async fn flag(&self, refund: &Refund, flag: Flag) -> Result<Settled, SettleError> {
+        let mut expression = Expression::default();
+        let sequence = expression.name(SEQUENCE);
+        let seen = expression.value(number(refund.sequence));
+        expression.require(format!("{sequence} = {seen}"));
+        expression.assign(FLAG, Some(text(flag.as_str())));
+        match self.update_refund(refund, expression).await {
+            Ok(()) => Ok(Settled::Applied),
+            Err(UpdateRefused::Condition(None)) => Err(SettleError::Missing),
+            Err(UpdateRefused::Condition(Some(_))) => Ok(Settled::Overtaken),
+            Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),
         }
     }
 }
@@ -138,6 +206,33 @@ enum UpdateRefused {
 }
 
 impl Table {
+    /// Writes a refund's next state and its payment's amounts, both or neither; [`Settled::NothingLeft`] if the refund
+    /// could move and the payment could not.
+    async fn move_with_amounts(
+        &self,
+        from: &Refund,
+        next: &Refund,
+        amounts: Expression,
+    ) -> Result<Settled, SettleError> {
+        let refund = Key::refund(&from.tenant, &from.id);
+        let payment = Key::payment(&from.tenant, &from.payment_id);
+        let unavailable = |error: aws_sdk_dynamodb::error::BuildError| SettleError::Unavailable(error.into());
+        let writes = vec![
+            self.transact_update(&refund, next_state(from, next)).map_err(unavailable)?,
+            self.transact_update(&payment, amounts).map_err(unavailable)?,
+        ];
+        match self.transact(writes).await {
+            Transacted::Done => Ok(Settled::Applied),
+            Transacted::Refused(reasons) => match <[_; 2]>::try_from(reasons) {
+                Ok([of_refund, _]) if condition_failed(&of_refund) => refused(of_refund.item, next),
+                Ok([_, of_payment]) if of_payment.item.is_some() => Ok(Settled::NothingLeft),
+                _ => Err(SettleError::Missing),
+            },
+            Transacted::Contended(_) => Err(SettleError::Contended),
+            Transacted::Failed(cause) => Err(SettleError::Unavailable(cause)),
+        }
+    }
+
     async fn update_refund(&self, refund: &Refund, expression: Expression) -> Result<(), UpdateRefused> {
         let key = Key::refund(&refund.tenant, &refund.id);
         let update = self.update(&key, expression);

@@ -11,7 +11,7 @@ use recoup_domain::money::{Currency, Money, WrittenAmount};
 use recoup_domain::payment::{
     CaptureStatus, Facts, PartialRefunds, Payment, Payout, Processor, ProcessorName, Settlement, Terms,
 };
-use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Notes, Outcome, Refund, Step};
+use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Notes, Outcome, Refund};
 use recoup_domain::signing::{Secret, Secrets};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::{Metadata, TargetUrl, Text};
@@ -211,10 +211,8 @@ pub fn failed() -> Outcome {
 /// The refund after an outcome that changes it, a second later.
 pub fn stepped(refund: &Refund, outcome: Outcome) -> Refund {
     let at = Timestamp::from_unix_millis(refund.updated_at.unix_millis() + 1000);
-    match refund.step(outcome, at.expect("the time is within the bound")) {
-        Step::Move(next) | Step::GiveBack(next) => next,
-        Step::Stay => panic!("the outcome changes nothing"),
-    }
+    let step = refund.step(outcome, at.expect("the time is within the bound"));
+    step.next().cloned().expect("the outcome changes something")
 }
 
 /// An endpoint of [`tenant`] that hears everything; its secret is 32 times its number.

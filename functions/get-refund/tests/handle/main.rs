@@ -9,7 +9,7 @@ mod refunds;
 use gateway::{Event, Reply};
 use get_refund::{Context, handle};
 use recoup_domain::payment::Payment;
-use recoup_domain::refund::{Outcome, Refund, Step};
+use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::wanted::Wanted;
 use recoup_http::view::PublicUrl;
 use recoup_ports::payments::{Payments, Register, Registered};
@@ -65,13 +65,9 @@ impl World {
 
     async fn settle(&self, refund: &Refund, outcome: Outcome) -> Refund {
         let store = self.table.store();
-        let (next, settled) = match refund.step(outcome, fixtures::later(1_000)) {
-            Step::Move(next) => (next.clone(), store.move_on(refund, &next).await),
-            Step::GiveBack(next) => (next.clone(), store.give_back(refund, &next).await),
-            Step::Stay => panic!("the outcome changes nothing"),
-        };
-        assert!(matches!(settled, Ok(Settled::Applied)));
+        let step = refund.step(outcome, fixtures::later(1_000));
+        assert!(matches!(store.carry_out(refund, &step).await, Ok(Settled::Applied)));
         self.table.take_calls();
-        next
+        step.next().cloned().expect("the outcome changes something")
     }
 }

@@ -94,7 +94,8 @@ async fn another_tenants_job_finds_nothing() {
 
 #[tokio::test]
 async fn a_queue_that_does_not_pace_a_message_keeps_it_all_the_same() {
-    let (world, refund) = World::with_refund("any").await;
+    let (world, mut refund) = World::with_refund("any").await;
+    refund.id = fixtures::refund_id("no-such-key");
     let mut context = world.script([Outcome::Unknown]);
     context.pace.broken = true;
     assert_eq!(failed(&context, vec![message("m1", 1, &job(&refund))]).await, ["m1"]);

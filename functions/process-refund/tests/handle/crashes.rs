@@ -4,8 +4,7 @@ use recoup_domain::refund::{Outcome, Refund};
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_testing::{Fault, Item, TestTable, fixtures};
 
-use crate::doubles::Waits;
-use crate::{Context, World, failed, job, message};
+use crate::{World, context_over, failed, job, message};
 
 /// Deliveries after which a job must be done.
 const DELIVERIES_MAX: u32 = 3;
@@ -52,8 +51,7 @@ async fn until_done(outcome: &Outcome, fault: Option<Disturbance>) -> (Vec<Item>
     }
     let processor = Disturbed { table: &world.table, outcome: outcome.clone(), then: then.into() };
     let store = world.table.store();
-    let now = || fixtures::later(5_000);
-    let context = Context { store, processor, pace: Waits::default(), now };
+    let context = context_over(store, processor);
     for delivery in 1..=DELIVERIES_MAX {
         if failed(&context, vec![message("m1", delivery, &job(&refund))]).await.is_empty() {
             world.table.heal();
@@ -104,6 +102,12 @@ async fn a_success_ends_the_same_wherever_it_was_disturbed() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_gives_back_once_wherever_it_was_disturbed() {
     ends_as_if_undisturbed(fixtures::failed(), "TransactWriteItems").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_without_an_answer_is_scheduled_once_wherever_it_was_disturbed() {
+    ends_as_if_undisturbed(Outcome::Unknown, "UpdateItem").await;
+    ends_as_if_undisturbed(Outcome::Pending, "UpdateItem").await;
 }
 
 #[tokio::test(start_paused = true)]

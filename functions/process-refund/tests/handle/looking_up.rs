@@ -17,10 +17,11 @@ async fn the_sandbox_rehearses_what_is_pending_and_what_times_out() {
     ] {
         let (world, refund) = World::with_refund(reference).await;
         let context = world.sandbox();
-        assert_eq!(failed(&context, vec![message("m1", 1, &job(&refund))]).await, ["m1"], "{reference}");
+        assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty(), "{reference}");
         assert_eq!(world.refund(&refund).await.state, State::Processing(first), "{reference}");
         assert_eq!(world.left().await.0, 1600, "{reference}: held");
-        assert!(failed(&context, vec![message("m1", 2, &job(&refund))]).await.is_empty(), "{reference}");
+        let again = job(&world.refund(&refund).await);
+        assert!(failed(&context, vec![message("m2", 1, &again)]).await.is_empty(), "{reference}");
         let done = world.refund(&refund).await;
         assert_eq!((done.state, done.sequence), (State::Succeeded, 3), "{reference}");
         assert_eq!(world.left().await.0, 1600, "{reference}");
@@ -52,12 +53,13 @@ impl Processor for Books {
     }
 }
 
-/// The questions of two receipts of one job, and where the refund stands after them.
+/// The questions of two jobs, and where the refund stands after them.
 async fn twice(refund: Outcome, look_up: LookedUp) -> (Vec<Question>, State) {
     let (world, made) = World::with_refund("any").await;
     let context = context(&world.table, Books { refund, look_up, asked: Mutex::default() });
-    for receives in 1..=2 {
-        failed(&context, vec![message("m1", receives, &job(&made))]).await;
+    for _ in 1..=2 {
+        let stands = world.refund(&made).await;
+        failed(&context, vec![message("m1", 1, &job(&stands))]).await;
     }
     let asked = context.processor.asked.lock().unwrap().clone();
     (asked, world.refund(&made).await.state)

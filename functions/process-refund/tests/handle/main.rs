@@ -6,9 +6,10 @@ mod crashes;
 mod doubles;
 mod looking_up;
 mod outcomes;
+mod waiting;
 
 use doubles::{Script, Waits};
-use process_refund::{Context, handle};
+use process_refund::{Circuits, Context, handle};
 use recoup_domain::payment::{Payment, Processor, ProcessorName, Terms};
 use recoup_domain::refund::Refund;
 use recoup_domain::wanted::Wanted;
@@ -43,7 +44,7 @@ fn message(id: &str, receive_count: u32, body: &str) -> Value {
 }
 
 fn job(refund: &Refund) -> String {
-    RefundJob { tenant: refund.tenant.clone(), refund: refund.id.clone() }.to_body()
+    RefundJob::of(refund).to_body()
 }
 
 /// The ids of the messages that come again, sorted.
@@ -60,7 +61,18 @@ where
 }
 
 fn context<P>(table: &TestTable, processor: P) -> Context<Table, P, Waits> {
-    Context { store: table.store(), processor, pace: Waits::default(), now: || fixtures::later(5_000) }
+    context_over(table.store(), processor)
+}
+
+fn context_over<S, P>(store: S, processor: P) -> Context<S, P, Waits> {
+    Context {
+        store,
+        processor,
+        pace: Waits::default(),
+        circuits: Circuits::default(),
+        now: || fixtures::later(5_000),
+        jitter_permille: || 1_000,
+    }
 }
 
 /// A table with the getpaid payment and refunds of it that were just reserved.
@@ -74,6 +86,12 @@ impl World {
         let world = Self { table: TestTable::new(), payment: payment(reference) };
         assert!(matches!(world.table.store().register(&world.payment).await, Ok(Registered::New)));
         world
+    }
+
+    /// Another payment, from now on the one that is refunded.
+    async fn register(&mut self, payment: Payment) {
+        assert!(matches!(self.table.store().register(&payment).await, Ok(Registered::New)));
+        self.payment = payment;
     }
 
     async fn reserve(&self, key: &str, wanted: &Wanted) -> Refund {

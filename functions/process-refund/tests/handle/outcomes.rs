@@ -1,7 +1,7 @@
 //! What becomes of a refund: by its processor's word, by a word that does not come, by a cancel.
 
 use recoup_domain::ids::{RefundId, Tenant};
-use recoup_domain::refund::{Outcome, Pending, Refund, State};
+use recoup_domain::refund::{Flag, Outcome, Pending, Refund, State};
 use recoup_domain::time::Timestamp;
 use recoup_ports::payments::{Register, Registered};
 use recoup_ports::refunds::Refunds;
@@ -11,7 +11,7 @@ use recoup_storage::Table;
 use recoup_testing::fixtures;
 
 use crate::doubles::{Script, Waits};
-use crate::{Context, World, failed, job, message, payment};
+use crate::{Context, World, context_over, failed, job, message, payment};
 
 #[tokio::test]
 async fn a_refund_that_the_processor_grants_succeeds() {
@@ -99,16 +99,20 @@ async fn no_word_from_the_processor_holds_the_money_until_there_is_one() {
     ] {
         let (world, refund) = World::with_refund("any").await;
         let context = world.script([silence.clone(), silence.clone(), silence, end.clone()]);
-        for (receives, wait) in [(1, 2), (2, 10), (3, 60)] {
-            assert_eq!(failed(&context, vec![message("m1", receives, &job(&refund))]).await, ["m1"]);
-            assert_eq!(context.pace.take(), [("handle of m1".to_owned(), wait)]);
+        for (turn, wait) in [(1, 2), (2, 10), (3, 60)] {
+            let stands = world.refund(&refund).await;
+            assert!(failed(&context, vec![message("m1", 1, &job(&stands))]).await.is_empty());
             let pending = world.refund(&refund).await;
             assert_eq!((&pending.state, pending.sequence), (&State::Processing(reason), 2));
+            let at = fixtures::later(5_000 + wait * 1_000);
+            assert_eq!((pending.turn, pending.wait.map(|wait| wait.at)), (turn, Some(at)));
             assert_eq!(world.left().await, (1600, vec![100, 1500, 0]));
         }
-        assert!(failed(&context, vec![message("m1", 4, &job(&refund))]).await.is_empty());
+        let stands = world.refund(&refund).await;
+        assert!(failed(&context, vec![message("m1", 1, &job(&stands))]).await.is_empty());
+        assert_eq!(context.pace.take(), []);
         let done = world.refund(&refund).await;
-        assert_eq!(done.sequence, 3);
+        assert_eq!((done.sequence, done.wait), (3, None));
         let gone = end == fixtures::succeeded();
         assert_eq!(done.state == State::Succeeded, gone);
         assert_eq!(world.left().await.0, if gone { 1600 } else { 3100 });
@@ -117,8 +121,9 @@ async fn no_word_from_the_processor_holds_the_money_until_there_is_one() {
 }
 
 #[tokio::test]
-async fn the_waits_grow_to_two_hours_and_the_last_receipt_waits_for_nothing() {
-    let (world, refund) = World::with_refund("any").await;
+async fn a_job_that_cannot_be_worked_on_waits_up_to_two_hours_and_after_its_last_receipt_for_nothing() {
+    let (world, mut refund) = World::with_refund("any").await;
+    refund.id = fixtures::refund_id("no-such-key");
     let context = world.script([Outcome::Unknown]);
     let mut waits = Vec::new();
     for receives in [1, 2, 3, 4, 5, 6, 7, 8, 99, u32::MAX] {
@@ -174,6 +179,18 @@ impl Settle for Overtaking {
     async fn give_back(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
         self.store.give_back(from, next).await
     }
+
+    async fn take_again(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+        self.store.take_again(from, next).await
+    }
+
+    async fn schedule(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+        self.store.schedule(from, next).await
+    }
+
+    async fn flag(&self, refund: &Refund, flag: Flag) -> Result<Settled, SettleError> {
+        self.store.flag(refund, flag).await
+    }
 }
 
 fn overtaking(
@@ -181,12 +198,8 @@ fn overtaking(
     to: fn(&Refund) -> Refund,
     gives_back: bool,
 ) -> Context<Overtaking, Script, Waits> {
-    Context {
-        store: Overtaking { store: world.table.store(), to, gives_back },
-        processor: Script::new([fixtures::succeeded()]),
-        pace: Waits::default(),
-        now: || fixtures::later(5_000),
-    }
+    let store = Overtaking { store: world.table.store(), to, gives_back };
+    context_over(store, Script::new([fixtures::succeeded()]))
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ const RECORDED: &str = include_str!("../../../../tests/events/relay-events.json"
 async fn the_recorded_event_sends_one_refund_job_and_one_announcement() {
     let event: Value = serde_json::from_str(RECORDED).unwrap();
     let relayed = relayed(event["Records"].as_array().unwrap()).await;
-    let [Job::Refund(job), Job::Webhook { job: webhook, .. }] = relayed.jobs.as_slice() else {
+    let [Job::Refund { job, .. }, Job::Webhook { job: webhook, .. }] = relayed.jobs.as_slice() else {
         panic!("{relayed:?}")
     };
     assert_eq!(job.refund.as_str(), "rfd_473cr1y0ghbyc3m1yfbwvn3nxx");
@@ -40,7 +40,7 @@ async fn a_new_refund_is_sent_to_the_processor_and_announced_as_it_is() {
     let webhook = WebhookJob { event: Event::of_change(None, &refund), target: Target::RefundUrl, turn: 1 };
     assert_eq!(webhook.event.id, event_id(&refund, 1, 0));
     let webhook = Job::Webhook { job: webhook, lane: Lane::First, delay: Duration::ZERO };
-    let job = Job::Refund(RefundJob { tenant: refund.tenant.clone(), refund: refund.id.clone() });
+    let job = Job::Refund { job: RefundJob::of(&refund), delay: Duration::ZERO };
     assert_eq!(relayed.jobs, [job, webhook]);
 }
 

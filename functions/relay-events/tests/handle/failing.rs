@@ -85,7 +85,7 @@ async fn a_batch_that_holds_a_record_without_a_number_fails_as_a_whole() {
 #[tokio::test]
 async fn a_job_that_is_not_taken_lets_the_stream_come_again_from_its_record() {
     let records = new_refunds(4).await;
-    let takes_no_webhook: fn(&Job) -> bool = |job| matches!(job, Job::Refund(_));
+    let takes_no_webhook: fn(&Job) -> bool = |job| matches!(job, Job::Refund { .. });
     let takes_no_refund: fn(&Job) -> bool = |job| matches!(job, Job::Webhook { .. });
     for takes in [takes_no_webhook, takes_no_refund, |_: &Job| false] {
         let context = relay(Queues { takes, ..Queues::default() });
@@ -98,7 +98,7 @@ async fn a_job_that_is_not_taken_lets_the_stream_come_again_from_its_record() {
 async fn only_the_lowest_record_that_failed_is_named() {
     let records = new_refunds(4).await;
     let second_and_fourth: fn(&Job) -> bool = |job| match job {
-        Job::Refund(job) => job.refund != fixtures::refund_id("key-1"),
+        Job::Refund { job, .. } => job.refund != fixtures::refund_id("key-1"),
         Job::Webhook { job, .. } => job.event.refund() != Some(&fixtures::refund_id("key-3")),
     };
     let context = relay(Queues { takes: second_and_fourth, ..Queues::default() });

@@ -8,7 +8,7 @@ mod telling;
 use std::sync::Mutex;
 
 use recoup_domain::ids::EventId;
-use recoup_domain::refund::{Outcome, Refund, Step};
+use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::wanted::Wanted;
 use recoup_ports::jobs::{Job, Jobs, SendJobError};
 use recoup_ports::payments::{Register, Registered};
@@ -75,14 +75,14 @@ impl Relayed {
     fn announced(&self) -> Vec<(String, EventId)> {
         let webhooks = self.jobs.iter().filter_map(|job| match job {
             Job::Webhook { job, .. } => Some((job.event.r#type.as_str().to_owned(), job.event.id.clone())),
-            Job::Refund(_) => None,
+            Job::Refund { .. } => None,
         });
         webhooks.collect()
     }
 
     /// How many refunds go to the processor.
     fn refund_jobs(&self) -> usize {
-        self.jobs.iter().filter(|job| matches!(job, Job::Refund(_))).count()
+        self.jobs.iter().filter(|job| matches!(job, Job::Refund { .. })).count()
     }
 }
 
@@ -124,13 +124,9 @@ impl World {
     }
 
     async fn settle(&self, refund: &Refund, outcome: Outcome) -> Refund {
-        let (next, settled) = match refund.step(outcome, fixtures::later(1_000)) {
-            Step::Move(next) => (next.clone(), self.store.move_on(refund, &next).await),
-            Step::GiveBack(next) => (next.clone(), self.store.give_back(refund, &next).await),
-            Step::Stay => panic!("the outcome changes nothing"),
-        };
-        assert!(matches!(settled, Ok(Settled::Applied)));
-        next
+        let step = refund.step(outcome, fixtures::later(1_000));
+        assert!(matches!(self.store.carry_out(refund, &step).await, Ok(Settled::Applied)));
+        step.next().cloned().expect("the outcome changes something")
     }
 
     /// Every change so far, in its order.

@@ -58,7 +58,7 @@ fn told(relayed: &Relayed) -> Vec<(Target, Lane, EventType)> {
             assert_eq!((job.turn, *delay), (1, Duration::ZERO));
             Some((job.target.clone(), *lane, job.event.r#type))
         }
-        Job::Refund(_) => None,
+        Job::Refund { .. } => None,
     });
     told.collect()
 }

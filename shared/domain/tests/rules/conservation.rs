@@ -51,16 +51,21 @@ impl Books {
 
     /// The conditional write: only on the state that was read.
     fn settle(&mut self, index: usize, from: &Refund, outcome: Outcome) {
-        let (next, gives_back) = match from.step(outcome, later(1)) {
-            Step::Stay => return,
-            Step::Move(next) => (next, false),
-            Step::GiveBack(next) => (next, true),
-        };
+        let step = from.step(outcome, later(1));
+        let Some(next) = step.next().cloned() else { return };
         if self.refunds[index].sequence != from.sequence {
             return;
         }
-        if gives_back {
-            self.payment = self.payment.after_giving_back(from).expect("what is given back was taken");
+        match step {
+            Step::Stay | Step::Move(_) => {}
+            Step::GiveBack(_) => {
+                self.payment = self.payment.after_giving_back(from).expect("what is given back was taken");
+            }
+            // What is not there any more is not taken: a person has to look.
+            Step::TakeAgain(_) => match self.payment.after_taking(from) {
+                Some(payment) => self.payment = payment,
+                None => return,
+            },
         }
         self.read_before[index] = std::mem::replace(&mut self.refunds[index], next);
     }

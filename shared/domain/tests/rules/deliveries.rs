@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use recoup_domain::delivery::{
-    Attempt, Delivery, GRACE, GivenUp, Heard, QUEUE_WAIT_MAX, RETRY_AFTER_MAX, Standing, TRIES_MAX, Target,
-    wait_after,
+    Attempt, Delivery, GivenUp, Heard, RETRY_AFTER_MAX, Standing, TRIES_MAX, Target, wait_after,
 };
 use recoup_domain::event::Event;
 use recoup_domain::ids::EndpointId;
 use recoup_domain::time::Timestamp;
+use recoup_domain::waiting::{GRACE, QUEUE_WAIT_MAX};
 use recoup_testing::fixtures;
 
 const HOUR: u64 = 3_600;

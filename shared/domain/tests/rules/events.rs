@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use recoup_domain::event::{Event, EventType};
 use recoup_domain::ids::EventId;
-use recoup_domain::refund::{Outcome, Refund, Step};
+use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_testing::fixtures::{self, later};
@@ -19,10 +19,7 @@ fn metadata(value: &str) -> Metadata {
 }
 
 fn stepped(refund: &Refund, outcome: Outcome, at: Timestamp) -> Refund {
-    match refund.step(outcome, at) {
-        Step::Move(next) | Step::GiveBack(next) => next,
-        Step::Stay => panic!("nothing changes"),
-    }
+    refund.step(outcome, at).next().cloned().expect("something changes")
 }
 
 /// A refund with all its states in turn.

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use recoup_domain::refund::{Failure, FailureCode, Outcome, Pending, Refund, State, Step};
+use recoup_domain::waiting::{GRACE, Wait};
 use recoup_testing::fixtures::{self, decided, getpaid_payment, getpaid_wanted, later, text};
 
 use crate::strategies::outcome;
@@ -26,11 +27,17 @@ fn refund() -> impl Strategy<Value = Refund> {
 
 proptest! {
     #[test]
-    fn an_end_stays_an_end_except_that_a_success_may_be_taken_back(refund in refund(), outcome in outcome(), at in 0_u64..20_000) {
+    fn an_end_stays_an_end_unless_the_processor_says_the_opposite(refund in refund(), outcome in outcome(), at in 0_u64..20_000) {
         let step = refund.step(outcome.clone(), later(at));
         match (&refund.state, &outcome) {
+            (State::Failed(_) | State::Cancelled, Outcome::Succeeded { .. }) => {
+                prop_assert!(refund.contradicts(&outcome));
+                let Step::TakeAgain(next) = step else { panic!("the money moved, and nobody takes it: {step:?}") };
+                prop_assert_eq!(next.state, State::Succeeded);
+            }
             (State::Failed(_) | State::Cancelled, _) => prop_assert_eq!(step, Step::Stay),
             (State::Succeeded, Outcome::Failed(failure)) => {
+                prop_assert!(refund.contradicts(&outcome));
                 let Step::GiveBack(next) = step else { panic!("the money stays: {step:?}") };
                 prop_assert_eq!(next.state, State::Failed(failure.clone()));
             }
@@ -50,7 +57,7 @@ proptest! {
                 match step {
                     Step::Stay => prop_assert_eq!(&refund.state, &State::Processing(says)),
                     Step::Move(next) => prop_assert_eq!(next.state, State::Processing(says)),
-                    Step::GiveBack(_) => prop_assert!(false, "unknown is not failed"),
+                    Step::GiveBack(_) | Step::TakeAgain(_) => prop_assert!(false, "unknown is not failed"),
                 }
             }
         }
@@ -62,12 +69,13 @@ proptest! {
             Step::Stay => {}
             Step::Move(next) => prop_assert!(!matches!(next.state, State::Failed(_) | State::Cancelled)),
             Step::GiveBack(next) => prop_assert!(matches!(next.state, State::Failed(_))),
+            Step::TakeAgain(next) => prop_assert_eq!(next.state, State::Succeeded),
         }
     }
 
     #[test]
     fn every_change_counts_up_by_one_and_touches_nothing_that_was_agreed(refund in refund(), outcome in outcome(), at in 0_u64..20_000) {
-        let (Step::Move(next) | Step::GiveBack(next)) = refund.step(outcome, later(at)) else { return Ok(()) };
+        let Some(next) = refund.step(outcome, later(at)).next().cloned() else { return Ok(()) };
         prop_assert_eq!(next.sequence, refund.sequence + 1);
         prop_assert_eq!(next.updated_at, refund.updated_at.max(later(at)));
         prop_assert_eq!(next.changed_at.last(), Some(&next.updated_at));
@@ -84,17 +92,17 @@ proptest! {
 
     #[test]
     fn the_same_answer_again_changes_nothing(refund in refund(), outcome in outcome()) {
-        if let Step::Move(next) | Step::GiveBack(next) = refund.step(outcome.clone(), later(0)) {
+        if let Some(next) = refund.step(outcome.clone(), later(0)).next() {
             prop_assert_eq!(next.step(outcome, later(1)), Step::Stay);
         }
     }
 
     #[test]
-    fn whatever_a_processor_says_money_is_given_back_at_most_once(
+    fn whatever_a_processor_says_money_is_given_back_once_more_than_it_is_taken_or_as_often(
         refund in refund(), outcomes in prop::collection::vec(outcome(), 1..12),
     ) {
         let mut refund = refund;
-        let mut given_back = u32::from(matches!(refund.state, State::Failed(_) | State::Cancelled));
+        let mut given_back = i32::from(matches!(refund.state, State::Failed(_) | State::Cancelled));
         for outcome in outcomes {
             match refund.step(outcome, later(0)) {
                 Step::Stay => {}
@@ -103,11 +111,45 @@ proptest! {
                     given_back += 1;
                     refund = next;
                 }
+                Step::TakeAgain(next) => {
+                    given_back -= 1;
+                    refund = next;
+                }
             }
+            prop_assert_eq!(given_back, i32::from(matches!(refund.state, State::Failed(_) | State::Cancelled)));
         }
-        prop_assert!(given_back <= 1);
-        prop_assert_eq!(given_back == 1, matches!(refund.state, State::Failed(_) | State::Cancelled));
     }
+
+    #[test]
+    fn only_what_is_on_its_way_waits(refund in refund(), outcome in outcome(), at in 0_u64..20_000) {
+        let waiting = refund.asked_again(later(at), 1_000);
+        prop_assert_eq!(waiting.turn, refund.turn + 1);
+        if let Some(next) = waiting.step(outcome, later(at)).next() {
+            prop_assert_eq!(next.wait, waiting.wait.filter(|_| next.state.holds_money()));
+            prop_assert_eq!(next.turn, waiting.turn, "a job of before the end stays stale");
+        }
+    }
+}
+
+#[test]
+fn questions_come_after_seconds_first_and_after_half_a_day_in_the_end() {
+    let mut refund = decided(&getpaid_payment(), &getpaid_wanted(), "key").refund;
+    let mut waits = Vec::new();
+    for _ in 0..11 {
+        refund = refund.asked_again(later(0), 1_000);
+        let wait = refund.wait.expect("it waits");
+        waits.push(wait.at.since(later(0)).as_secs());
+        assert_eq!(wait.rests, *waits.last().unwrap() > 900, "a queue holds a quarter of an hour");
+    }
+    assert_eq!(waits, [2, 10, 60, 300, 900, 3_600, 7_200, 14_400, 28_800, 43_200, 43_200]);
+    let early = refund.asked_again(later(0), 900).wait.unwrap();
+    let late = refund.asked_again(later(0), 1_100).wait.unwrap();
+    assert_eq!(late.at.since(early.at).as_secs(), 43_200 / 5);
+    // A wait that is sent for stays the same wait; only its message is new.
+    let woken = Wait { rests: false, woken_at: Some(early.at), ..early };
+    assert!(!early.is_to_be_sent(None, false) && woken.is_to_be_sent(Some(early), true));
+    assert!(!woken.is_to_be_sent(Some(woken), true) && woken.is_to_be_sent(Some(woken), false));
+    assert_eq!((early.found_at(), woken.found_at()), (early.at, early.at.plus(GRACE)));
 }
 
 #[test]

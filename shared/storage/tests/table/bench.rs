@@ -63,8 +63,7 @@ impl Bench {
     ) -> Option<Result<Settled, SettleError>> {
         match from.step(outcome, later(5_000)) {
             Step::Stay => None,
-            Step::Move(next) => Some(self.store.move_on(from, &next).await),
-            Step::GiveBack(next) => Some(self.store.give_back(from, &next).await),
+            step => Some(self.store.carry_out(from, &step).await),
         }
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use recoup_domain::delivery::{Attempt, Delivery, GRACE, Heard, Standing, Target};
+use recoup_domain::delivery::{Attempt, Delivery, Heard, Standing, Target};
 use recoup_domain::event::Event;
 use recoup_domain::time::Timestamp;
+use recoup_domain::waiting::GRACE;
 use recoup_ports::due::{Due, Resting, SHARDS};
 use recoup_ports::events::{Events, NoteDeliveries, Noted};
 use recoup_storage::Table;

@@ -163,7 +163,7 @@ proptest! {
                 };
                 match settled {
                     Ok(Settled::Applied) => break,
-                    Ok(Settled::Overtaken) => panic!("nobody else was there"),
+                    Ok(Settled::Overtaken | Settled::NothingLeft) => panic!("nobody else was there"),
                     Err(SettleError::Missing) => panic!("both are there"),
                     Err(SettleError::Contended | SettleError::Unavailable(_)) => {}
                 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 use recoup_domain::decide::{Refusal, decide};
 use recoup_domain::ids::RefundId;
-use recoup_domain::refund::{Outcome, Refund, State, Step, Withdrawn};
+use recoup_domain::refund::{Outcome, Refund, State, Withdrawn};
 use recoup_domain::wanted::Wanted;
 use recoup_ports::images::{Images, Shown};
 use recoup_ports::refunds::{Refunds, Reserve, ReserveError, Reserved};
@@ -106,14 +106,9 @@ impl Bench {
         if refund.state.holds_money() && !matches!(handed_over, Ok(HandedOver::Yes)) {
             return;
         }
-        let settled = match refund.step(outcome, later(2)) {
-            Step::Stay => return,
-            Step::Move(next) => self.store.move_on(&refund, &next).await,
-            Step::GiveBack(next) => self.store.give_back(&refund, &next).await,
-        };
-        match settled {
+        match self.store.carry_out(&refund, &refund.step(outcome, later(2))).await {
             Err(SettleError::Missing) => panic!("the books lack something"),
-            Ok(Settled::Applied | Settled::Overtaken)
+            Ok(Settled::Applied | Settled::Overtaken | Settled::NothingLeft)
             | Err(SettleError::Contended | SettleError::Unavailable(_)) => {}
         }
     }

@@ -1,0 +1,94 @@
+//! Who is asked again, and when: one chain of questions for each refund, and none for a processor that is down.
+
+use std::time::Duration;
+
+use process_refund::{OPEN_FOR, SILENCES_MAX};
+use recoup_domain::payment::{Processor, ProcessorName};
+use recoup_domain::refund::{Outcome, Pending, Refund, State};
+use recoup_ports::settlement::{Settle, Settled};
+use recoup_testing::fixtures;
+
+use crate::{World, failed, job, message};
+
+#[tokio::test]
+async fn a_job_about_another_question_is_stale_and_asks_nobody() {
+    let (world, refund) = World::with_refund("any").await;
+    let context = world.script([Outcome::Unknown]);
+    let twice = vec![message("m1", 1, &job(&refund)), message("m2", 1, &job(&refund))];
+    assert!(failed(&context, twice).await.is_empty());
+    let once = world.refund(&refund).await;
+    assert_eq!(once.turn, 1, "two messages about one question lead to one next question");
+    let asked = context.processor.asked().len();
+    assert!(failed(&context, vec![message("m1", 2, &job(&refund))]).await.is_empty());
+    assert_eq!(context.processor.asked().len(), asked);
+    assert_eq!(world.refund(&refund).await, once);
+    // One that a person sends by hand names no question, and is always worked on.
+    let by_hand = job(&refund).replace(",\"turn\":0", "");
+    assert_ne!(by_hand, job(&refund));
+    assert!(failed(&context, vec![message("m3", 1, &by_hand)]).await.is_empty());
+    assert_eq!((context.processor.asked().len(), world.refund(&refund).await.turn), (asked + 1, 2));
+}
+
+#[tokio::test]
+async fn what_the_owner_changes_meanwhile_and_what_waits_do_not_overwrite_each_other() {
+    let (world, refund) = World::with_refund("any").await;
+    let context = world.script([Outcome::Pending]);
+    failed(&context, vec![message("m1", 1, &job(&refund))]).await;
+    let read = world.refund(&refund).await;
+    failed(&context, vec![message("m2", 1, &job(&read))]).await;
+    // Somebody who read the refund before that writes other metadata.
+    let metadata = recoup_domain::text::Metadata::new([("k".to_owned(), "v".to_owned())].into()).unwrap();
+    let next = read.with_metadata(metadata, fixtures::later(6_000)).unwrap();
+    assert!(matches!(world.table.store().move_on(&read, &next).await, Ok(Settled::Applied)));
+    let stored = world.refund(&refund).await;
+    assert_eq!((stored.turn, stored.sequence), (2, 3));
+    assert_eq!(stored.wait.map(|wait| wait.at), Some(fixtures::later(15_000)));
+    // The other way round: a question that began before the metadata changed schedules the next all the same.
+    let later = stored.asked_again(fixtures::later(9_000), 1_000);
+    let old = Refund { sequence: 2, ..stored.clone() };
+    assert!(matches!(world.table.store().schedule(&old, &later).await, Ok(Settled::Applied)));
+    let stored = world.refund(&refund).await;
+    assert_eq!((stored.turn, stored.sequence, stored.notes.metadata.pairs().len()), (3, 3, 1));
+}
+
+/// So many refunds of payments at this processor, one each.
+async fn refunds_at(name: ProcessorName, count: u32) -> (World, Vec<Refund>) {
+    let mut world = World::new("any").await;
+    let mut refunds = Vec::new();
+    for number in 0..count {
+        let processor = Processor { name, reference: fixtures::text("pay_1") };
+        let terms = recoup_domain::payment::Terms { processor, ..world.payment.terms() };
+        world.register(fixtures::registered(&format!("pay_{number}"), terms)).await;
+        refunds.push(world.reserve(&format!("key-{number}"), &fixtures::getpaid_wanted()).await);
+    }
+    (world, refunds)
+}
+
+#[tokio::test]
+async fn a_processor_that_does_not_answer_is_left_alone_and_what_waits_for_it_can_still_be_cancelled() {
+    let (world, refunds) = refunds_at(ProcessorName::Http, SILENCES_MAX + 2).await;
+    let context = world.script([Outcome::Unknown]);
+    for refund in &refunds {
+        assert!(failed(&context, vec![message("m1", 1, &job(refund))]).await.is_empty());
+    }
+    assert_eq!(context.processor.asked().len(), usize::try_from(SILENCES_MAX).unwrap());
+    let last = world.refund(refunds.last().unwrap()).await;
+    assert_eq!((&last.state, last.handed_over_at, last.turn), (&State::Initiated, None, 1));
+    assert_eq!(last.wait.map(|wait| wait.at), Some(fixtures::later(5_000).plus(OPEN_FOR)));
+    assert!(last.flag.is_none() && last.state.holds_money());
+    // Those that were asked wait as ever.
+    let first = world.refund(&refunds[0]).await;
+    assert_eq!(first.state, State::Processing(Pending::OutcomeUnknown));
+    assert_eq!(first.wait.map(|wait| wait.at), Some(fixtures::later(5_000).plus(Duration::from_secs(2))));
+    assert_eq!(context.pace.take(), []);
+}
+
+#[tokio::test]
+async fn the_sandbox_and_other_accounts_are_asked_as_ever() {
+    let (world, refunds) = refunds_at(ProcessorName::Sandbox, SILENCES_MAX * 2).await;
+    let context = world.script([Outcome::Unknown]);
+    for refund in &refunds {
+        assert!(failed(&context, vec![message("m1", 1, &job(refund))]).await.is_empty());
+    }
+    assert_eq!(context.processor.asked().len(), refunds.len());
+}
