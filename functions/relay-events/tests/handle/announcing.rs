@@ -11,11 +11,14 @@ use recoup_domain::wanted::Wanted;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::jobs::{Job, Lane, RefundJob, WebhookJob};
 use recoup_ports::payments::{Moved, Register};
+use recoup_ports::refunds::Refunds;
+use recoup_ports::settlement::Settle;
 use recoup_testing::fixtures;
 use serde_json::Value;
 
 use crate::{World, event_id, relayed};
 
+const MINUTE: Duration = Duration::from_mins(1);
 const RECORDED: &str = include_str!("../../../../tests/events/relay-events.json");
 
 #[tokio::test]
@@ -64,6 +67,55 @@ async fn a_handed_over_refund_sends_nothing() {
     let records = world.records().split_off(before);
     assert_eq!(records.len(), 1);
     assert_eq!(relayed(&records).await.jobs, []);
+}
+
+#[tokio::test]
+async fn a_question_that_is_due_is_sent_once_with_its_wait_and_one_that_rests_once_it_is_woken() {
+    let world = World::new().await;
+    let refund = world.reserve("key-1", &fixtures::getpaid_wanted()).await;
+    world.hand_over(&refund).await;
+    let mut seen = world.records().len();
+    let mut news = || {
+        let records = world.records().split_off(seen);
+        seen += records.len();
+        records
+    };
+    let asks = |relayed: crate::Relayed| {
+        let jobs = relayed.jobs.into_iter();
+        let asks = jobs.filter_map(|job| match job {
+            Job::Refund { job, delay } => Some((job.turn, delay.as_secs())),
+            Job::Webhook { .. } => None,
+        });
+        asks.collect::<Vec<_>>()
+    };
+    // The first question brought no end: the next one a minute after its time, which is that of the relay.
+    let pending = fixtures::stepped(&refund, Outcome::Pending).asked_after(fixtures::later(10_000), MINUTE);
+    world.store.move_on(&refund, &pending).await.unwrap();
+    let records = news();
+    assert_eq!(asks(relayed(&records).await), [(Some(1), 60)]);
+    assert_eq!(relayed(&records).await.announced().len(), 1);
+    // Metadata change: nothing is asked for again.
+    let metadata = recoup_domain::text::Metadata::new([("k".to_owned(), "v".to_owned())].into()).unwrap();
+    let changed = pending.with_metadata(metadata, fixtures::later(20_000)).unwrap();
+    world.store.move_on(&pending, &changed).await.unwrap();
+    assert_eq!(asks(relayed(&news()).await), []);
+    // A long wait rests in the table and is announced to nobody.
+    let resting = changed.asked_after(fixtures::later(10_000), 60 * MINUTE);
+    world.store.schedule(&changed, &resting).await.unwrap();
+    assert_eq!(relayed(&news()).await.jobs, []);
+    // Woken, it is sent; woken once more, because that message was lost, again.
+    for at in [20_000, 30_000] {
+        let resting = world.store.refund(&refund.tenant, &refund.id).await.unwrap().unwrap();
+        let woken = resting.sent_for(fixtures::later(at));
+        world.store.schedule(&resting, &woken).await.unwrap();
+        let wait = (at - 10_000) / 1_000;
+        assert_eq!(asks(relayed(&news()).await), [(Some(2), wait)]);
+    }
+    // The end asks for nothing.
+    let stands = world.store.refund(&refund.tenant, &refund.id).await.unwrap().unwrap();
+    world.settle(&stands, fixtures::succeeded()).await;
+    let end = relayed(&news()).await;
+    assert_eq!((end.announced().len(), asks(end)), (1, vec![]));
 }
 
 #[tokio::test]

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use recoup_domain::delivery::{Attempt, Delivery, Heard, Standing, Target};
 use recoup_domain::event::Event;
+use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_domain::waiting::GRACE;
 use recoup_ports::due::{Due, Resting, SHARDS};
 use recoup_ports::events::{Events, NoteDeliveries, Noted};
+use recoup_ports::settlement::{Settle, SettleError, Settled};
 use recoup_storage::Table;
 use recoup_testing::TestTable;
-use recoup_testing::fixtures::{self, later, tenant};
+use recoup_testing::fixtures::{self, failed, later, stepped, succeeded, tenant};
 
-use crate::bench::assert_operations;
+use crate::bench::{Bench, assert_operations};
 
 /// A delivery that rests until some half an hour after this moment.
 fn resting(number: u8, at: Timestamp) -> Delivery {
@@ -122,4 +124,61 @@ async fn what_is_woken_leaves_the_index_and_only_what_was_found_is_woken() {
     assert_eq!(all_due(&store, overdue).await.len(), 1);
     store.wake(&Resting { pk: "gone".to_owned(), ..found.clone() }, later(7)).await.unwrap();
     assert_eq!(table.items().await.len(), 1, "what is gone does not come back");
+}
+
+#[tokio::test]
+async fn a_refund_whose_processor_is_asked_again_is_found_when_it_is_time_and_forgotten_when_it_ends() {
+    let (bench, refund) = Bench::with_refund().await;
+    let store = &bench.store;
+    let by = |at: Timestamp| all_due(store, at);
+    // A short wait goes with a queue, and is found an hour after its time, should its message be lost.
+    let pending = stepped(&refund, Outcome::Pending).asked_again(later(1_000), 1_000);
+    assert_eq!(store.move_on(&refund, &pending).await.unwrap(), Settled::Applied);
+    let at = later(3_000);
+    assert_eq!((by(at).await.len(), by(at.plus(GRACE)).await.len()), (0, 1));
+    // A long one rests, and is found at its time.
+    let resting = (0..5).fold(pending.clone(), |refund, _| refund.asked_again(later(1_000), 1_000));
+    let resting = Refund { turn: pending.turn + 1, ..resting };
+    bench.table.take_calls();
+    assert_eq!(store.schedule(&pending, &resting).await.unwrap(), Settled::Applied);
+    assert_operations(&bench.table.take_calls(), &["UpdateItem"]);
+    let at = resting.wait.unwrap().at;
+    let found = by(at).await;
+    assert_eq!((by(later(2_000)).await.len(), found.len()), (0, 1));
+    assert_eq!(bench.stored_refund(&refund).await.as_ref(), Some(&resting));
+    // Woken, it is sent for, and found again only if that comes to nothing.
+    store.wake(&found[0], at).await.unwrap();
+    let woken = bench.stored_refund(&refund).await.unwrap();
+    let wait = woken.wait.unwrap();
+    assert_eq!((wait.rests, wait.woken_at, wait.at), (false, Some(at), at));
+    assert_eq!((by(at).await.len(), by(at.plus(GRACE)).await.len()), (0, 1));
+    // The end ends it, also for one who has not seen that it waits.
+    let unaware = Refund { wait: None, turn: 0, ..woken };
+    let done = stepped(&unaware, succeeded());
+    assert_eq!(store.move_on(&unaware, &done).await.unwrap(), Settled::Applied);
+    assert_eq!(by(at.plus(GRACE)).await, []);
+    let stored = bench.stored_refund(&refund).await.unwrap();
+    assert_eq!((stored.wait, stored.turn), (None, resting.turn));
+}
+
+#[tokio::test]
+async fn one_question_is_scheduled_once_and_nothing_after_the_end() {
+    let (bench, refund) = Bench::with_refund().await;
+    let store = &bench.store;
+    let next = refund.asked_again(later(1_000), 1_000);
+    assert_eq!(store.schedule(&refund, &next).await.unwrap(), Settled::Applied);
+    assert_eq!(store.schedule(&refund, &next).await.unwrap(), Settled::Applied, "an answer that was lost");
+    let other = refund.asked_again(later(9_000), 1_000);
+    assert_eq!(store.schedule(&refund, &other).await.unwrap(), Settled::Overtaken);
+    let third = next.asked_again(later(9_000), 1_000);
+    assert_eq!(store.schedule(&next, &third).await.unwrap(), Settled::Applied);
+    let stored = bench.stored_refund(&refund).await.unwrap();
+    assert_eq!(stored, third, "nothing but the wait has changed");
+    bench.settle(&stored, failed()).await.unwrap().unwrap();
+    let late = third.asked_again(later(20_000), 1_000);
+    assert_eq!(store.schedule(&third, &late).await.unwrap(), Settled::Overtaken);
+    let never = Refund { id: fixtures::refund_id("no-such-key"), ..refund };
+    assert!(matches!(store.schedule(&never, &late).await, Err(SettleError::Missing)));
+    assert_eq!(bench.stored_refund(&never).await, None);
+    bench.check_books().await;
 }
