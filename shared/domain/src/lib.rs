@@ -13,6 +13,7 @@ pub mod ids;
 pub mod money;
 pub mod payment;
 pub mod refund;
+pub mod report;
 pub mod signing;
 pub mod split;
 pub mod text;

@@ -55,6 +55,11 @@ impl Timestamp {
         Duration::from_millis(self.unix_millis().saturating_sub(earlier.unix_millis()))
     }
 
+    /// Its day in UTC, `2026-11-22`.
+    pub fn date(self) -> String {
+        self.0.date().format(DAY).unwrap_or_default()
+    }
+
     /// The day, `2026-11-25`, that lies `days` business days (weekdays, UTC) later.
     pub fn business_days_later(self, days: u8) -> String {
         let mut date = self.0.date();

@@ -13,6 +13,7 @@ pub mod payments;
 pub mod processor;
 pub mod processor_keys;
 pub mod refunds;
+pub mod reports;
 pub mod settlement;
 pub mod webhooks;
 
