@@ -3,6 +3,7 @@
 //! Read [`decide`] for how a refund comes to be and [`refund::Refund::step`] for how it ends.
 
 pub mod api_key;
+pub mod audit;
 pub mod balance;
 pub mod decide;
 pub mod delivery;

@@ -1,6 +1,11 @@
 //! Whoever moves the money.
 
+use recoup_domain::ids::{RefundId, Tenant};
+use recoup_domain::money::Money;
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Pending, Refund, State};
+use recoup_domain::text::Text;
+use recoup_domain::time::Timestamp;
 
 /// What a processor knows of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +40,40 @@ pub trait Processor {
 
     /// Asks what became of it. Moves nothing.
     fn look_up(&self, refund: &Refund) -> impl Future<Output = LookedUp> + Send;
+
+    /// Asks for its own list of what it refunded for a tenant since a moment, where it keeps one. Moves nothing.
+    fn list(
+        &self,
+        _tenant: &Tenant,
+        _name: ProcessorName,
+        _from: Timestamp,
+    ) -> impl Future<Output = Listing> + Send {
+        async { Listing::NotKept }
+    }
+}
+
+/// A processor's own list of refunds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// It keeps none: look refunds up one by one.
+    NotKept,
+    /// It did not answer, or not clearly.
+    Unclear,
+    /// Every refund of ours that it made since then. Those that somebody made there without us are not in it.
+    Whole(Vec<Listed>),
+}
+
+/// One refund in a processor's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Our id for it.
+    pub refund: RefundId,
+    /// The processor's name for it.
+    pub reference: Text<255>,
+    /// How it stands there.
+    pub outcome: Outcome,
+    /// How much, if that can be told exactly in our currency's minor units.
+    pub amount: Option<Money>,
 }
 
 /// The longest that one question takes, connecting included. A job may ask twice (look up, then send), and

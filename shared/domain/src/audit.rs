@@ -1,0 +1,90 @@
+//! Whether a payment's books agree with its refunds: the invariant of conservation, checked from outside.
+
+use crate::ids::{LineId, RefundId};
+use crate::money::Money;
+use crate::payment::Payment;
+use crate::refund::{Refund, State};
+use crate::split::{Actor, Split};
+
+/// What does not agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Astray {
+    /// The amount of the whole, or of one actor, is not the sum of its three parts.
+    Amount {
+        /// Of whom; `None` is the whole.
+        actor: Option<Actor>,
+        /// What was paid.
+        amount: Money,
+        /// What the payment says is refundable.
+        refundable: Money,
+        /// What its refunds hold; `None` if that is more than there can be.
+        held: Option<Money>,
+        /// What its refunds gave back; `None` if that is more than there can be.
+        refunded: Option<Money>,
+    },
+    /// The payment names a refund that is not there, or is not its own.
+    Refund(RefundId),
+    /// A line is marked as refunded though no refund covers it, or is covered without a mark or twice.
+    Line(LineId),
+}
+
+/// Everything that does not agree between a payment and its refunds, read after it; nothing on a healthy system.
+///
+/// Both must belong together: a refund that settled between the two reads looks astray, so whoever finds something
+/// reads again.
+pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Astray> {
+    let is_ours = |refund: &&Refund| refund.payment_id == payment.id && refund.tenant == payment.tenant;
+    let ours: Vec<&Refund> =
+        refunds.iter().filter(is_ours).filter(|refund| payment.refunds.contains(&refund.id)).collect();
+    let missing = payment.refunds.iter().filter(|id| !ours.iter().any(|refund| refund.id == **id));
+    let mut astray: Vec<Astray> = missing.cloned().map(Astray::Refund).collect();
+
+    let whole = Books { actor: None, amount: payment.amount, refundable: payment.refundable };
+    let actors = payment.routing.iter().flat_map(|routing| {
+        let books = |(actor, amount): (Actor, Money)| {
+            let refundable = routing.refundable.part_of(&actor);
+            Books { actor: Some(actor), amount, refundable }
+        };
+        routing.original.parts().map(books)
+    });
+    astray.extend(std::iter::once(whole).chain(actors).filter_map(|books| books.judged(&ours)));
+
+    let lines = payment.lines.iter().filter(|line| {
+        let covering = ours.iter().filter(|refund| keeps_money(refund) && refund.lines.contains(&line.id));
+        covering.count() != usize::from(line.refunded)
+    });
+    astray.extend(lines.map(|line| Astray::Line(line.id.clone())));
+    astray
+}
+
+/// One column of the books.
+struct Books {
+    actor: Option<Actor>,
+    amount: Money,
+    refundable: Money,
+}
+
+impl Books {
+    fn judged(self, refunds: &[&Refund]) -> Option<Astray> {
+        let Self { actor, amount, refundable } = self;
+        let zero = Money::zero(amount.currency());
+        let part = |refund: &&Refund| match &actor {
+            None => refund.amount,
+            Some(actor) => refund.split.as_ref().map_or(zero, |split: &Split| split.part_of(actor)),
+        };
+        let sum = |state: fn(&State) -> bool| {
+            let parts = refunds.iter().filter(|refund| state(&refund.state)).map(part);
+            Money::sum(amount.currency(), parts)
+        };
+        let held = sum(State::holds_money);
+        let refunded = sum(|state| *state == State::Succeeded);
+        let together = held
+            .zip(refunded)
+            .and_then(|(held, refunded)| Money::sum(amount.currency(), [refundable, held, refunded]));
+        (together != Some(amount)).then_some(Astray::Amount { actor, amount, refundable, held, refunded })
+    }
+}
+
+fn keeps_money(refund: &Refund) -> bool {
+    refund.state.holds_money() || refund.state == State::Succeeded
+}
