@@ -50,6 +50,13 @@ impl Timestamp {
         Self::from_unix_millis(self.unix_millis().saturating_add(millis)).unwrap_or(Self::LAST)
     }
 
+    /// So much earlier, to the millisecond; the first moment of 1970 at least.
+    #[must_use]
+    pub fn minus(self, time: Duration) -> Self {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self::from_unix_millis(self.unix_millis().saturating_sub(millis)).unwrap_or(self)
+    }
+
     /// The time since an earlier moment; none since a later one.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.unix_millis().saturating_sub(earlier.unix_millis()))

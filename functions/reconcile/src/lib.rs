@@ -1,0 +1,202 @@
+//! Finds what is stuck or astray, puts right what can be put right safely, and reports.
+//!
+//! It trusts nothing that a queue or the stream was told: it walks the refunds themselves, through the index by time,
+//! and asks of each whether a job is on its way while it has no end, whether every change was announced, whether its
+//! payment's books add up, and whether its processor agrees with how it ended. It sends nothing itself: what it writes
+//! into the table is told by the stream, as everything is, so a run that is cut off leaves nothing half done.
+
+mod announced;
+mod books;
+mod findings;
+mod jobs;
+mod outcomes;
+mod run;
+mod scope;
+
+use std::time::Duration;
+
+use lambda_runtime::Diagnostic;
+use recoup_domain::ids::Tenant;
+use recoup_domain::time::Timestamp;
+use recoup_ports::endpoints::Endpoints;
+use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
+use recoup_ports::lists::RefundList;
+use recoup_ports::payments::Payments;
+use recoup_ports::processor::Processor;
+use recoup_ports::reports::{KeepReports, Tenants};
+use recoup_ports::settlement::Settle;
+use recoup_ports::{ReadError, WriteError};
+use serde::Serialize;
+use serde_json::Value;
+use thiserror::Error;
+
+use run::Run;
+pub use scope::{BadScope, DAYS_MAX, OLDER_THAN_SECONDS, Scope};
+
+/// It starts nothing new after so long; the function's time in `template.yaml` is longer.
+pub const BUDGET: Duration = Duration::from_mins(13);
+/// Accounts that are read at once.
+const TENANTS_PAGE: u16 = 100;
+
+/// Everything that is compared.
+pub trait Store:
+    Tenants
+    + KeepReports
+    + RefundList
+    + Payments
+    + Settle
+    + Events
+    + NoteDeliveries
+    + RecordEvents
+    + Endpoints
+    + Sync
+{
+}
+
+impl<T> Store for T where
+    T: Tenants
+        + KeepReports
+        + RefundList
+        + Payments
+        + Settle
+        + Events
+        + NoteDeliveries
+        + RecordEvents
+        + Endpoints
+        + Sync
+{
+}
+
+/// What the function needs.
+pub struct Context<S, P> {
+    /// The table.
+    pub store: S,
+    /// Those who moved the money.
+    pub processor: P,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// What one run found, over all accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Accounts that were looked at; an account is two, one in each environment.
+    pub accounts: usize,
+    /// Mismatches found, in all of them.
+    pub drift: u64,
+    /// The accounts with mismatches, `{environment}/{account}`: their reports say more.
+    pub astray: Vec<String>,
+    /// Accounts whose books could not be read or written to the end.
+    pub failed: Vec<String>,
+    /// Whether all were looked at before the time was over.
+    pub complete: bool,
+}
+
+/// Why a run came to nothing, or not to its end.
+#[derive(Debug, Error)]
+pub enum ReconcileError {
+    /// The payload is wrong.
+    #[error(transparent)]
+    Scope(#[from] BadScope),
+    /// The table cannot be read.
+    #[error("the books cannot be read")]
+    Read(#[from] ReadError),
+    /// The table cannot be written.
+    #[error("the report cannot be written")]
+    Write(#[from] WriteError),
+    /// Some accounts failed; the others have their reports.
+    #[error("the books of {} accounts could not be compared to the end: {}", .0.failed.len(), .0.failed.join(", "))]
+    Partly(Summary),
+}
+
+impl From<ReconcileError> for Diagnostic {
+    fn from(error: ReconcileError) -> Self {
+        let error_type = match &error {
+            ReconcileError::Scope(_) => "InvalidScope",
+            ReconcileError::Read(_) | ReconcileError::Write(_) | ReconcileError::Partly(_) => "Unavailable",
+        };
+        let causes = std::iter::successors(std::error::Error::source(&error), |error| error.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        tracing::error!(%error, causes = causes.join(": "), "the reconciliation did not come to its end");
+        Self { error_type: error_type.to_owned(), error_message: error.to_string() }
+    }
+}
+
+/// One run: every account's books, or those of the one that is named.
+pub async fn handle<S: Store, P: Processor + Sync>(
+    context: &Context<S, P>,
+    payload: Value,
+) -> Result<Summary, ReconcileError> {
+    let scope = Scope::parse(payload)?;
+    let started = (context.now)();
+    let tenants = match &scope.only {
+        Some(tenant) => vec![tenant.clone()],
+        None => all_tenants(context, started).await?,
+    };
+    let mut summary = Summary { complete: true, ..Summary::default() };
+    for tenant in tenants {
+        if (context.now)().since(started) > BUDGET {
+            summary.complete = false;
+            break;
+        }
+        let name = format!("{}/{}", tenant.environment.as_str(), tenant.account);
+        match reconcile(context, &scope, &tenant, started).await {
+            Ok((drift, complete)) => {
+                summary.drift = summary.drift.saturating_add(drift);
+                summary.complete &= complete;
+                if drift > 0 {
+                    summary.astray.push(name);
+                }
+            }
+            // One account's trouble is no other's.
+            Err(error) => {
+                tracing::error!(%error, cause = ?std::error::Error::source(&error), account = name, "its books were not compared");
+                summary.failed.push(name);
+            }
+        }
+        summary.accounts = summary.accounts.saturating_add(1);
+    }
+    // The sentence and its field are counted by the metrics of `template.yaml`.
+    tracing::info!(
+        drift = summary.drift,
+        accounts = summary.accounts,
+        complete = summary.complete,
+        "reconciled"
+    );
+    if summary.failed.is_empty() { Ok(summary) } else { Err(ReconcileError::Partly(summary)) }
+}
+
+/// Every account, beginning with another one each hour: should the time not suffice, none is always the last.
+async fn all_tenants<S: Store, P>(
+    context: &Context<S, P>,
+    started: Timestamp,
+) -> Result<Vec<Tenant>, ReadError> {
+    let mut tenants: Vec<Tenant> = Vec::new();
+    loop {
+        let page = context.store.tenants(tenants.last(), TENANTS_PAGE).await?;
+        let is_last = page.len() < usize::from(TENANTS_PAGE);
+        tenants.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    let hours = usize::try_from(started.unix_millis() / 3_600_000).unwrap_or(0);
+    if let Some(first) = hours.checked_rem(tenants.len()) {
+        tenants.rotate_left(first);
+    }
+    Ok(tenants)
+}
+
+/// One account's books; how much is astray, and whether all was looked at.
+async fn reconcile<S: Store, P: Processor + Sync>(
+    context: &Context<S, P>,
+    scope: &Scope,
+    tenant: &Tenant,
+    started: Timestamp,
+) -> Result<(u64, bool), ReconcileError> {
+    let report = Run::new(context, scope, tenant, started).await?.over_all_days().await?;
+    let earlier = context.store.report(tenant, &report.date()).await?;
+    let (drift, complete) = (report.drift, report.complete);
+    context.store.keep_report(&report.after(earlier).bounded()).await?;
+    Ok((drift, complete))
+}

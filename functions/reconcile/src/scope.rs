@@ -1,0 +1,97 @@
+//! What one run looks at, as the schedule or a person asks for it.
+
+use std::time::Duration;
+
+use recoup_domain::ids::{AccountId, Environment, Tenant};
+use serde::Deserialize;
+use thiserror::Error;
+
+/// Most days that a run looks back: events are kept for thirty.
+pub const DAYS_MAX: u16 = 30;
+/// What is younger is not judged: its job or its webhook may still be in a queue.
+pub const OLDER_THAN_SECONDS: u64 = 3_600;
+
+/// A payload that asks for nothing this function does.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BadScope {
+    /// It cannot be read.
+    #[error("the payload cannot be read: {0}")]
+    Unreadable(String),
+    /// A number of days that is none.
+    #[error("days must be 1 to {DAYS_MAX}, and ask_processors_days 0 to {DAYS_MAX}")]
+    Days,
+    /// An age that is none.
+    #[error("older_than_seconds must be at most 86400")]
+    Age,
+    /// Half a name of an account.
+    #[error("account_id and environment come together, and name an account")]
+    Account,
+}
+
+/// What one run looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Refunds made within so long.
+    pub back: Duration,
+    /// Only what has stood for so long.
+    pub older_than: Duration,
+    /// Asks the processors about the refunds that ended within so long. The sandbox, which costs nothing, is always asked.
+    pub ask_back: Duration,
+    /// One account's books instead of all.
+    pub only: Option<Tenant>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Payload {
+    days: u16,
+    older_than_seconds: u64,
+    ask_processors_days: u16,
+    account_id: Option<String>,
+    environment: Option<String>,
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self {
+            days: 2,
+            older_than_seconds: OLDER_THAN_SECONDS,
+            ask_processors_days: 0,
+            account_id: None,
+            environment: None,
+        }
+    }
+}
+
+impl Scope {
+    /// Reads `{"days", "older_than_seconds", "ask_processors_days", "account_id", "environment"}`, all optional.
+    pub fn parse(payload: serde_json::Value) -> Result<Self, BadScope> {
+        let payload: Payload =
+            serde_json::from_value(payload).map_err(|error| BadScope::Unreadable(error.to_string()))?;
+        if !(1..=DAYS_MAX).contains(&payload.days) || payload.ask_processors_days > DAYS_MAX {
+            return Err(BadScope::Days);
+        }
+        if payload.older_than_seconds > 86_400 {
+            return Err(BadScope::Age);
+        }
+        let only = match (payload.account_id, payload.environment) {
+            (None, None) => None,
+            (Some(account), Some(environment)) => {
+                let account = AccountId::try_from(account.as_str()).map_err(|_| BadScope::Account)?;
+                let environment = Environment::parse(&environment).ok_or(BadScope::Account)?;
+                Some(Tenant { environment, account })
+            }
+            (Some(_), None) | (None, Some(_)) => return Err(BadScope::Account),
+        };
+        Ok(Self {
+            back: days(payload.days),
+            older_than: Duration::from_secs(payload.older_than_seconds),
+            ask_back: days(payload.ask_processors_days),
+            only,
+        })
+    }
+}
+
+fn days(count: u16) -> Duration {
+    Duration::from_hours(u64::from(count).saturating_mul(24))
+}
