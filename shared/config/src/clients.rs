@@ -34,6 +34,7 @@ const TRIES_MAX: u32 = 3;
 pub struct Aws {
     config: SdkConfig,
     dynamodb_endpoint: Option<String>,
+    secrets_endpoint: Option<String>,
     sqs_endpoint: Option<String>,
 }
 
@@ -58,6 +59,7 @@ impl Aws {
         Ok(Self {
             config: config.build(),
             dynamodb_endpoint: settings.optional("AWS_ENDPOINT_URL_DYNAMODB")?,
+            secrets_endpoint: settings.optional("AWS_ENDPOINT_URL_SECRETS_MANAGER")?,
             sqs_endpoint: settings.optional("AWS_ENDPOINT_URL_SQS")?,
         })
     }
@@ -65,6 +67,11 @@ impl Aws {
     /// A client for DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.config_at(self.dynamodb_endpoint.as_deref()))
+    }
+
+    /// A client for Secrets Manager.
+    pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.config_at(self.secrets_endpoint.as_deref()))
     }
 
     /// A client for SQS.

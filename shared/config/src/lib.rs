@@ -61,4 +61,14 @@ impl Settings {
     ) -> Result<T, ConfigError> {
         parse(self.required(name)?).ok_or(ConfigError { name, why: "has a value that cannot be used" })
     }
+
+    /// A text that may be absent, and that `parse` understands where it is there.
+    pub fn parsed_if_set<T>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(text) = self.optional(name)? else { return Ok(None) };
+        parse(&text).map(Some).ok_or(ConfigError { name, why: "has a value that cannot be used" })
+    }
 }

@@ -79,7 +79,7 @@ fact!(
     ProcessorName {
         /// The built-in rehearsal, chosen by its reference.
         Sandbox = "sandbox",
-        /// Stripe: a charge or a payment intent there.
+        /// Stripe: a charge or a payment intent.
         Stripe = "stripe",
         /// The team's own adapter, over HTTP.
         Http = "http"

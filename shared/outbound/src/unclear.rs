@@ -19,7 +19,14 @@ impl<'refund> Unclear<'refund> {
 
     /// It was not asked.
     pub(crate) fn for_want_of<T>(self, why: &'static str) -> Option<T> {
-        tracing::error!(refund.id = %self.refund.id, processor.name = self.processor, why, "the processor was not asked");
+        tracing::error!(
+            refund.id = %self.refund.id,
+            account.id = %self.refund.tenant.account,
+            environment = self.refund.tenant.environment.as_str(),
+            processor.name = self.processor,
+            why,
+            "the processor was not asked"
+        );
         None
     }
 

@@ -18,7 +18,7 @@ use crate::stripe::AtStripe;
 use crate::world::{LIVE_KEY, TEST_KEY, after, fresh, handed_over, secrets};
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -31,7 +31,7 @@ impl Write for Log {
 }
 
 /// Everything that a function could log (`LOG_LEVEL=debug`) on this thread, by anybody, until the guard is dropped.
-fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
+pub(crate) fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let writer = log.clone();
     let subscriber =
@@ -39,7 +39,7 @@ fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     (log, tracing::subscriber::set_default(subscriber.finish()))
 }
 
-fn read(log: &Log) -> String {
+pub(crate) fn read(log: &Log) -> String {
     String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
 }
 

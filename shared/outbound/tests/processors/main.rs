@@ -5,6 +5,7 @@
 mod adapter;
 mod books;
 mod contract;
+mod dispatch;
 mod example;
 mod fake_adapter;
 mod fake_stripe;
@@ -13,6 +14,7 @@ mod limits;
 mod logs;
 mod sandbox;
 mod server;
+mod stored_keys;
 mod stripe;
 mod tls;
 mod world;

@@ -1,0 +1,49 @@
+//! Every processor behind one port: the payment's `processor.name` says who is asked.
+
+use recoup_domain::payment::ProcessorName;
+use recoup_domain::refund::{Outcome, Refund};
+use recoup_domain::time::Timestamp;
+use recoup_ports::processor::{LookedUp, Processor};
+use recoup_ports::processor_keys::{BaseUrl, ProcessorKeys};
+
+use crate::http_adapter::HttpAdapter;
+use crate::sandbox::Sandbox;
+use crate::stripe::Stripe;
+
+/// Asks each refund's own processor.
+#[derive(Clone, Debug)]
+pub struct Processors<K> {
+    stripe: Stripe<K>,
+    adapter: HttpAdapter<K>,
+}
+
+impl<K: ProcessorKeys + Clone + Sync> Processors<K> {
+    /// Speaks to all of them with these keys, and to Stripe at its own address unless another is given; fails only
+    /// if TLS cannot be set up.
+    pub fn new(keys: K, now: fn() -> Timestamp, stripe_at: Option<BaseUrl>) -> Result<Self, rustls::Error> {
+        let stripe = Stripe::new(keys.clone(), now)?;
+        let stripe = match stripe_at {
+            Some(base) => stripe.at(base),
+            None => stripe,
+        };
+        Ok(Self { stripe, adapter: HttpAdapter::new(keys, now)? })
+    }
+}
+
+impl<K: ProcessorKeys + Sync> Processor for Processors<K> {
+    async fn refund(&self, refund: &Refund) -> Outcome {
+        match refund.processor.name {
+            ProcessorName::Sandbox => Sandbox.refund(refund).await,
+            ProcessorName::Stripe => self.stripe.refund(refund).await,
+            ProcessorName::Http => self.adapter.refund(refund).await,
+        }
+    }
+
+    async fn look_up(&self, refund: &Refund) -> LookedUp {
+        match refund.processor.name {
+            ProcessorName::Sandbox => Sandbox.look_up(refund).await,
+            ProcessorName::Stripe => self.stripe.look_up(refund).await,
+            ProcessorName::Http => self.adapter.look_up(refund).await,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The processors' keys in AWS Secrets Manager: one secret for each account, environment and processor.
+//!
+//! A secret is read when a refund first needs it and kept for a while, never at start-up: most functions' lives see
+//! few accounts. Nothing of a secret gets into a log or an error; what AWS says of a refusal does.
+
+mod format;
+mod kept;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use recoup_domain::ids::Tenant;
+use recoup_domain::payment::ProcessorName;
+use recoup_domain::time::Timestamp;
+use recoup_ports::processor_keys::{AdapterAccess, KeysError, ProcessorKeys, StripeAccess};
+use tokio::time::timeout;
+
+use self::kept::Kept;
+
+pub use self::kept::TENANTS_MAX;
+
+/// One read with all its tries: a third of the time that a processor's question has, so that with a kept value
+/// there is time left to ask.
+const READ_LIMIT: Duration = Duration::from_secs(2);
+/// What AWS says when it is asked too often; some of it with a 400.
+const THROTTLED: [&str; 3] = ["ThrottlingException", "Throttling", "TooManyRequestsException"];
+
+/// Reads each tenant's keys, and keeps them. A clone shares what is kept.
+#[derive(Clone, Debug)]
+pub struct StoredKeys {
+    client: Client,
+    prefix: Arc<str>,
+    now: fn() -> Timestamp,
+    read_limit: Duration,
+    stripe: Drawer<StripeAccess>,
+    adapter: Drawer<AdapterAccess>,
+}
+
+/// What is kept of one processor's secrets.
+#[derive(Clone, Debug)]
+struct Drawer<A> {
+    processor: ProcessorName,
+    parse: fn(&str) -> Result<A, &'static str>,
+    kept: Arc<Mutex<Kept<A>>>,
+}
+
+impl<A> Drawer<A> {
+    fn new(processor: ProcessorName, parse: fn(&str) -> Result<A, &'static str>) -> Self {
+        Self { processor, parse, kept: Arc::new(Mutex::new(Kept::empty())) }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Kept<A>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a secret was not read; in words that hold nothing of it.
+struct Unread {
+    why: &'static str,
+    cause: Option<String>,
+    /// The store gave no answer, so what it said before still counts.
+    away: bool,
+}
+
+impl StoredKeys {
+    /// Reads `{prefix}/{environment}/{account}/{processor}` through this client.
+    pub fn new(client: Client, prefix: &str, now: fn() -> Timestamp) -> Self {
+        Self {
+            client,
+            prefix: prefix.into(),
+            now,
+            read_limit: READ_LIMIT,
+            stripe: Drawer::new(ProcessorName::Stripe, format::stripe),
+            adapter: Drawer::new(ProcessorName::Http, format::adapter),
+        }
+    }
+
+    /// The same with another limit for each read.
+    #[must_use]
+    pub fn within(self, read_limit: Duration) -> Self {
+        Self { read_limit, ..self }
+    }
+
+    async fn access<A: Clone>(&self, drawer: &Drawer<A>, tenant: &Tenant) -> Result<Option<A>, KeysError> {
+        if let Some(entry) = drawer.open().fresh(tenant, (self.now)()) {
+            return Ok(entry.value.clone());
+        }
+        let read = match timeout(self.read_limit, self.read(drawer, tenant)).await {
+            Ok(read) => read,
+            Err(_) => Err(Unread { why: "too late", cause: None, away: true }),
+        };
+        let now = (self.now)();
+        let unread = match read {
+            Ok(value) => {
+                drawer.open().keep(tenant, value.clone(), now);
+                return Ok(value);
+            }
+            Err(unread) => unread,
+        };
+        let Unread { why, cause, away } = unread;
+        let kept = if away { drawer.open().outlive(tenant, now) } else { None };
+        tracing::error!(
+            account.id = %tenant.account,
+            environment = tenant.environment.as_str(),
+            processor.name = drawer.processor.as_str(),
+            why,
+            cause,
+            kept = kept.is_some(),
+            "the processor's keys cannot be read"
+        );
+        kept.map(Some).ok_or_else(|| KeysError(why.into()))
+    }
+
+    /// Asks the store; `None` where the tenant has no such secret.
+    async fn read<A>(&self, drawer: &Drawer<A>, tenant: &Tenant) -> Result<Option<A>, Unread> {
+        let (environment, account) = (tenant.environment.as_str(), &tenant.account);
+        let name = format!("{}/{environment}/{account}/{}", self.prefix, drawer.processor.as_str());
+        let secret = match self.client.get_secret_value().secret_id(name).send().await {
+            Ok(secret) => secret,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(unread(&error)),
+        };
+        let parsed = secret.secret_string().ok_or("it is binary").and_then(drawer.parse);
+        parsed.map(Some).map_err(|why| Unread { why, cause: None, away: false })
+    }
+}
+
+impl ProcessorKeys for StoredKeys {
+    async fn stripe(&self, tenant: &Tenant) -> Result<Option<StripeAccess>, KeysError> {
+        self.access(&self.stripe, tenant).await
+    }
+
+    async fn adapter(&self, tenant: &Tenant) -> Result<Option<AdapterAccess>, KeysError> {
+        self.access(&self.adapter, tenant).await
+    }
+}
+
+/// A secret that is marked for deletion is an `InvalidRequestException`; somebody has taken it away.
+fn is_absent(error: &SdkError<GetSecretValueError>) -> bool {
+    error
+        .as_service_error()
+        .is_some_and(|error| error.is_resource_not_found_exception() || error.is_invalid_request_exception())
+}
+
+/// What is told of an error. Never its debug form: an answer that could not be parsed is part of it.
+fn unread(error: &SdkError<GetSecretValueError>) -> Unread {
+    let Some(refusal) = error.as_service_error() else {
+        return Unread { why: "the secret store did not answer", cause: None, away: true };
+    };
+    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+    let throttled = status == 429 || refusal.code().is_some_and(|code| THROTTLED.contains(&code));
+    // A 200 that cannot be parsed is an error of the service to the SDK.
+    let away = throttled || !(400..500).contains(&status);
+    let why = if away { "the secret store did not answer" } else { "the secret store refused" };
+    let cause = refusal.code().map(|code| format!("{code}: {}", refusal.message().unwrap_or_default()));
+    Unread { why, cause, away }
+}
