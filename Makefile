@@ -4,7 +4,7 @@ PYTHON ?= python3
 STACK := $(PYTHON) tests/stack
 VENV_BIN := .local/venv/bin
 # The tests bring their own stack, beside the one that may be running.
-TEST_STACK := RECOUP_STATE=.local/test RECOUP_PORT=$(or $(RECOUP_TEST_PORT),4577) $(STACK) with
+TEST_STACK := RECOUP_STATE=.local/test RECOUP_PORT=$(or $(RECOUP_TEST_PORT),4577) RECOUP_STRIPE_STAND_IN=yes $(STACK) with
 
 # nextest where it is installed, else what comes with Rust
 CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run --no-fail-fast || echo cargo test --no-fail-fast)

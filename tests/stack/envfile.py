@@ -23,6 +23,7 @@ def write(settings: Settings, account: Account, outputs: dict[str, str]) -> dict
         "RECOUP_WEBHOOK_JOBS_QUEUE_URL": outputs["WebhookJobsQueueUrl"],
         "RECOUP_WEBHOOK_JOBS_DLQ_URL": outputs["WebhookJobsDeadLettersQueueUrl"],
         "RECOUP_RELAY_DLQ_URL": outputs["RelayDeadLettersQueueUrl"],
+        "RECOUP_STRIPE_URL": settings.stripe,
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_REGION": REGION,
         **ROOT_CREDENTIALS,

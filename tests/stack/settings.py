@@ -28,21 +28,28 @@ class Settings:
     state: Path
     port: int
     port_was_chosen: bool
+    stripe_is_stand_in: bool
 
     @staticmethod
     def from_environment() -> Settings:
-        """Read `RECOUP_STATE` (default `.local`) and `RECOUP_PORT` (default 4566)."""
+        """Read `RECOUP_STATE` (default `.local`), `RECOUP_PORT` (default 4566) and `RECOUP_STRIPE_STAND_IN`."""
         chosen = os.environ.get("RECOUP_PORT", "")
         return Settings(
             state=(ROOT / os.environ.get("RECOUP_STATE", ".local")).resolve(),
             port=int(chosen) if chosen.isdigit() else PORT_DEFAULT,
             port_was_chosen=bool(chosen),
+            stripe_is_stand_in=bool(os.environ.get("RECOUP_STRIPE_STAND_IN")),
         )
 
     @property
     def endpoint(self) -> str:
         """The AWS endpoint, as a caller on this machine reaches it."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def stripe(self) -> str:
+        """Where the functions ask Stripe: at a test's stand-in beside the endpoint, or (empty) at Stripe itself."""
+        return f"http://127.0.0.1:{self.port + 1}" if self.stripe_is_stand_in else ""
 
     @property
     def build(self) -> Path:
@@ -75,6 +82,7 @@ class Settings:
             "Architecture": "arm64" if arm else "x86_64",
             "LocalGatewayUrl": f"{self.endpoint}/_aws/execute-api",
             "AllowPrivateWebhookTargets": "true",
+            "StripeBaseUrl": self.stripe,
             "ProtectTable": "false",
         }
 

@@ -2,8 +2,7 @@
 
 use dispatch_webhook::{Context, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use recoup_config::{Aws, Settings, now};
-use recoup_domain::waiting::JITTER_PERMILLE;
+use recoup_config::{Aws, Settings, jitter_permille, now};
 use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::webhooks::Reach;
@@ -18,7 +17,7 @@ async fn main() -> Result<(), Error> {
         receivers: Webhooks::new(Reach::allowing_private(settings.flag("ALLOW_PRIVATE_WEBHOOK_TARGETS")?))?,
         public_url: PublicUrl::new(&settings.required("PUBLIC_URL")?),
         now,
-        jitter_permille: || fastrand::u32(JITTER_PERMILLE),
+        jitter_permille,
     };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, &event.payload).await)).await
 }

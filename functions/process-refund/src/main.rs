@@ -2,10 +2,11 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use process_refund::{Circuits, Context, handle};
-use recoup_config::{Aws, Settings, now};
-use recoup_domain::waiting::JITTER_PERMILLE;
+use recoup_config::{Aws, Settings, jitter_permille, now};
+use recoup_outbound::processors::Processors;
 use recoup_outbound::queues::Visibility;
-use recoup_outbound::sandbox::Sandbox;
+use recoup_outbound::stored_keys::StoredKeys;
+use recoup_ports::processor_keys::BaseUrl;
 use recoup_storage::Table;
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,8 +16,9 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_settings(&settings)?;
     let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
     let pace = Visibility::new(aws.sqs(), settings.required("REFUND_JOBS_QUEUE_URL")?);
-    let circuits = Circuits::default();
-    let jitter_permille = || fastrand::u32(JITTER_PERMILLE);
-    let context = Context { store, processor: Sandbox, pace, circuits, now, jitter_permille };
+    let keys = StoredKeys::new(aws.secrets(), &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
+    let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
+    let processor = Processors::new(keys, now, stripe_at)?;
+    let context = Context { store, processor, pace, circuits: Circuits::default(), now, jitter_permille };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
 }

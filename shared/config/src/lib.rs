@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use thiserror::Error;
 
 pub use clients::Aws;
-pub use surroundings::{now, random};
+pub use surroundings::{jitter_permille, now, random};
 
 /// An environment variable that is absent or cannot be used; its value is never printed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

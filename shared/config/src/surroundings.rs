@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use recoup_domain::time::Timestamp;
+use recoup_domain::waiting::JITTER_PERMILLE;
 
 /// The current time. A clock outside the years 1970 to 9999 ends the process: every time would be a lie.
 pub fn now() -> Timestamp {
@@ -18,4 +19,9 @@ pub fn random() -> u128 {
         std::process::abort();
     }
     u128::from_ne_bytes(bytes)
+}
+
+/// By how much a wait is stretched, in thousandths: nobody has to foresee it, so any randomness will do.
+pub fn jitter_permille() -> u32 {
+    fastrand::u32(JITTER_PERMILLE)
 }
