@@ -13,6 +13,7 @@ use recoup_domain::time::Timestamp;
 use recoup_http::fields::{Entry, Fields, Given, invalid};
 use recoup_http::problem::Problem;
 use recoup_http::request;
+use recoup_processors::stripe;
 
 /// A registration as asked for; `None` where it says nothing.
 #[derive(Debug)]
@@ -219,11 +220,25 @@ fn lines(entry: Entry, amount: Money) -> Result<Vec<(LineId, Money)>, Problem> {
 fn processor(entry: Entry) -> Result<Processor, Problem> {
     let mut fields = entry.object()?;
     let name = fields.require("name")?.one_of(ProcessorName::NAMES, ProcessorName::parse)?;
-    let reference = match (fields.take("reference"), name) {
-        (Some(entry), _) => entry.text()?,
-        (None, ProcessorName::Sandbox) => succeed()?,
-        (None, ProcessorName::Stripe | ProcessorName::Http) => fields.require("reference")?.text()?,
+    let reference = match name {
+        ProcessorName::Sandbox => match fields.take("reference") {
+            Some(entry) => entry.text()?,
+            None => succeed()?,
+        },
+        ProcessorName::Stripe => stripe_payment(fields.require("reference")?)?,
+        ProcessorName::Http => fields.require("reference")?.text()?,
     };
     fields.finish()?;
     Ok(Processor { name, reference })
+}
+
+/// What no refund could ever be made of is refused here, and not when the customer waits for the money.
+fn stripe_payment(entry: Entry) -> Result<Text<255>, Problem> {
+    let path = entry.path().to_owned();
+    let reference: Text<255> = entry.text()?;
+    if stripe::payment_parameter(reference.as_str()).is_none() {
+        let what = "must be a charge (ch_… or py_…) or a payment intent (pi_…) of Stripe's";
+        return Err(invalid(&path, what));
+    }
+    Ok(reference)
 }

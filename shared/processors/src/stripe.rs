@@ -9,7 +9,7 @@ mod signature;
 
 pub use amount::StripeAmount;
 pub use event::{Event, UnverifiedEvent};
-pub use order::Order;
+pub use order::{Order, payment_parameter};
 pub use refund::{StripeRefund, StripeRefunds};
 pub use refusal::Refusal;
 

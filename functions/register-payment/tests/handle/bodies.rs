@@ -59,6 +59,7 @@ async fn a_value_that_cannot_be_is_named_by_its_path() {
         (json!({"refundable_until": 1_795_345_200}), "refundable_until"),
         (json!({"metadata": {"a": null}}), "metadata.a"),
         (json!({"processor": {"name": "paypal"}}), "processor.name"),
+        (json!({"processor": {"name": "http", "reference": ""}}), "processor.reference"),
         (json!({"processor": {"name": "sandbox", "reference": ""}}), "processor.reference"),
         (merchants(twice), "routing"),
         (merchants(json!(many)), "routing.merchants"),
@@ -83,6 +84,17 @@ async fn what_is_missing_or_unknown_is_named_by_its_path() {
         (json!({"amount": 1}), "missing_parameter", "currency"),
         (json!({"currency": "EUR"}), "missing_parameter", "amount"),
         (json!({"amount": 1, "currency": "EUR", "processor": {}}), "missing_parameter", "processor.name"),
+        // Only the sandbox has a reference for those who name none.
+        (
+            json!({"amount": 1, "currency": "EUR", "processor": {"name": "stripe"}}),
+            "missing_parameter",
+            "processor.reference",
+        ),
+        (
+            json!({"amount": 1, "currency": "EUR", "processor": {"name": "http", "reference": null}}),
+            "missing_parameter",
+            "processor.reference",
+        ),
         (
             json!({"amount": 1, "currency": "EUR", "routing": {"merchants": [{"id": "a", "amount": 1}]}}),
             "missing_parameter",

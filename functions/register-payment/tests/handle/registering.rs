@@ -122,10 +122,51 @@ async fn the_same_payment_id_of_another_tenant_is_another_payment() {
     assert_eq!(fixtures::tenant().environment, Environment::Sandbox);
 }
 
+fn live(event: Event) -> Event {
+    event.with("/requestContext/authorizer/lambda/environment", "live")
+}
+
+#[tokio::test]
+async fn a_payment_names_stripe_or_the_teams_own_adapter_in_the_sandbox_and_in_live() {
+    for (name, reference) in [
+        ("stripe", "ch_3MmlLrLkdIwHu7ix0uke3Ezy"),
+        ("stripe", "py_1"),
+        ("stripe", "pi_3MmlLrLkdIwHu7ix0uke3Ezy"),
+        ("http", "any name / of the bank's"),
+    ] {
+        let processor = json!({"name": name, "reference": reference});
+        let fields = json!({"processor": processor});
+        for event in [saying(&fields), live(saying(&fields))] {
+            let world = World::new();
+            let reply = world.put(&event).await;
+            assert_eq!((reply.status, &reply.body["processor"]), (201, &processor), "{}", reply.text);
+            // And comes back from the table as it went in.
+            assert_eq!(world.put(&event).await.status, 200);
+            let other = saying(&json!({"processor": {"name": "sandbox", "reference": reference}}));
+            let other = if reply.body["sandbox"] == true { other } else { live(other) };
+            assert_eq!(world.put(&other).await.problem(), (409, "payment_conflict"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_stripe_could_never_refund_is_refused_at_the_door() {
+    for reference in ["sandbox_succeed", "re_1", "ch_", "CH_1", "ch_1/refunds", "ch_1&amount=1", "ch 1"] {
+        let world = World::new();
+        let fields = json!({"processor": {"name": "stripe", "reference": reference}});
+        let reply = world.put(&saying(&fields)).await;
+        assert_eq!(reply.problem(), (400, "invalid_parameter"), "{reference}");
+        assert_eq!(reply.body["param"], "processor.reference");
+        let detail =
+            "processor.reference must be a charge (ch_… or py_…) or a payment intent (pi_…) of Stripe's.";
+        assert_eq!(reply.body["detail"], detail);
+        assert!(world.table.items().await.is_empty());
+    }
+}
+
 #[tokio::test]
 async fn in_live_no_payment_is_registered_at_the_sandboxs_processor() {
     let world = World::new();
-    let live = |event: Event| event.with("/requestContext/authorizer/lambda/environment", "live");
     for fields in [json!({}), json!({"processor": {"name": "sandbox", "reference": "sandbox_succeed"}})] {
         let reply = world.put(&live(saying(&fields))).await;
         assert_eq!(reply.problem(), (400, "invalid_parameter"));

@@ -26,10 +26,8 @@ impl Order {
     /// is no charge (`ch_…`, `py_…`) or payment intent (`pi_…`), or its amount cannot be said there.
     pub fn of(refund: &Refund) -> Result<Self, Failure> {
         let payment = refund.processor.reference.as_str();
-        let payment_parameter = match payment.split_once('_') {
-            Some(("ch" | "py", rest)) if is_name(rest) => "charge",
-            Some(("pi", rest)) if is_name(rest) => "payment_intent",
-            _ => return Err(rejected("The payment's reference is no charge or payment intent of Stripe's.")),
+        let Some(payment_parameter) = payment_parameter(payment) else {
+            return Err(rejected("The payment's reference is no charge or payment intent of Stripe's."));
         };
         let Some(amount) = StripeAmount::of(refund.amount) else {
             return Err(rejected("Stripe cannot refund exactly this amount in this currency."));
@@ -57,6 +55,16 @@ impl Order {
         let metadata = self.metadata.iter();
         parameters.extend(metadata.map(|(key, value)| (format!("metadata[{key}]"), value.clone())));
         parameters
+    }
+}
+
+/// Which of Stripe's parameters names this payment; `None` if it is no charge (`ch_…`, `py_…`) and no payment
+/// intent (`pi_…`).
+pub fn payment_parameter(reference: &str) -> Option<&'static str> {
+    match reference.split_once('_')? {
+        ("ch" | "py", rest) if is_name(rest) => Some("charge"),
+        ("pi", rest) if is_name(rest) => Some("payment_intent"),
+        _ => None,
     }
 }
 
