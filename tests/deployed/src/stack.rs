@@ -19,6 +19,7 @@ pub struct Stack {
     sqs: aws_sdk_sqs::Client,
     dynamodb: aws_sdk_dynamodb::Client,
     lambda: aws_sdk_lambda::Client,
+    secrets: aws_sdk_secretsmanager::Client,
     http: reqwest::Client,
 }
 
@@ -38,6 +39,7 @@ impl Stack {
             sqs: aws.sqs(),
             dynamodb: aws.dynamodb(),
             lambda: aws_sdk_lambda::Client::new(&aws.config_at(None)),
+            secrets: aws.secrets(),
             http,
         }
     }
@@ -68,6 +70,13 @@ impl Stack {
         let key = self.admin(key).await.expect("a key");
         let secret = made["webhook_secrets"]["sandbox"].as_str().unwrap().to_owned();
         Account::new(self.http.clone(), self.url.clone(), key["secret"].as_str().unwrap(), secret)
+    }
+
+    /// Stores an account's keys at a processor, as an operator would; `of` is `{environment}/{account}/{processor}`.
+    pub async fn store_keys(&self, of: &str, keys: &Value) {
+        let stack = variable("RECOUP_ADMIN_FUNCTION").replace("-admin", "");
+        let request = self.secrets.create_secret().name(format!("{stack}/processors/{of}"));
+        request.secret_string(keys.to_string()).send().await.expect("the secret is stored");
     }
 
     /// Puts a message on a queue, named by its variable in `.local/env`.

@@ -158,8 +158,7 @@ async fn y6_the_same_key_in_process_is_the_one_refund_or_409() {
     assert_eq!(account.payment(CHECKOUT).await["refundable_amount"], 0);
 }
 
-/// No processor of this deployment moves real money yet, so a live payment cannot be registered: what is
-/// shown is that nothing of the sandbox can be seen, used or repeated with live credentials.
+/// Nothing of the sandbox can be seen, used or repeated with live credentials, nor the other way round.
 #[tokio::test]
 async fn y7_live_and_test_credentials_of_one_account_are_kept_apart() {
     let stack = Stack::running();
@@ -189,6 +188,14 @@ async fn y7_live_and_test_credentials_of_one_account_are_kept_apart() {
     assert_eq!(live.get("/v1/refunds").await.body["data"], json!([]));
     let rehearsal = live.register(CHECKOUT, checkout(json!({}))).await;
     assert_eq!((rehearsal.status, rehearsal.text("param")), (400, "processor.name"));
+
+    // The same payment of real money is another payment, with a refund of its own under the same key.
+    let real = checkout(json!({ "processor": { "name": "http", "reference": CHECKOUT } }));
+    assert_eq!(live.register(CHECKOUT, real).await.body["sandbox"], json!(false));
+    let real = refund(&live, Some("k"), None).await;
+    assert_eq!((real.status, &real.body["sandbox"]), (201, &json!(false)), "{:?}", real.body);
+    assert_ne!(real.text("id"), refunded.text("id"));
+    assert_eq!(test.get(&format!("/v1/refunds/{}", real.text("id"))).await.status, 404);
 
     // A key is of its world by what is stored, not by how it looks.
     let forged = test_key.replacen("sk_sandbox_", "sk_live_", 1);

@@ -1,0 +1,138 @@
+//! A stand-in for Stripe, where the stack's functions expect it: the payment's name says what becomes of a refund.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What it has, and what it heard.
+#[derive(Default)]
+struct Books {
+    refunds: Vec<Value>,
+    /// The idempotency key of each order.
+    orders: Vec<String>,
+    bearers: Vec<String>,
+}
+
+/// It listens until its test's runtime ends.
+pub(crate) struct StandIn {
+    books: Arc<Mutex<Books>>,
+}
+
+impl StandIn {
+    pub(crate) async fn listening() -> Self {
+        let url = std::env::var("RECOUP_STRIPE_URL").unwrap_or_default();
+        let address = url.strip_prefix("http://").unwrap_or_else(|| {
+            panic!("this stack asks Stripe itself: run `make deployed`, or start one with RECOUP_STRIPE_STAND_IN=yes make up")
+        });
+        let listener = TcpListener::bind(address).await.expect("the port beside the stack's");
+        let books = Arc::new(Mutex::new(Books::default()));
+        tokio::spawn(serve(listener, books.clone()));
+        Self { books }
+    }
+
+    /// Stripe's name for a refund.
+    pub(crate) fn name_of(&self, refund: &str) -> Value {
+        let books = self.books.lock().unwrap();
+        let found = books.refunds.iter().find(|found| found["metadata"]["recoup_refund_id"] == refund);
+        found.map_or(Value::Null, |found| found["id"].clone())
+    }
+
+    /// How often a refund was ordered.
+    pub(crate) fn orders(&self, refund: &str) -> usize {
+        self.books.lock().unwrap().orders.iter().filter(|key| *key == refund).count()
+    }
+
+    /// All the credentials it saw.
+    pub(crate) fn bearers(&self) -> Vec<String> {
+        self.books.lock().unwrap().bearers.clone()
+    }
+}
+
+async fn serve(listener: TcpListener, books: Arc<Mutex<Books>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let books = books.clone();
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let books = books.clone();
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.expect("a whole body").to_bytes();
+                let header = |name: &str| {
+                    head.headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned()
+                };
+                let mut books = books.lock().unwrap();
+                books.bearers.push(header("authorization"));
+                let (status, answer) = match (&head.method, head.uri.path()) {
+                    (&Method::POST, "/v1/refunds") => {
+                        books.orders.push(header("idempotency-key"));
+                        order(&mut books, &body)
+                    }
+                    (_, "/v1/refunds") => (200, list(&books, head.uri.query().unwrap_or_default())),
+                    _ => (404, refusal("resource_missing")),
+                };
+                let answer = Full::new(Bytes::from(answer.to_string()));
+                let answer = Response::builder()
+                    .status(status)
+                    .header("content-type", "application/json")
+                    .body(answer);
+                Ok::<_, Infallible>(answer.expect("an answer"))
+            }
+        });
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer),
+        );
+    }
+}
+
+fn form(text: &[u8]) -> impl Fn(&str) -> Option<String> {
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(text).into_owned().collect();
+    move |key| pairs.iter().find(|(found, _)| found == key).map(|(_, value)| value.clone())
+}
+
+fn payment(value: impl Fn(&str) -> Option<String>) -> String {
+    value("charge").or_else(|| value("payment_intent")).expect("a payment")
+}
+
+fn order(books: &mut Books, body: &[u8]) -> (u16, Value) {
+    let value = form(body);
+    let payment = payment(&value);
+    if payment.ends_with("no") {
+        return (400, refusal("charge_disputed"));
+    }
+    let metadata = ["recoup_refund_id", "recoup_account_id", "recoup_environment"];
+    let metadata: serde_json::Map<String, Value> =
+        metadata.iter().map(|key| ((*key).to_owned(), json!(value(&format!("metadata[{key}]"))))).collect();
+    let amount: u64 = value("amount").expect("an amount").parse().expect("a number");
+    let name = format!("re_{}", books.refunds.len());
+    let mut made = json!({
+        "id": name, "object": "refund", "amount": amount, "currency": "eur", "charge": payment,
+        "payment_intent": payment, "metadata": metadata, "status": "succeeded",
+    });
+    books.refunds.push(made.clone());
+    if payment.ends_with("lost") {
+        return (500, json!({ "error": { "type": "api_error" } }));
+    }
+    if payment.ends_with("later") {
+        // Its books have moved on when it is asked again.
+        made["status"] = json!("pending");
+    }
+    (200, made)
+}
+
+fn list(books: &Books, query: &str) -> Value {
+    let payment = payment(form(query.as_bytes()));
+    let found: Vec<&Value> =
+        books.refunds.iter().filter(|refund| refund["charge"] == payment.as_str()).collect();
+    json!({ "object": "list", "url": "/v1/refunds", "has_more": false, "data": found })
+}
+
+fn refusal(code: &str) -> Value {
+    json!({ "error": { "type": "invalid_request_error", "code": code, "message": "A sentence." } })
+}
