@@ -1,16 +1,21 @@
 //! Wires `reconcile`.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use recoup_config::{Aws, Settings, now};
-use recoup_outbound::sandbox::Sandbox;
-use recoup_storage::Table;
 use reconcile::{Context, handle};
+use recoup_config::{Aws, Settings, now};
+use recoup_outbound::processors::Processors;
+use recoup_outbound::stored_keys::StoredKeys;
+use recoup_ports::processor_keys::BaseUrl;
+use recoup_storage::Table;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     recoup_telemetry::init();
     let settings = Settings::from_environment();
-    let store = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
-    let context = Context { store, processor: Sandbox, now };
+    let aws = Aws::from_settings(&settings)?;
+    let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
+    let keys = StoredKeys::new(aws.secrets(), &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
+    let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
+    let context = Context { store, processor: Processors::new(keys, now, stripe_at)?, now };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
 }
