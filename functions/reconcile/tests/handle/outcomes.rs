@@ -89,7 +89,7 @@ async fn a_list_shows_what_is_missing_unknown_twice_or_of_another_amount() {
     let done = world.reserve("key-1").await;
     let done = world.settle(&done, fixtures::succeeded()).await;
     let ok = || (done.id.clone(), fixtures::succeeded(), Some(eur(1000)));
-    let other = fixtures::refund_id("never made");
+    let other = fixtures::refund_id("never-made");
     let failed_there = |id: &recoup_domain::ids::RefundId| (id.clone(), fixtures::failed(), Some(eur(1000)));
     let cases = [
         (vec![ok()], vec![]),
