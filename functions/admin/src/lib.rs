@@ -1,26 +1,37 @@
-//! Keeps accounts and API keys. It has no HTTP route: whoever may invoke it under IAM is an administrator.
+//! Keeps accounts and API keys, and puts back what a queue gave up. It has no HTTP route: whoever may invoke it under
+//! IAM is an administrator.
 //!
 //! Secrets are in the answer, once, and nowhere else; the answer is never logged.
 
+mod dead_letters;
+
 use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
-use recoup_domain::ids::{AccountId, Environment, InvalidId, KeyId, Tenant};
+use recoup_domain::ids::{AccountId, Environment, InvalidId, KeyId, RefundId, Tenant};
 use recoup_domain::signing::{Secret, Secrets, TooManySecrets};
 use recoup_domain::time::Timestamp;
 use recoup_ports::credentials::{Accounts, NewAccount, Revoked, Rotated};
+use recoup_ports::dead_letters::{DeadLetters, DeadLettersError};
+use recoup_ports::images::Names;
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use dead_letters::QueueName;
+
 /// Most characters in an account's name.
 const NAME_MAX: usize = 100;
 
 /// What the function needs.
-pub struct Context<A> {
+pub struct Context<A, D, N> {
     /// Where accounts and keys lie.
     pub accounts: A,
+    /// What the queues gave up.
+    pub dead_letters: D,
+    /// Names items that nobody could read.
+    pub names: N,
     /// Under which keys are hashed.
     pub pepper: Pepper,
     /// The clock.
@@ -37,6 +48,8 @@ enum Command {
     CreateClient { account_id: String, environment: String, scopes: Option<Vec<String>> },
     RevokeApiKey { id: String },
     RotateWebhookSecret { account_id: String, environment: String, overlap_hours: Option<u32> },
+    DeadLetters { queue: QueueName },
+    PutBack { queue: QueueName, refund_id: Option<String> },
 }
 
 /// Why a command was not carried out, as the administrator reads it.
@@ -74,6 +87,15 @@ pub enum AdminError {
     /// The key does not exist.
     #[error("there is no such key")]
     NoSuchKey,
+    /// What the stream could not tell is no job that could be sent again.
+    #[error(
+        "what lies in relay is no job and cannot be put back; \
+         the function reconcile announces again what the table has and nobody was told"
+    )]
+    NoJobs,
+    /// The queue failed.
+    #[error("the dead letters cannot be read")]
+    Queue(#[from] DeadLettersError),
     /// The table failed.
     #[error("the table cannot be read")]
     Read(#[from] ReadError),
@@ -91,11 +113,12 @@ impl AdminError {
             | Self::Id(..)
             | Self::Environment
             | Self::Scopes
-            | Self::Overlap => "InvalidCommand",
+            | Self::Overlap
+            | Self::NoJobs => "InvalidCommand",
             Self::TooManySecrets(_) | Self::Overtaken => "Conflict",
             Self::NoSuchAccount => "NoSuchAccount",
             Self::NoSuchKey => "NoSuchKey",
-            Self::Read(_) | Self::Write(_) => "Unavailable",
+            Self::Queue(_) | Self::Read(_) | Self::Write(_) => "Unavailable",
         }
     }
 }
@@ -109,10 +132,12 @@ impl From<AdminError> for Diagnostic {
 }
 
 /// One command, see the README for each.
-pub async fn handle<A: Accounts + WebhookSecrets>(
-    context: &Context<A>,
-    event: Value,
-) -> Result<Value, AdminError> {
+pub async fn handle<A, D, N>(context: &Context<A, D, N>, event: Value) -> Result<Value, AdminError>
+where
+    A: Accounts + WebhookSecrets,
+    D: DeadLetters,
+    N: Names,
+{
     // Why it cannot be read is fit to be told: commands carry no secrets.
     let command: Command =
         serde_json::from_value(event).map_err(|error| AdminError::Command(error.to_string()))?;
@@ -137,11 +162,17 @@ pub async fn handle<A: Accounts + WebhookSecrets>(
         Command::RotateWebhookSecret { account_id, environment, overlap_hours } => {
             rotate(context, &tenant(&account_id, &environment)?, overlap_hours).await
         }
+        Command::DeadLetters { queue } => dead_letters::show(context, queue).await,
+        Command::PutBack { queue, refund_id } => {
+            let of_refund = refund_id.map(|id| RefundId::try_from(id.as_str())).transpose();
+            let of_refund = of_refund.map_err(|why| AdminError::Id("refund_id", why))?;
+            dead_letters::put_back(context, queue, of_refund.as_ref()).await
+        }
     }
 }
 
-async fn rotate<A: Accounts + WebhookSecrets>(
-    context: &Context<A>,
+async fn rotate<A: Accounts + WebhookSecrets, D, N>(
+    context: &Context<A, D, N>,
     tenant: &Tenant,
     overlap_hours: Option<u32>,
 ) -> Result<Value, AdminError> {
@@ -169,7 +200,10 @@ fn tenant(account_id: &str, environment: &str) -> Result<Tenant, AdminError> {
     Ok(Tenant { environment, account })
 }
 
-async fn create_account<A: Accounts>(context: &Context<A>, name: String) -> Result<Value, AdminError> {
+async fn create_account<A: Accounts, D, N>(
+    context: &Context<A, D, N>,
+    name: String,
+) -> Result<Value, AdminError> {
     if name.is_empty() || name.chars().nth(NAME_MAX).is_some() {
         return Err(AdminError::Name);
     }
@@ -196,8 +230,8 @@ fn secret(random: fn() -> u128) -> Secret {
     Secret::of_256_bits([random(), random()])
 }
 
-async fn create_key<A: Accounts>(
-    context: &Context<A>,
+async fn create_key<A: Accounts, D, N>(
+    context: &Context<A, D, N>,
     r#use: KeyUse,
     tenant: Tenant,
     scopes: Option<Vec<String>>,

@@ -1,17 +1,21 @@
-//! Wires `admin` to its table.
+//! Wires `admin` to its table and to the dead-letter queues.
 
 use admin::{Context, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use recoup_config::{Aws, Settings, now, random};
 use recoup_domain::api_key::Pepper;
-use recoup_storage::Table;
+use recoup_outbound::dead_letters::{DeadLetterQueues, DeadLetterUrls};
+use recoup_storage::{Table, TableImages};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     recoup_telemetry::init();
     let settings = Settings::from_environment();
-    let accounts = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
+    let aws = Aws::from_settings(&settings)?;
+    let accounts = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
+    let urls = DeadLetterUrls::read(|name| settings.required(name))?;
+    let dead_letters = DeadLetterQueues::new(aws.sqs(), urls);
     let pepper = settings.parsed("API_KEY_PEPPER", |text| Pepper::new(text.into_bytes()))?;
-    let context = Context { accounts, pepper, now, random };
+    let context = Context { accounts, dead_letters, names: TableImages, pepper, now, random };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
 }

@@ -2,6 +2,7 @@
 
 pub mod addresses;
 mod calls;
+pub mod dead_letters;
 pub mod http_adapter;
 pub mod names;
 pub mod processors;

@@ -1,6 +1,8 @@
 //! The queues, through the real SDK to a listener that answers as SQS does.
 #![cfg(test)]
 
+#[path = "queues/dead_letters.rs"]
+mod dead_letters;
 mod support;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use recoup_domain::delivery::Delivery;
 use recoup_domain::endpoint::Endpoint;
+use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
 use thiserror::Error;
 
@@ -35,4 +36,21 @@ pub enum Shown {
 pub trait Images {
     /// What an image shows.
     fn shown(&self, image: &Image) -> Result<Shown, UnreadableImage>;
+}
+
+/// Whose an item is, and of what it tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The refund, if it is or tells of one.
+    pub refund: Option<RefundId>,
+    /// The event, if it is one.
+    pub event: Option<EventId>,
+}
+
+/// Names items that cannot be read.
+pub trait Names {
+    /// What an image, or a bare key, gives away; nothing if the key is not of ours.
+    fn named(&self, image: &Image) -> Option<Named>;
 }

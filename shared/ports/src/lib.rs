@@ -3,6 +3,7 @@
 //! Implemented in `storage` and `outbound`; a function's `main.rs` joins the two.
 
 pub mod credentials;
+pub mod dead_letters;
 pub mod due;
 pub mod endpoints;
 pub mod events;

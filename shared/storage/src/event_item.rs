@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{Key, event_and_target, found_in_index, owner_of_events};
 use crate::refund_item::{failure, pending_reason, state};
 
+pub(crate) const REFUND_ID: &str = "refund_id";
+
 /// How long an item outlives the try it waits for.
 const KEPT_AFTER_TRY: Duration = Duration::from_hours(4 * 24);
 

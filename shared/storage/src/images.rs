@@ -1,11 +1,15 @@
 //! Reading the stream's images with the same eyes as the table's items.
 
-use recoup_ports::images::{Image, Images, Shown, UnreadableImage};
+use recoup_domain::ids::{EventId, RefundId};
+use recoup_ports::images::{Image, Images, Named, Names, Shown, UnreadableImage};
 use serde::de::DeserializeOwned;
 
 use crate::endpoint_item::EndpointItem;
+use crate::event_item::REFUND_ID;
 use crate::event_item::{EventItem, Told};
-use crate::keys::{PK, REFUND, SK, owner_of_endpoints, owner_of_events};
+use crate::keys::{
+    PK, REFUND, SK, event_and_target, owner_and_id, owner_of, owner_of_endpoints, owner_of_events,
+};
 use crate::refund_item::RefundItem;
 
 /// Reads images of this table.
@@ -14,7 +18,7 @@ pub struct TableImages;
 
 impl Images for TableImages {
     fn shown(&self, image: &Image) -> Result<Shown, UnreadableImage> {
-        let text = |name: &str| image.get(name)?.get("S")?.as_str();
+        let text = |name| text(image, name);
         let pk = text(PK).unwrap_or_default();
         let unreadable = |why: String| UnreadableImage { key: pk.to_owned(), why };
         let sk = text(SK).ok_or_else(|| unreadable("it has no sort key".to_owned()))?;
@@ -35,6 +39,20 @@ impl Images for TableImages {
         };
         shown.map_err(|why| unreadable(why.to_owned()))
     }
+}
+
+impl Names for TableImages {
+    fn named(&self, image: &Image) -> Option<Named> {
+        let pk = text(image, PK)?;
+        let of_key = owner_and_id(pk, REFUND).map(|(_, id)| id);
+        let refund = of_key.or_else(|| text(image, REFUND_ID)).and_then(|id| RefundId::try_from(id).ok());
+        let event = text(image, SK).and_then(event_and_target).and_then(|(id, _)| EventId::try_from(id).ok());
+        Some(Named { tenant: owner_of(pk)?, refund, event })
+    }
+}
+
+fn text<'image>(image: &'image Image, name: &str) -> Option<&'image str> {
+    image.get(name)?.get("S")?.as_str()
 }
 
 fn item<T: DeserializeOwned>(image: &Image) -> Result<T, String> {

@@ -131,6 +131,13 @@ pub(crate) fn events_of(tenant: &Tenant) -> String {
     format!("{}#{EVENTS}", prefix(tenant))
 }
 
+/// The tenant whose partition this is, whatever lies in it.
+pub(crate) fn owner_of(pk: &str) -> Option<Tenant> {
+    let mut parts = pk.splitn(3, '#');
+    let (environment, account) = (parts.next()?, parts.next()?);
+    owner(&format!("{environment}#{account}"))
+}
+
 /// The tenant of a partition of endpoints.
 pub(crate) fn owner_of_endpoints(pk: &str) -> Option<Tenant> {
     owner(pk.strip_suffix(ENDPOINTS)?.strip_suffix('#')?)

@@ -1,7 +1,7 @@
 //! The stream's images are read with the same eyes as the table's items.
 
 use recoup_domain::refund::{Outcome, Refund, State};
-use recoup_ports::images::{Image, Images, Shown};
+use recoup_ports::images::{Image, Images, Names, Shown};
 use recoup_ports::settlement::Settle;
 use recoup_storage::TableImages;
 use recoup_testing::fixtures::{failed, later, succeeded};
@@ -91,5 +91,32 @@ async fn an_image_of_ours_that_cannot_be_read_names_its_key() {
         let mut image = image.clone();
         image.remove(name);
         assert_eq!(TableImages.shown(&image).unwrap_err().key, key, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_item_is_named_by_its_key_alone_even_if_it_cannot_be_read() {
+    let (bench, made) = Bench::with_refund().await;
+    let keys = images(&bench.table.stream_event(), "Keys");
+    let keys = keys.into_iter().find(|keys| keys["sk"]["S"] == "refund").unwrap();
+    let named = TableImages.named(&keys).unwrap();
+    assert_eq!((named.tenant, named.refund, named.event), (made.tenant.clone(), Some(made.id.clone()), None));
+
+    let tenant = format!("{}#{}", made.tenant.environment.as_str(), made.tenant.account);
+    let event = format!("evt_{}", "0".repeat(26));
+    let image = |pk: &str, sk: &str, refund: &str| {
+        let image = json!({ "pk": { "S": pk }, "sk": { "S": sk }, "refund_id": { "S": refund } });
+        image.as_object().unwrap().clone()
+    };
+    // A delivery tells its refund, and its key tells its event.
+    let named =
+        TableImages.named(&image(&format!("{tenant}#events"), &format!("{event}#refund"), made.id.as_str()));
+    let named = named.unwrap();
+    assert_eq!((named.tenant, named.refund), (made.tenant, Some(made.id)));
+    assert_eq!(named.event.unwrap().as_str(), event);
+    let account = TableImages.named(&image(&tenant, "account", "not an id")).unwrap();
+    assert_eq!((account.refund, account.event), (None, None));
+    for pk in ["", "poison", "poison#refund#rfd_1", "sandbox#acct_1#refund#rfd_1"] {
+        assert_eq!(TableImages.named(&image(pk, "refund", "")), None, "{pk}");
     }
 }

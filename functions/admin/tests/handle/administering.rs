@@ -1,5 +1,4 @@
-//! `admin`, driven with commands over a real table.
-#![cfg(test)]
+//! Accounts and keys, over a real table.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,11 +8,13 @@ use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
 use recoup_ports::credentials::Keys;
 use recoup_ports::webhooks::WebhookSecrets;
-use recoup_storage::Table;
+use recoup_storage::{Table, TableImages};
 use recoup_testing::{Fault, TestTable, fixtures};
 use serde_json::{Value, json};
 
-const EVENT: &str = include_str!("../../../tests/events/admin.json");
+use crate::given_up::GivenUp;
+
+const EVENT: &str = include_str!("../../../../tests/events/admin.json");
 
 fn pepper() -> Pepper {
     Pepper::new(vec![1; 32]).unwrap()
@@ -29,13 +30,22 @@ fn random() -> u128 {
 
 struct World {
     table: TestTable,
-    context: Context<Table>,
+    context: Context<Table, GivenUp, TableImages>,
 }
 
 impl World {
     fn new() -> Self {
         let table = TestTable::new();
-        let context = Context { accounts: table.store(), pepper: pepper(), now: fixtures::now, random };
+        let accounts = table.store();
+        let dead_letters = GivenUp::default();
+        let context = Context {
+            accounts,
+            dead_letters,
+            names: TableImages,
+            pepper: pepper(),
+            now: fixtures::now,
+            random,
+        };
         Self { table, context }
     }
 

@@ -1,0 +1,6 @@
+//! `admin`, driven with commands.
+#![cfg(test)]
+
+mod administering;
+mod dead_letters;
+mod given_up;
