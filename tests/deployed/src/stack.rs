@@ -127,6 +127,19 @@ impl Stack {
         request.send().await.expect("the table takes a change");
     }
 
+    /// Makes a refund that has succeeded one that was never worked on, behind everybody's back: no change is announced
+    /// and no job is sent.
+    pub async fn undo_end(&self, account_id: &str, refund: &str) {
+        let key = AttributeValue::S(format!("sandbox#{account_id}#refund#{refund}"));
+        let request = self.dynamodb.update_item().table_name(variable("RECOUP_TABLE")).key("pk", key);
+        let request = request.key("sk", AttributeValue::S("refund".to_owned()));
+        let request =
+            request.update_expression("SET #status = :to REMOVE handed_over_at, processor_reference");
+        let request = request.expression_attribute_names("#status", "status");
+        let request = request.expression_attribute_values(":to", AttributeValue::S("initiated".to_owned()));
+        request.send().await.expect("the table takes a change");
+    }
+
     /// Writes an item into the table, behind everybody's back.
     pub async fn put_item(&self, texts: &[(&str, &str)]) {
         let item: HashMap<String, AttributeValue> = texts
