@@ -11,7 +11,7 @@ CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo next
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down listen logs test fmt format-check lint unit receivers template deployed deployed-tests contract contract-tests localstripe sam-local tools
+.PHONY: help up down listen logs test fmt format-check lint unit receivers template deployed deployed-tests faults fault-tests contract contract-tests localstripe sam-local tools
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,12 +52,19 @@ receivers: tools ## The receivers of docs/webhooks.md, in every language that is
 	cargo test --quiet -p recoup-receiver-tests -- --nocapture
 
 deployed: tools ## The tests against functions, and the contract, on a stack of their own
-	@$(TEST_STACK) $(MAKE) --no-print-directory deployed-tests contract-tests
+	@$(TEST_STACK) $(MAKE) --no-print-directory deployed-tests fault-tests contract-tests
 
 # Needs the values of a running stack in the environment: `. .local/env`
 deployed-tests:
 	$(CARGO_TEST) -p recoup-deployed-tests
 	$(PYTHON) tests/docs
+
+faults: tools ## Refunds whose calls to AWS fail, on a stack of their own
+	@$(TEST_STACK) $(MAKE) --no-print-directory fault-tests
+
+# Needs the values of a running stack; while it runs, process-refund of that stack reaches AWS through a faulty proxy.
+fault-tests:
+	$(VENV_BIN)/python tests/faults $(CARGO_TEST) -p recoup-fault-tests
 
 contract: tools ## What openapi.yaml says, tried on a stack of its own
 	@$(TEST_STACK) $(MAKE) --no-print-directory contract-tests
