@@ -84,7 +84,7 @@ impl Shown {
     fn of_job(letter: &DeadLetter, job: &Job) -> Self {
         let shown = Self::of(letter);
         match job {
-            Job::Refund(job) => shown.owned_by(&job.tenant, Some(&job.refund)),
+            Job::Refund { job, .. } => shown.owned_by(&job.tenant, Some(&job.refund)),
             Job::Webhook { job, .. } => {
                 let mut shown = shown.owned_by(&job.event.tenant, job.event.refund());
                 shown.event_id = Some(job.event.id.to_string());
@@ -145,7 +145,10 @@ type Parse = fn(&str) -> Result<Job, UnreadableJob>;
 /// How the messages of a queue of jobs are read; nothing for the relay's, which are no jobs.
 fn parser(queue: QueueName) -> Option<Parse> {
     match queue {
-        QueueName::RefundJobs => Some(|body| RefundJob::parse(body).map(Job::Refund)),
+        QueueName::RefundJobs => Some(|body| {
+            let refund = |job| Job::Refund { job, delay: Duration::ZERO };
+            RefundJob::parse(body).map(refund)
+        }),
         // All of them go back to the lane of those that failed: they do not stand before first tries.
         QueueName::WebhookJobs => Some(|body| {
             let webhook = |job| Job::Webhook { job, lane: Lane::Retries, delay: Duration::ZERO };
@@ -297,7 +300,7 @@ async fn send<A, D: DeadLetters, N>(
 
 fn refund_of(job: &Job) -> Option<&RefundId> {
     match job {
-        Job::Refund(job) => Some(&job.refund),
+        Job::Refund { job, .. } => Some(&job.refund),
         Job::Webhook { job, .. } => job.event.refund(),
     }
 }

@@ -157,14 +157,17 @@ async fn a_refund_whose_order_was_lost_is_sent_again_and_ends_once_whatever_call
     world.ends_whatever_fails(&["GetItem", "UpdateItem", "UpdateItem", "GetItem", "UpdateItem"]).await;
 }
 
-/// Which refund's call it is nobody can tell from the call; all that are on their way have to end well.
+/// A job that could not be worked on is told to wait. Which refund's call that is nobody can tell from the call; all
+/// that are on their way have to end well.
 #[tokio::test]
 async fn a_refund_ends_though_the_queue_is_not_heard_when_it_is_told_to_wait() {
-    let world = World::new("sandbox_timeout_lost", "succeeded").await;
+    let world = World::new("sandbox_succeed", "succeeded").await;
     let expected = world.ends("undisturbed").await;
     for fault in Fault::ALL {
+        let name = format!("{fault:?}");
+        world.proxy.fail(world.id(&name).as_str(), 1, fault, TRIES).await;
         let rule = world.proxy.fail_sqs("ChangeMessageVisibility", fault).await;
-        assert_eq!(world.ends(&format!("{fault:?}")).await, expected, "{fault:?}");
+        assert_eq!(world.ends(&name).await, expected, "{fault:?}");
         assert_eq!(world.proxy.applied(rule).await, ["ChangeMessageVisibility"], "{fault:?}");
     }
 }

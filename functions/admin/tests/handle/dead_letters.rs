@@ -57,7 +57,7 @@ impl World {
 }
 
 fn refund_job(number: u128) -> RefundJob {
-    RefundJob { tenant: fixtures::tenant(), refund: RefundId::random(number) }
+    RefundJob { tenant: fixtures::tenant(), refund: RefundId::random(number), turn: Some(0) }
 }
 
 fn webhook_job(refund: u128) -> WebhookJob {
@@ -107,7 +107,10 @@ async fn a_given_up_refund_job_is_shown_with_its_refund_and_can_be_put_back_at_o
     assert_eq!(world.visible(), ["m1"]);
     let done = world.does(put_back("refund_jobs")).await;
     assert_eq!(done, json!({ "put_back": 1, "left": 0, "skipped": [], "more": false }));
-    assert_eq!(world.context.dead_letters.sent(), [Job::Refund(refund_job(2))]);
+    assert_eq!(
+        world.context.dead_letters.sent(),
+        [Job::Refund { job: refund_job(2), delay: Duration::ZERO }]
+    );
     assert!(world.visible().is_empty());
 }
 
