@@ -67,6 +67,12 @@ impl Timestamp {
         self.0.date().format(DAY).unwrap_or_default()
     }
 
+    /// The first moment of a day in UTC, written `2026-11-22`.
+    pub fn of_day(text: &str) -> Option<Self> {
+        // What is read has to be written in the same way, or one day would have two names.
+        Self::parse(&format!("{text}T00:00:00.000Z")).filter(|day| day.date() == text)
+    }
+
     /// The day, `2026-11-25`, that lies `days` business days (weekdays, UTC) later.
     pub fn business_days_later(self, days: u8) -> String {
         let mut date = self.0.date();
@@ -78,5 +84,24 @@ impl Timestamp {
             }
         }
         date.format(DAY).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_read_as_it_is_written_and_nothing_else_is_one() {
+        for text in ["1970-01-01", "2024-02-29", "2026-11-22", "9999-12-31"] {
+            let day = Timestamp::of_day(text).unwrap();
+            assert_eq!((day.date().as_str(), day.rfc3339()), (text, format!("{text}T00:00:00.000Z")));
+        }
+        for text in
+            ["", "latest", "2026-11-31", "2025-02-29", "2026-1-2", "20261122", "1969-12-31", "2026-11-22 "]
+        {
+            assert_eq!(Timestamp::of_day(text), None, "{text}");
+        }
+        assert_eq!(Timestamp::of_day("2026-11-22T00:00:00.000Z"), None);
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
 use crate::expression::{Expression, text};
-use crate::keys::{Key, PK};
+use crate::keys::{ACCOUNTS, Key, PK, place_of_account};
 use crate::secret_item::{RetiredItem, from_items, replace};
 use crate::table::{Item, Table, cause, key_text, unreadable};
 use crate::write::{Transacted, past_transactions};
@@ -24,6 +24,11 @@ const REVOKED_AT: &str = "revoked_at";
 struct AccountItem {
     pk: String,
     sk: String,
+    /// The keys of the index that lists all accounts; one that an earlier version made may lack them.
+    #[serde(default)]
+    list_pk: String,
+    #[serde(default)]
+    list_sk: String,
     name: String,
     webhook_secret: ByteBuf,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -90,10 +95,13 @@ impl Accounts for Table {
             [(Environment::Sandbox, &account.sandbox_secret), (Environment::Live, &account.live_secret)];
         let mut writes = Vec::with_capacity(tenants.len());
         for (environment, secret) in tenants {
-            let key = Key::account(&Tenant { environment, account: account.id.clone() });
+            let tenant = Tenant { environment, account: account.id.clone() };
+            let key = Key::account(&tenant);
             let item = AccountItem {
                 pk: key.pk,
                 sk: key.sk,
+                list_pk: ACCOUNTS.to_owned(),
+                list_sk: place_of_account(&tenant),
                 name: account.name.clone(),
                 webhook_secret: ByteBuf::from(secret.bytes()),
                 retired_secrets: Vec::new(),

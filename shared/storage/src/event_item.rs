@@ -151,7 +151,8 @@ impl From<&Delivery> for EventItem {
     }
 }
 
-fn seconds(at: Timestamp) -> u64 {
+/// As `expires_at` wants it.
+pub(crate) fn seconds(at: Timestamp) -> u64 {
     at.unix_millis().div_ceil(1_000)
 }
 

@@ -10,12 +10,14 @@
 //! | endpoint | `{environment}#{account}#endpoints` | `{endpoint id}` |
 //! | event of which nobody was told | `{environment}#{account}#events` | `{event id}` |
 //! | event on its way to one receiver | `{environment}#{account}#events` | `{event id}#{endpoint id}`, or `#refund` for the refund's own URL |
+//! | report of a reconciliation | `{environment}#{account}#reports` | `{date}`, `2026-11-22` |
 //!
 //! A delivery that is scheduled, and a refund whose processor is to be asked again, also have
 //! `due_pk` = `due#{0 to 7}` and `due_sk` = `{time}#{sk}`, the keys of the index `by_due`.
 //!
 //! Refunds also have `list_pk` = `{environment}#{account}#refunds` and `list_sk` = `{created_at}#{refund id}`,
-//! the keys of the index `by_time`.
+//! the keys of the index `by_time`. Accounts lie in the same index, all of them in one partition: `list_pk` = `accounts`,
+//! `list_sk` = `{environment}#{account}`.
 
 use std::collections::HashMap;
 
@@ -47,6 +49,9 @@ pub(crate) const ACCOUNT: &str = "account";
 pub(crate) const KEY: &str = "key";
 const ENDPOINTS: &str = "endpoints";
 const EVENTS: &str = "events";
+const REPORTS: &str = "reports";
+/// The index's partition of all accounts; every other one has a `#`.
+pub(crate) const ACCOUNTS: &str = "accounts";
 /// Sorts after every event id and, behind an event id, after all its targets.
 pub(crate) const AFTER_ALL_EVENTS: &str = "{";
 
@@ -84,6 +89,10 @@ impl Key {
 
     pub(crate) fn delivery(tenant: &Tenant, id: &EventId, target: &Target) -> Self {
         Self { pk: events_of(tenant), sk: format!("{id}#{}", target.as_str()) }
+    }
+
+    pub(crate) fn report(tenant: &Tenant, date: &str) -> Self {
+        Self { pk: reports_of(tenant), sk: date.to_owned() }
     }
 
     /// Whether an item lies here.
@@ -136,6 +145,21 @@ pub(crate) fn owner_of(pk: &str) -> Option<Tenant> {
     let mut parts = pk.splitn(3, '#');
     let (environment, account) = (parts.next()?, parts.next()?);
     owner(&format!("{environment}#{account}"))
+}
+
+/// The partition of a tenant's reports.
+pub(crate) fn reports_of(tenant: &Tenant) -> String {
+    format!("{}#{REPORTS}", prefix(tenant))
+}
+
+/// A tenant's place among the accounts of the index `by_time`.
+pub(crate) fn place_of_account(tenant: &Tenant) -> String {
+    prefix(tenant)
+}
+
+/// Reads a place among the accounts back.
+pub(crate) fn account_at(list_sk: &str) -> Option<Tenant> {
+    owner(list_sk)
 }
 
 /// The tenant of a partition of endpoints.

@@ -16,6 +16,8 @@ mod list;
 mod payment_item;
 mod refund_item;
 mod register;
+mod report_item;
+mod reports;
 mod reserve;
 mod retry;
 mod secret_item;

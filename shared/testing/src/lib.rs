@@ -68,6 +68,7 @@
 )]
 
 pub mod fixtures;
+pub mod reports;
 
 #[cfg(feature = "table")]
 mod calls;

@@ -22,6 +22,7 @@ mod faults_in_reserve;
 mod faults_in_settle;
 mod interleavings;
 mod registering;
+mod reports;
 mod reserving;
 mod settling;
 mod stream;

@@ -1,0 +1,138 @@
+//! A report as it lies in the table: one item for each tenant and day, which its next run replaces.
+
+use std::time::Duration;
+
+use recoup_domain::ids::{PaymentId, RefundId, Tenant};
+use recoup_domain::report::{Checked, Finding, Mismatch, Remedy, Report};
+use recoup_domain::text::Text;
+use recoup_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event_item::seconds;
+use crate::keys::Key;
+
+/// Most bytes of findings in one item, of the 400 KB that DynamoDB allows. All that a report keeps fit in, unless their
+/// sentences are written in another script: then the oldest are forgotten first, as past [`Report::FINDINGS_MAX`].
+const FINDINGS_BYTES_MAX: usize = 300_000;
+/// More than a finding takes beside its payment's id and its sentence.
+const FINDING_BYTES: usize = 200;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct FindingItem {
+    mismatch: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refund_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payment_id: Option<String>,
+    detail: String,
+    remedy: String,
+    found_at: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct CheckedItem {
+    refunds: u64,
+    payments: u64,
+    events: u64,
+    asked: u64,
+    waiting: u64,
+}
+
+/// The attributes. The tenant is in the key; so is the date, which is also that of `started_at`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ReportItem {
+    pk: String,
+    sk: String,
+    started_at: String,
+    ended_at: String,
+    from: String,
+    complete: bool,
+    checked: CheckedItem,
+    drift: u64,
+    findings: Vec<FindingItem>,
+    expires_at: u64,
+}
+
+impl From<&Finding> for FindingItem {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            mismatch: finding.mismatch.as_str().to_owned(),
+            refund_id: finding.refund.as_ref().map(ToString::to_string),
+            payment_id: finding.payment.as_ref().map(ToString::to_string),
+            detail: finding.detail.as_str().to_owned(),
+            remedy: finding.remedy.as_str().to_owned(),
+            found_at: finding.found_at.rfc3339(),
+        }
+    }
+}
+
+impl FindingItem {
+    fn bytes(&self) -> usize {
+        let payment = self.payment_id.as_ref().map_or(0, String::len);
+        FINDING_BYTES.saturating_add(payment).saturating_add(self.detail.len())
+    }
+
+    fn read(self) -> Result<Finding, &'static str> {
+        let refund = self.refund_id.map(|id| RefundId::try_from(id.as_str())).transpose();
+        let payment = self.payment_id.map(|id| PaymentId::try_from(id.as_str())).transpose();
+        Ok(Finding {
+            mismatch: Mismatch::parse(&self.mismatch).ok_or("a mismatch is unknown")?,
+            refund: refund.map_err(|_| "a refund_id is invalid")?,
+            payment: payment.map_err(|_| "a payment_id is invalid")?,
+            detail: Text::new(self.detail).map_err(|_| "a detail is empty or too long")?,
+            remedy: Remedy::parse(&self.remedy).ok_or("a remedy is unknown")?,
+            found_at: Timestamp::parse(&self.found_at).ok_or("a found_at is no time")?,
+        })
+    }
+}
+
+/// The last findings that fit into an item, in their order.
+fn kept(findings: &[Finding]) -> Vec<FindingItem> {
+    let mut left = FINDINGS_BYTES_MAX;
+    let newest_first = findings.iter().rev().take(Report::FINDINGS_MAX).map(FindingItem::from);
+    let fitting = newest_first.map_while(|item| {
+        left = left.checked_sub(item.bytes())?;
+        Some(item)
+    });
+    let mut kept: Vec<_> = fitting.collect();
+    kept.reverse();
+    kept
+}
+
+impl From<&Report> for ReportItem {
+    fn from(report: &Report) -> Self {
+        let key = Key::report(&report.tenant, &report.date());
+        let kept_until = report.started_at.plus(Duration::from_hours(Report::DAYS_KEPT.saturating_mul(24)));
+        let Checked { refunds, payments, events, asked, waiting } = report.checked;
+        Self {
+            pk: key.pk,
+            sk: key.sk,
+            started_at: report.started_at.rfc3339(),
+            ended_at: report.ended_at.rfc3339(),
+            from: report.from.rfc3339(),
+            complete: report.complete,
+            checked: CheckedItem { refunds, payments, events, asked, waiting },
+            drift: report.drift,
+            findings: kept(&report.findings),
+            expires_at: seconds(kept_until),
+        }
+    }
+}
+
+impl ReportItem {
+    /// Reads the attributes back; the error names the one that is wrong.
+    pub(crate) fn into_report(self, tenant: &Tenant) -> Result<Report, &'static str> {
+        let CheckedItem { refunds, payments, events, asked, waiting } = self.checked;
+        let findings = self.findings.into_iter().map(FindingItem::read);
+        Ok(Report {
+            tenant: tenant.clone(),
+            started_at: Timestamp::parse(&self.started_at).ok_or("started_at is no time")?,
+            ended_at: Timestamp::parse(&self.ended_at).ok_or("ended_at is no time")?,
+            from: Timestamp::parse(&self.from).ok_or("from is no time")?,
+            complete: self.complete,
+            checked: Checked { refunds, payments, events, asked, waiting },
+            drift: self.drift,
+            findings: findings.collect::<Result<_, _>>()?,
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! The reports of reconciliations, and the accounts they are made for, which the index `by_time` lists.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use recoup_domain::ids::Tenant;
+use recoup_domain::report::Report;
+use recoup_ports::reports::{KeepReports, ListTenants, Listed, Reports, Tenants};
+use recoup_ports::{BoxError, ReadError, WriteError};
+
+use crate::expression::{Expression, text};
+use crate::keys::{
+    ACCOUNTS, BY_TIME, Key, LIST_PK, LIST_SK, PK, SK, account_at, place_of_account, reports_of,
+};
+use crate::report_item::ReportItem;
+use crate::table::{Item, Table, cause, key_text, unavailable, unreadable};
+use crate::write::past_transactions;
+
+/// Sorts before every account.
+const FIRST: &str = "0";
+
+fn read_report(tenant: &Tenant, item: Item) -> Result<Report, ReadError> {
+    let key = format!("{} {}", key_text(&item, PK), key_text(&item, SK));
+    let item: ReportItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
+    item.into_report(tenant).map_err(|why| unreadable(&key, why))
+}
+
+fn failed(error: impl Into<BoxError>) -> WriteError {
+    WriteError::Unavailable(error.into())
+}
+
+impl Tenants for Table {
+    async fn tenants(&self, behind: Option<&Tenant>, limit: u16) -> Result<Vec<Tenant>, ReadError> {
+        let behind = behind.map_or(FIRST.to_owned(), place_of_account);
+        let values = [(":accounts", ACCOUNTS.to_owned()), (":behind", behind)];
+        let values = values.map(|(name, value)| (name.to_owned(), text(value)));
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(BY_TIME)
+            .key_condition_expression(format!("{LIST_PK} = :accounts AND {LIST_SK} > :behind"))
+            .set_expression_attribute_values(Some(HashMap::from(values)));
+        let mut tenants = Vec::with_capacity(usize::from(limit));
+        let mut start = None;
+        loop {
+            let left = usize::from(limit).saturating_sub(tenants.len());
+            let left = i32::try_from(left).unwrap_or(i32::MAX);
+            if left == 0 {
+                return Ok(tenants);
+            }
+            let page = query.clone().limit(left).set_exclusive_start_key(start);
+            let page = page.send().await.map_err(unavailable)?;
+            for item in page.items.unwrap_or_default() {
+                let place = key_text(&item, LIST_SK);
+                tenants.push(account_at(place).ok_or_else(|| unreadable(place, "list_sk is no account"))?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(tenants);
+            }
+        }
+    }
+}
+
+impl ListTenants for Table {
+    async fn list_tenant(&self, tenant: &Tenant) -> Result<Listed, WriteError> {
+        let mut expression = Expression::default();
+        expression.require(format!("attribute_exists({PK})"));
+        expression.assign(LIST_PK, Some(text(ACCOUNTS)));
+        expression.assign(LIST_SK, Some(text(place_of_account(tenant))));
+        let update = self.update(&Key::account(tenant), expression);
+        let Err(error) = past_transactions(|| update.clone().send()).await else { return Ok(Listed::Yes) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Listed::NoSuchAccount),
+            _ => Err(failed(cause(error))),
+        }
+    }
+}
+
+impl Reports for Table {
+    async fn report(&self, tenant: &Tenant, date: &str) -> Result<Option<Report>, ReadError> {
+        let found = self.item(&Key::report(tenant, date)).await?;
+        found.map(|item| read_report(tenant, item)).transpose()
+    }
+
+    async fn latest_report(&self, tenant: &Tenant) -> Result<Option<Report>, ReadError> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression(format!("{PK} = :reports"))
+            .expression_attribute_values(":reports", text(reports_of(tenant)))
+            // Dates sort as text.
+            .scan_index_forward(false)
+            .limit(1);
+        let found = request.send().await.map_err(unavailable)?.items.unwrap_or_default();
+        found.into_iter().next().map(|item| read_report(tenant, item)).transpose()
+    }
+}
+
+impl KeepReports for Table {
+    async fn keep_report(&self, report: &Report) -> Result<(), WriteError> {
+        let item = serde_dynamo::to_item(ReportItem::from(report)).map_err(failed)?;
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        put.send().await.map(|_| ()).map_err(|error| failed(cause(error)))
+    }
+}
