@@ -100,10 +100,14 @@ pub trait Settle: Refunds {
                 Step::GiveBack(next) => self.give_back(from, next).await,
                 Step::TakeAgain(next) => {
                     let settled = self.take_again(from, next).await?;
-                    if settled == Settled::NothingLeft {
-                        self.flag(from, Flag::SucceededAfterFailure).await?;
+                    if settled != Settled::NothingLeft {
+                        return Ok(settled);
                     }
-                    Ok(settled)
+                    // A flag that did not stick is no news for anybody: whoever carries this out looks again.
+                    match self.flag(from, Flag::SucceededAfterFailure).await? {
+                        Settled::Overtaken => Ok(Settled::Overtaken),
+                        Settled::Applied | Settled::NothingLeft => Ok(Settled::NothingLeft),
+                    }
                 }
             }
         }

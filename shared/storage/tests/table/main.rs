@@ -26,5 +26,6 @@ mod reports;
 mod reserving;
 mod settling;
 mod stream;
+mod taking_again;
 mod tenants;
 mod withdrawing;
