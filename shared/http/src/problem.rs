@@ -39,6 +39,10 @@ codes! {
     UnknownParameter = 400 "unknown_parameter" "A parameter is unknown";
     /// The `Idempotency-Key` header is no key.
     InvalidIdempotencyKey = 400 "invalid_idempotency_key" "The idempotency key is invalid";
+    /// The body is no notification of this processor's.
+    InvalidNotification = 400 "invalid_notification" "The notification cannot be read";
+    /// Nobody we know signed this notification.
+    InvalidSignature = 403 "invalid_signature" "The signature is not accepted";
     /// The credential lacks a scope.
     InsufficientScope = 403 "insufficient_scope" "The credential may not do this";
     /// This tenant has no such payment.
@@ -49,6 +53,8 @@ codes! {
     EndpointNotFound = 404 "endpoint_not_found" "No such webhook endpoint";
     /// This tenant has no such event, or no longer.
     EventNotFound = 404 "event_not_found" "No such event";
+    /// Nothing is heard from such a processor.
+    ProcessorNotFound = 404 "processor_not_found" "No such processor";
     /// The same key is being written right now.
     IdempotencyKeyInUse = 409 "idempotency_key_in_use" "The idempotency key is in use";
     /// The guard does not hold.
@@ -65,7 +71,7 @@ codes! {
     EndpointDisabled = 409 "endpoint_disabled" "The webhook endpoint is disabled";
     /// Nobody is to be told.
     NoReceiver = 409 "no_receiver" "Nobody is to be told";
-    /// More than 64 KiB.
+    /// More than 64 KiB; of a notification, 256.
     BodyTooLarge = 413 "body_too_large" "The body is too large";
     /// Not JSON.
     UnsupportedMediaType = 415 "unsupported_media_type" "The body is not JSON";
