@@ -19,6 +19,8 @@ struct Names {
     refund: String,
     endpoint: String,
     event: String,
+    /// Of whom it all is; in no path.
+    account: String,
 }
 
 impl Names {
@@ -26,7 +28,8 @@ impl Names {
     fn of_nobody() -> Self {
         let none = |prefix: &str| format!("{prefix}_{}", "0".repeat(26));
         let payment = "pay_nobodys".to_owned();
-        Self { payment, refund: none("rfd"), endpoint: none("whe"), event: none("evt") }
+        let (endpoint, event) = (none("whe"), none("evt"));
+        Self { payment, refund: none("rfd"), endpoint, event, account: none("acct") }
     }
 
     fn in_path(&self, path: &str) -> String {
@@ -44,7 +47,7 @@ fn routes() -> BTreeSet<&'static str> {
 }
 
 /// Registers a payment with one refund that has ended, and an endpoint that is told nothing.
-async fn own(owner: &Account) -> Names {
+async fn own(owner: &Account, account: &Value) -> Names {
     let body = json!({
         "amount": 3_100, "currency": "EUR", "metadata": { "note": MARK },
         "routing": { "platform": { "amount": 100 }, "merchants": [{ "account_id": MARK, "amount": 3_000 }] },
@@ -67,6 +70,7 @@ async fn own(owner: &Account) -> Names {
         refund: refund.text("id").to_owned(),
         endpoint: endpoint.text("id").to_owned(),
         event: success(owner).await,
+        account: account.as_str().expect("an account").to_owned(),
     }
 }
 
@@ -149,6 +153,24 @@ fn assert_unmarked(answer: &Answer) {
     assert!(!format!("{:?}", answer.headers).contains(MARK));
 }
 
+/// Who cannot sign reads the same of a refund that exists and of one that never was, whatever key comes with it.
+async fn assert_notices_apart(stranger: &Account, names: &Names) {
+    let headers =
+        [("webhook-id", "msg_1"), ("webhook-timestamp", "1795339800"), ("webhook-signature", "v1,Zm9yZ2Vk")];
+    let mut told = Vec::new();
+    for names in [names, &Names::of_nobody()] {
+        let notice = json!({
+            "environment": "sandbox", "account_id": names.account, "refund_id": names.refund,
+            "status": "failed", "failure": { "code": "declined", "message": "Forged." },
+        });
+        let path = "/v1/processors/http/notifications";
+        let answer = stranger.send("POST", path, &headers, Some(notice.to_string())).await;
+        assert_eq!((answer.status, answer.text("code")), (403, "invalid_signature"), "{:?}", answer.body);
+        told.push(comparable(&answer));
+    }
+    assert_eq!(told[0], told[1]);
+}
+
 async fn assert_apart(owner: &Account, names: &Names, stranger: &Account) {
     let (before, refund) = (seen(owner, names).await, &names.refund);
     for route in routes() {
@@ -167,6 +189,7 @@ async fn assert_apart(owner: &Account, names: &Names, stranger: &Account) {
                 let list = stranger.get(path).await;
                 assert_eq!((list.status, &list.body["data"]), (200, &json!([])), "{:?}", list.body);
             }
+            "POST /v1/processors/{name}/notifications" => assert_notices_apart(stranger, names).await,
             route => {
                 let found = attempt(stranger, route, names).await;
                 assert_unmarked(&found);
@@ -224,9 +247,9 @@ impl<'stack> Keys<'stack> {
 #[tokio::test]
 async fn another_account_finds_learns_and_changes_nothing_by_any_route() {
     let stack = Stack::running();
-    let (owner, other) = (Keys::new(&stack).await, Keys::new(&stack).await);
-    let owner = owner.caller("sandbox").await;
-    let names = own(&owner).await;
+    let (keys, other) = (Keys::new(&stack).await, Keys::new(&stack).await);
+    let owner = keys.caller("sandbox").await;
+    let names = own(&owner, &keys.account_id).await;
     assert_apart(&owner, &names, &other.caller("sandbox").await).await;
     assert_apart(&owner, &names, &other.caller("live").await).await;
     assert_apart(&owner, &names, &other.token_holder("sandbox").await).await;
@@ -237,7 +260,7 @@ async fn the_live_credentials_of_an_account_find_learn_and_change_nothing_of_its
     let stack = Stack::running();
     let keys = Keys::new(&stack).await;
     let owner = keys.caller("sandbox").await;
-    let names = own(&owner).await;
+    let names = own(&owner, &keys.account_id).await;
     assert_apart(&owner, &names, &keys.caller("live").await).await;
     assert_apart(&owner, &names, &keys.token_holder("live").await).await;
 
@@ -251,8 +274,9 @@ async fn the_live_credentials_of_an_account_find_learn_and_change_nothing_of_its
 #[tokio::test]
 async fn the_same_names_are_free_to_everybody() {
     let stack = Stack::running();
-    let (owner, other) = (Keys::new(&stack).await.caller("sandbox").await, Keys::new(&stack).await);
-    let names = own(&owner).await;
+    let (keys, other) = (Keys::new(&stack).await, Keys::new(&stack).await);
+    let owner = keys.caller("sandbox").await;
+    let names = own(&owner, &keys.account_id).await;
     let before = seen(&owner, &names).await;
     let other = other.caller("sandbox").await;
     let registered = other.register(PAYMENT, json!({ "amount": 500, "currency": "JPY" })).await;

@@ -1,0 +1,127 @@
+//! `POST /v1/processors/{name}/notifications`: what a processor tells by itself about a refund, and what follows.
+//!
+//! No API key: the signature is the credential. A notification may come in any order, late and any number of times, so
+//! it is judged by where its refund stands, and every write is conditional on just that. Whatever is answered with 5xx
+//! the processor sends again; whatever would be no clearer the next time is answered with 200 and told to a person.
+
+mod genuine;
+mod settle;
+
+use std::time::Duration;
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, Response};
+use recoup_domain::payment::ProcessorName;
+use recoup_domain::refund::Refund;
+use recoup_domain::time::Timestamp;
+use recoup_http::problem::{Code, Problem};
+use recoup_http::request::path_parameter;
+use recoup_http::respond::{Answer, respond_within};
+use recoup_ports::processor::Processor;
+use recoup_ports::processor_keys::ProcessorKeys;
+use recoup_ports::settlement::Settle;
+use serde::Serialize;
+
+pub use genuine::BODY_BYTES_MAX;
+pub use settle::STARTS_MAX;
+
+/// Longest work on one notification: a second less than the 30 s of the template and of the gateway.
+const WORK_MAX: Duration = Duration::from_secs(29);
+
+/// What the function needs.
+pub struct Context<S, K, P> {
+    /// Where refunds lie.
+    pub store: S,
+    /// Whose signatures are believed.
+    pub keys: K,
+    /// Who is asked where a notification contradicts what we know.
+    pub processor: P,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// One notification.
+pub async fn handle<S, K, P>(context: &Context<S, K, P>, request: Request) -> Response<Body>
+where
+    S: Settle + Sync,
+    K: ProcessorKeys + Sync,
+    P: Processor + Sync,
+{
+    let answer = async {
+        let sender = Sender::of(&request)?;
+        let now = (context.now)();
+        let heard = match genuine::notification(&context.keys, sender, &request, now).await? {
+            Some(notification) => settle::carry_out(context, sender, &notification).await?,
+            None => Heard::ignored(),
+        };
+        Answer::new(StatusCode::OK, &heard)
+    };
+    respond_within(WORK_MAX, &request, answer).await
+}
+
+/// Who tells by himself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sender {
+    Stripe,
+    Adapter,
+}
+
+impl Sender {
+    fn of(request: &Request) -> Result<Self, Problem> {
+        match path_parameter(request, "name").as_deref().and_then(ProcessorName::parse) {
+            Some(ProcessorName::Stripe) => Ok(Self::Stripe),
+            Some(ProcessorName::Http) => Ok(Self::Adapter),
+            Some(ProcessorName::Sandbox) | None => {
+                let detail = "Notifications are taken from the processors stripe and http.";
+                Err(Problem::new(Code::ProcessorNotFound, detail))
+            }
+        }
+    }
+
+    /// Whose refunds it may speak of.
+    pub(crate) fn processor(self) -> ProcessorName {
+        match self {
+            Self::Stripe => ProcessorName::Stripe,
+            Self::Adapter => ProcessorName::Http,
+        }
+    }
+}
+
+/// What became of a notification, as its sender reads it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Heard {
+    object: &'static str,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+}
+
+impl Heard {
+    /// The refund moved.
+    pub(crate) fn applied(next: &Refund) -> Self {
+        Self::about("applied", next)
+    }
+
+    /// Old news: the refund is where it was.
+    pub(crate) fn unchanged(refund: &Refund) -> Self {
+        Self::about("unchanged", refund)
+    }
+
+    /// It is not for us, or says nothing that could be believed, now or later.
+    pub(crate) fn ignored() -> Self {
+        Self { object: "notification", outcome: "ignored", refund_id: None, status: None }
+    }
+
+    fn about(outcome: &'static str, refund: &Refund) -> Self {
+        let (id, status) = (refund.id.to_string(), refund.state.as_str());
+        Self { object: "notification", outcome, refund_id: Some(id), status: Some(status) }
+    }
+}
+
+/// The sender's cue to send the same again.
+pub(crate) fn unavailable() -> Problem {
+    let detail = "The notification cannot be judged right now. The same notification may be sent again.";
+    Problem::new(Code::Unavailable, detail)
+}

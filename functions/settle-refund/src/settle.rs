@@ -1,0 +1,123 @@
+//! What a genuine notification makes of its refund: one conditional write, or none.
+
+use recoup_domain::refund::{Outcome, Refund, Step};
+use recoup_http::problem::Problem;
+use recoup_http::refund::not_found;
+use recoup_ports::processor::{LookedUp, Processor};
+use recoup_ports::settlement::{Settle, SettleError, Settled};
+use recoup_processors::notification::Notification;
+use tracing::Instrument;
+
+use crate::{Context, Heard, Sender, unavailable};
+
+/// How often a notification is judged anew because somebody else moved its refund.
+pub const STARTS_MAX: usize = 3;
+
+/// Judges a notification by where its refund stands, and writes what follows.
+pub(crate) async fn carry_out<S: Settle + Sync, K, P: Processor>(
+    context: &Context<S, K, P>,
+    sender: Sender,
+    told: &Notification,
+) -> Result<Heard, Problem> {
+    let span = tracing::info_span!(
+        "notification",
+        refund.id = %told.refund,
+        account.id = %told.tenant.account,
+        environment = told.tenant.environment.as_str(),
+        processor.name = sender.processor().as_str(),
+    );
+    let starts = async {
+        for _ in 0..STARTS_MAX {
+            if let Some(heard) = once(context, sender, told).await? {
+                return Ok(heard);
+            }
+            tracing::info!("the refund moved meanwhile; looking again");
+        }
+        tracing::warn!("the refund keeps moving");
+        Err(unavailable())
+    };
+    starts.instrument(span).await
+}
+
+/// `None` if the refund moved between reading and writing.
+async fn once<S: Settle + Sync, K, P: Processor>(
+    context: &Context<S, K, P>,
+    sender: Sender,
+    told: &Notification,
+) -> Result<Option<Heard>, Problem> {
+    let refund = context.store.refund(&told.tenant, &told.refund).await?.ok_or_else(not_found)?;
+    let Some(outcome) = outcome(sender, told, &refund) else { return Ok(Some(Heard::ignored())) };
+    let outcome = if refund.contradicts(&outcome) {
+        tracing::warn!(
+            refund.status = refund.state.as_str(),
+            "a notification contradicts the end; its processor is asked"
+        );
+        confirmed(&context.processor, &refund).await?
+    } else {
+        outcome
+    };
+    let step = refund.step(outcome, (context.now)());
+    let Some(next) = step.next() else {
+        tracing::info!(refund.status = refund.state.as_str(), "old news");
+        return Ok(Some(Heard::unchanged(&refund)));
+    };
+    written(context.store.carry_out(&refund, &step).await, &refund, next, &step)
+}
+
+/// What a notification says of this refund. Nothing, if it speaks of another amount, of another processor's refund, or
+/// in words that nobody knows: repeated, it would say no more, so a person has to look.
+fn outcome(sender: Sender, told: &Notification, refund: &Refund) -> Option<Outcome> {
+    let why = match told.outcome_of(refund) {
+        _ if refund.processor.name != sender.processor() => "another processor has the refund",
+        Outcome::Unknown => "its amount is another one, or its status says nothing",
+        clear @ (Outcome::Succeeded { .. } | Outcome::Failed(_) | Outcome::Pending) => return Some(clear),
+    };
+    tracing::error!(
+        refund.status = refund.state.as_str(),
+        why,
+        "a notification is not believed; a person has to look"
+    );
+    None
+}
+
+/// What the processor itself says, asked. What was overtaken on its way contradicts an end as much as what is new.
+async fn confirmed<P: Processor>(processor: &P, refund: &Refund) -> Result<Outcome, Problem> {
+    match processor.look_up(refund).await {
+        LookedUp::Stands(clear @ (Outcome::Succeeded { .. } | Outcome::Failed(_))) => Ok(clear),
+        LookedUp::Stands(Outcome::Pending) => {
+            tracing::error!("the processor says that a refund is pending whose end it has told");
+            Ok(Outcome::Pending)
+        }
+        LookedUp::Stands(Outcome::Unknown) | LookedUp::NeverReceived => {
+            tracing::error!("the processor does not confirm what it has told");
+            Err(unavailable())
+        }
+    }
+}
+
+fn written(
+    settled: Result<Settled, SettleError>,
+    refund: &Refund,
+    next: &Refund,
+    step: &Step,
+) -> Result<Option<Heard>, Problem> {
+    let payment = &refund.payment_id;
+    match settled {
+        Ok(Settled::Applied) => {
+            if let Step::TakeAgain(_) = step {
+                tracing::warn!(payment.id = %payment, "the money of a failed refund is taken again");
+            }
+            tracing::info!(refund.status = next.state.as_str(), payment.id = %payment, "settled");
+            Ok(Some(Heard::applied(next)))
+        }
+        Ok(Settled::NothingLeft) => {
+            tracing::error!(refund.status = refund.state.as_str(), payment.id = %payment, "a refund needs a person: it succeeded after it had failed, and its payment no longer has the money");
+            Ok(Some(Heard::unchanged(refund)))
+        }
+        Ok(Settled::Overtaken) => Ok(None),
+        Err(error) => {
+            tracing::error!(%error, cause = ?std::error::Error::source(&error), payment.id = %payment, "a notification was not written");
+            Err(unavailable())
+        }
+    }
+}

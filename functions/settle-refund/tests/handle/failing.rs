@@ -1,0 +1,154 @@
+//! A table that does not answer, books that lack something, a refund that keeps moving: the processor repeats.
+
+use recoup_domain::ids::{RefundId, Tenant};
+use recoup_domain::payment::ProcessorName;
+use recoup_domain::refund::{Flag, Refund, State};
+use recoup_domain::text::Metadata;
+use recoup_domain::time::Timestamp;
+use recoup_ports::refunds::Refunds;
+use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
+use recoup_ports::{ReadError, WriteError};
+use recoup_storage::Table;
+use recoup_testing::{Fault, fixtures};
+use settle_refund::{Context, STARTS_MAX, handle};
+
+use crate::doubles::{Books, KeyRing};
+use crate::gateway::Reply;
+use crate::signed::{Word, news};
+use crate::{World, found, now};
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_does_not_answer_is_told_as_such_and_the_repeat_settles() {
+    for (word, operation) in [
+        (Word::Succeeded, "GetItem"),
+        (Word::Succeeded, "UpdateItem"),
+        (Word::Failed, "GetItem"),
+        (Word::Failed, "TransactWriteItems"),
+    ] {
+        for fault in [Fault::LoseRequest, Fault::throttled(), Fault::server_error()] {
+            let (world, refund) = World::with_refund(ProcessorName::Stripe).await;
+            let before = world.everything().await;
+            world.table.fail_always(operation, fault);
+            let reply = world.tell(&news(&refund, word)).await;
+            assert_eq!(reply.problem(), (503, "unavailable"), "{operation}");
+            assert_eq!(reply.header("retry-after"), Some("1"));
+            world.table.heal();
+            assert_eq!(world.everything().await, before);
+            assert_eq!(world.tell(&news(&refund, word)).await.body["outcome"], "applied");
+            world.check_books().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_that_too_many_write_at_once_is_waited_out_or_the_processor_repeats() {
+    let (world, refund) = World::with_refund(ProcessorName::Http).await;
+    world.table.fail("TransactWriteItems", 5, Fault::conflict([false, true]));
+    assert_eq!(world.tell(&news(&refund, Word::Failed)).await.body["outcome"], "applied");
+    let (world, refund) = World::with_refund(ProcessorName::Http).await;
+    world.table.fail_always("TransactWriteItems", Fault::conflict([false, true]));
+    assert_eq!(world.tell(&news(&refund, Word::Failed)).await.problem(), (503, "unavailable"));
+    assert_eq!(world.refund(&refund).await.state, State::Initiated);
+}
+
+#[tokio::test]
+async fn books_that_lack_the_payment_do_not_end_its_refund() {
+    let (world, refund) = World::with_refund(ProcessorName::Http).await;
+    let item = world.table.item("payment").await;
+    let delete = world.table.plain().delete_item().table_name(world.table.name());
+    delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone()).send().await.unwrap();
+    assert_eq!(world.tell(&news(&refund, Word::Failed)).await.problem(), (503, "unavailable"));
+    assert_eq!(world.refund(&refund).await.state, State::Initiated);
+    // A success needs no payment: its money left long ago.
+    assert_eq!(world.tell(&news(&refund, Word::Succeeded)).await.body["outcome"], "applied");
+}
+
+/// The real table, on which somebody changes the metadata so many times just after a refund was read.
+struct Restless {
+    store: Table,
+    left: std::sync::Mutex<usize>,
+}
+
+impl Refunds for Restless {
+    async fn refund(&self, tenant: &Tenant, id: &RefundId) -> Result<Option<Refund>, ReadError> {
+        let read = self.store.refund(tenant, id).await?;
+        let again = {
+            let mut left = self.left.lock().unwrap();
+            let again = *left > 0;
+            *left = left.saturating_sub(1);
+            again
+        };
+        if let Some(refund) = read.as_ref().filter(|_| again) {
+            let metadata = [("n".to_owned(), refund.sequence.to_string())].into();
+            let next =
+                refund.with_metadata(Metadata::new(metadata).unwrap(), fixtures::later(3_000)).unwrap();
+            assert_eq!(self.store.move_on(refund, &next).await.unwrap(), Settled::Applied);
+        }
+        Ok(read)
+    }
+
+    async fn refunds(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Vec<Refund>, ReadError> {
+        self.store.refunds(tenant, ids).await
+    }
+}
+
+impl Settle for Restless {
+    async fn hand_over(&self, refund: &Refund, now: Timestamp) -> Result<HandedOver, WriteError> {
+        self.store.hand_over(refund, now).await
+    }
+
+    async fn move_on(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+        self.store.move_on(from, next).await
+    }
+
+    async fn give_back(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+        self.store.give_back(from, next).await
+    }
+
+    async fn take_again(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+        self.store.take_again(from, next).await
+    }
+
+    async fn schedule(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+        self.store.schedule(from, next).await
+    }
+
+    async fn flag(&self, refund: &Refund, flag: Flag) -> Result<Settled, SettleError> {
+        self.store.flag(refund, flag).await
+    }
+}
+
+#[tokio::test]
+async fn a_refund_that_moves_meanwhile_is_looked_at_again_a_bounded_number_of_times() {
+    for (moves, good) in [(STARTS_MAX - 1, true), (STARTS_MAX, false)] {
+        for (end, word) in [
+            (None, Word::Succeeded),
+            (None, Word::Failed),
+            (Some(fixtures::succeeded()), Word::Failed),
+            (Some(fixtures::failed()), Word::Succeeded),
+        ] {
+            let (world, refund) = match end.clone() {
+                None => World::with_refund(ProcessorName::Http).await,
+                Some(end) => World::with_ended(end).await,
+            };
+            let processor = Books::silent();
+            let truth = if word == Word::Failed { fixtures::failed() } else { fixtures::succeeded() };
+            processor.set(found(truth));
+            let store = Restless { store: world.table.store(), left: moves.into() };
+            let context = Context { store, keys: KeyRing::default(), processor, now };
+            let event = news(&refund, word);
+            let reply = Reply::read(&event, handle(&context, event.request()).await);
+            let stored = world.refund(&refund).await;
+            if good {
+                assert_eq!(reply.body["outcome"], "applied", "{}", reply.text);
+                assert_eq!(stored.notes.metadata.pairs().len(), 1, "no change was overwritten");
+            } else {
+                assert_eq!(reply.problem(), (503, "unavailable"));
+                assert_eq!(stored.state, refund.state);
+            }
+            let asked = if end.is_some() { STARTS_MAX } else { 0 };
+            assert_eq!(context.processor.asked(), asked, "each time about what it is then");
+            world.check_books().await;
+        }
+    }
+}
