@@ -1,7 +1,24 @@
-//! Wires `settle-refund` to its table, the processors' keys and the processors: once there is a store of keys.
+//! Wires `settle-refund` to its table, the processors' keys and the processors.
 
-use lambda_http::Error;
+use std::convert::Infallible;
 
-fn main() -> Result<(), Error> {
-    Err("nothing keeps the processors' keys yet, so no notification can be believed".into())
+use lambda_http::{Error, run, service_fn};
+use recoup_config::{Aws, Settings, now};
+use recoup_outbound::processors::Processors;
+use recoup_outbound::stored_keys::StoredKeys;
+use recoup_ports::processor_keys::BaseUrl;
+use recoup_storage::Table;
+use settle_refund::{Context, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    recoup_telemetry::init();
+    let settings = Settings::from_environment();
+    let aws = Aws::from_settings(&settings)?;
+    let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
+    let keys = StoredKeys::new(aws.secrets(), &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
+    let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
+    let processor = Processors::new(keys.clone(), now, stripe_at)?;
+    let context = Context { store, keys, processor, now };
+    run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
 }
