@@ -104,10 +104,31 @@ impl Stack {
 
     /// Lets release-due run now instead of at the next minute.
     pub async fn release_due(&self) -> Value {
-        let name = variable("RECOUP_ADMIN_FUNCTION").replace("-admin", "-release-due");
-        let answer = self.lambda.invoke().function_name(name).payload(b"{}".to_vec().into()).send().await;
-        let payload = answer.expect("release-due answers").payload.expect("a payload").into_inner();
+        self.invoke("release-due", &json!({})).await
+    }
+
+    /// Compares the books now instead of at the next hour.
+    pub async fn reconcile(&self, scope: Value) -> Value {
+        self.invoke("reconcile", &scope).await
+    }
+
+    async fn invoke(&self, function: &str, payload: &Value) -> Value {
+        let name = variable("RECOUP_ADMIN_FUNCTION").replace("-admin", &format!("-{function}"));
+        let request =
+            self.lambda.invoke().function_name(name).payload(payload.to_string().into_bytes().into());
+        let answer = request.send().await.expect("the function answers");
+        let payload = answer.payload.expect("a payload").into_inner();
         serde_json::from_slice(&payload).expect("JSON")
+    }
+
+    /// Writes a number into an item, behind everybody's back.
+    pub async fn set_number(&self, pk: &str, sk: &str, name: &str, value: u64) {
+        let update = AttributeValueUpdate::builder().value(AttributeValue::N(value.to_string()));
+        let request = self.dynamodb.update_item().table_name(variable("RECOUP_TABLE"));
+        let request = request.key("pk", AttributeValue::S(pk.to_owned()));
+        let request = request.key("sk", AttributeValue::S(sk.to_owned()));
+        let request = request.attribute_updates(name, update.action(AttributeAction::Put).build());
+        request.send().await.expect("the table takes a change");
     }
 
     /// Makes a delivery one that rests in the table, behind everybody's back.
