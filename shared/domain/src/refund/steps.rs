@@ -174,7 +174,7 @@ impl Refund {
         let sequence = self.sequence.saturating_add(1);
         let updated_at = now.max(self.updated_at);
         let wait = self.wait.filter(|_| state.holds_money());
-        let mut next = Self { state, sequence, updated_at, wait, ..self.clone() };
+        let mut next = Self { state, sequence, wait, updated_at, ..self.clone() };
         next.changed_at.push(updated_at);
         let forgotten = next.changed_at.len().saturating_sub(Self::CHANGES_KEPT);
         next.changed_at.drain(..forgotten);
