@@ -1,8 +1,10 @@
-//! Reads: one refund, one payment, or a list of refunds; always as last written, but for the account-wide
-//! list, in which a refund that was just made may be missing for a moment.
+//! Reads: one refund, one payment, a list of refunds, or a report of a reconciliation; always as last written, but for
+//! the account-wide list, in which a refund that was just made may be missing for a moment.
 
 mod expand;
 mod list;
+mod page;
+mod reports;
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
@@ -18,6 +20,7 @@ use recoup_http::view::{PublicUrl, RefundView};
 use recoup_ports::lists::RefundList;
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
+use recoup_ports::reports::Reports;
 
 /// What the function needs.
 pub struct Context<S> {
@@ -27,13 +30,18 @@ pub struct Context<S> {
     pub public_url: PublicUrl,
 }
 
-/// `GET /v1/refunds`, `/v1/refunds/{refund_id}`, `/v1/payments/{payment_id}` and
-/// `/v1/payments/{payment_id}/refunds`.
-pub async fn handle<S: Payments + Refunds + RefundList + Sync>(
-    context: &Context<S>,
-    request: Request,
-) -> Response<Body> {
+/// All that it asks of the table.
+pub trait Store: Payments + Refunds + RefundList + Reports + Sync {}
+
+impl<S: Payments + Refunds + RefundList + Reports + Sync> Store for S {}
+
+/// `GET /v1/refunds`, `/v1/refunds/{refund_id}`, `/v1/payments/{payment_id}`, `/v1/payments/{payment_id}/refunds`,
+/// `/v1/reports/reconciliation/{date}` and `/v1/reports/reconciliation/latest`.
+pub async fn handle<S: Store>(context: &Context<S>, request: Request) -> Response<Body> {
     let answer = async {
+        if let Some(day) = reports::named(&request) {
+            return reports::report(context, &request, &day).await;
+        }
         if path_parameter(&request, "refund_id").is_some() {
             return refund(context, &request).await;
         }

@@ -1,5 +1,6 @@
 //! The API's outer skin: strict JSON in, views and problems out. No rule about money lives here.
 
+pub mod accept;
 pub mod endpoint;
 pub mod event;
 pub mod fields;
@@ -10,6 +11,7 @@ pub mod problem;
 pub mod quote;
 pub mod refund;
 mod refusal;
+pub mod report;
 pub mod request;
 pub mod respond;
 pub mod view;

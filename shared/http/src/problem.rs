@@ -55,6 +55,8 @@ codes! {
     EventNotFound = 404 "event_not_found" "No such event";
     /// Nothing is heard from such a processor.
     ProcessorNotFound = 404 "processor_not_found" "No such processor";
+    /// No report is kept of that day, or of any.
+    ReportNotFound = 404 "report_not_found" "No such report";
     /// The same key is being written right now.
     IdempotencyKeyInUse = 409 "idempotency_key_in_use" "The idempotency key is in use";
     /// The guard does not hold.

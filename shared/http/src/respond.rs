@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use lambda_http::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use lambda_http::http::{HeaderName, Method, StatusCode};
+use lambda_http::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY,
+};
+use lambda_http::http::{HeaderMap, HeaderName, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
 use recoup_ports::refunds::ReserveError;
 use recoup_ports::settlement::SettleError;
@@ -22,7 +24,15 @@ pub const WORK_MAX: Duration = Duration::from_secs(9);
 pub struct Answer {
     status: StatusCode,
     body: Option<String>,
+    media: Media,
     replayed: bool,
+}
+
+/// What a body is.
+#[derive(Clone, Copy, Debug)]
+enum Media {
+    Json,
+    Page,
 }
 
 impl Answer {
@@ -32,12 +42,17 @@ impl Answer {
             tracing::error!(%error, "a view could not be written as JSON");
             internal()
         })?;
-        Ok(Self { status, body: Some(body), replayed: false })
+        Ok(Self { status, body: Some(body), media: Media::Json, replayed: false })
+    }
+
+    /// 200 with a page of HTML for people, which needs nothing from anywhere and may run nothing.
+    pub fn page(html: String) -> Self {
+        Self { status: StatusCode::OK, body: Some(html), media: Media::Page, replayed: false }
     }
 
     /// 204: it is done, and there is nothing to say.
     pub fn done() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: None, replayed: false }
+        Self { status: StatusCode::NO_CONTENT, body: None, media: Media::Json, replayed: false }
     }
 
     /// Marks the answer as one that was given before.
@@ -93,8 +108,12 @@ fn write(request: &Request, id: &str, outcome: Result<Answer, Problem>) -> Respo
             let has_body = answer.body.is_some();
             response = Response::new(answer.body.map_or(Body::Empty, Body::from));
             *response.status_mut() = answer.status;
-            if has_body {
-                response.headers_mut().insert(CONTENT_TYPE, json);
+            match answer.media {
+                Media::Json if has_body => {
+                    response.headers_mut().insert(CONTENT_TYPE, json);
+                }
+                Media::Json => {}
+                Media::Page => add_page_headers(response.headers_mut()),
             }
             if answer.replayed {
                 let name = HeaderName::from_static("idempotent-replayed");
@@ -115,6 +134,18 @@ fn write(request: &Request, id: &str, outcome: Result<Answer, Problem>) -> Respo
         response.headers_mut().insert(HeaderName::from_static("request-id"), value);
     }
     response
+}
+
+/// A page holds an account's data: nothing of it is kept by a browser, and no markup in it could do anything.
+fn add_page_headers(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+        (CACHE_CONTROL, "no-store"),
+        (VARY, "accept"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
 }
 
 fn internal() -> Problem {

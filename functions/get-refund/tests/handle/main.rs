@@ -5,6 +5,7 @@
 mod gateway;
 mod payments;
 mod refunds;
+mod reports;
 
 use gateway::{Event, Reply};
 use get_refund::{Context, handle};

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use recoup_domain::ids::{AccountId, PaymentId, RefundId, Tenant};
 use recoup_domain::payment::{Facts, Payment, Settlement};
 use recoup_domain::refund::Refund;
+use recoup_domain::report::Report;
 use recoup_ports::ReadError;
 use recoup_ports::lists::{Place, RefundList, Stretch};
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
+use recoup_ports::reports::Reports;
 use recoup_testing::fixtures::{self, SELLER};
 use serde_json::{Value, json};
 
@@ -186,6 +188,16 @@ impl Refunds for Moving<'_> {
 impl RefundList for Moving<'_> {
     async fn places(&self, tenant: &Tenant, stretch: &Stretch, limit: u16) -> Result<Vec<Place>, ReadError> {
         self.world.context.store.places(tenant, stretch, limit).await
+    }
+}
+
+impl Reports for Moving<'_> {
+    async fn report(&self, tenant: &Tenant, date: &str) -> Result<Option<Report>, ReadError> {
+        self.world.context.store.report(tenant, date).await
+    }
+
+    async fn latest_report(&self, tenant: &Tenant) -> Result<Option<Report>, ReadError> {
+        self.world.context.store.latest_report(tenant).await
     }
 }
 
