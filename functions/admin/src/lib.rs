@@ -1,9 +1,10 @@
-//! Keeps accounts and API keys, and puts back what a queue gave up. It has no HTTP route: whoever may invoke it under
-//! IAM is an administrator.
+//! Keeps accounts and API keys, puts back what a queue gave up, and reads what reconciliations reported. It has no HTTP
+//! route: whoever may invoke it under IAM is an administrator.
 //!
 //! Secrets are in the answer, once, and nowhere else; the answer is never logged.
 
 mod dead_letters;
+mod reports;
 
 use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
@@ -13,6 +14,7 @@ use recoup_domain::time::Timestamp;
 use recoup_ports::credentials::{Accounts, NewAccount, Revoked, Rotated};
 use recoup_ports::dead_letters::{DeadLetters, DeadLettersError};
 use recoup_ports::images::Names;
+use recoup_ports::reports::{ListTenants, Reports};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError};
 use serde::Deserialize;
@@ -50,6 +52,8 @@ enum Command {
     RotateWebhookSecret { account_id: String, environment: String, overlap_hours: Option<u32> },
     DeadLetters { queue: QueueName },
     PutBack { queue: QueueName, refund_id: Option<String> },
+    LatestReports {},
+    IndexAccounts { account_ids: Vec<String> },
 }
 
 /// Why a command was not carried out, as the administrator reads it.
@@ -75,6 +79,9 @@ pub enum AdminError {
     /// An overlap out of bounds.
     #[error("overlap_hours must be 0 to 168")]
     Overlap,
+    /// None, or too many at once.
+    #[error("account_ids must have 1 to 100 ids")]
+    AccountIds,
     /// Earlier rotations are not over yet.
     #[error(transparent)]
     TooManySecrets(#[from] TooManySecrets),
@@ -114,7 +121,8 @@ impl AdminError {
             | Self::Environment
             | Self::Scopes
             | Self::Overlap
-            | Self::NoJobs => "InvalidCommand",
+            | Self::NoJobs
+            | Self::AccountIds => "InvalidCommand",
             Self::TooManySecrets(_) | Self::Overtaken => "Conflict",
             Self::NoSuchAccount => "NoSuchAccount",
             Self::NoSuchKey => "NoSuchKey",
@@ -134,7 +142,7 @@ impl From<AdminError> for Diagnostic {
 /// One command, see the README for each.
 pub async fn handle<A, D, N>(context: &Context<A, D, N>, event: Value) -> Result<Value, AdminError>
 where
-    A: Accounts + WebhookSecrets,
+    A: Accounts + WebhookSecrets + ListTenants + Reports + Sync,
     D: DeadLetters,
     N: Names,
 {
@@ -168,6 +176,8 @@ where
             let of_refund = of_refund.map_err(|why| AdminError::Id("refund_id", why))?;
             dead_letters::put_back(context, queue, of_refund.as_ref()).await
         }
+        Command::LatestReports {} => reports::latest(&context.accounts).await,
+        Command::IndexAccounts { account_ids } => reports::index(&context.accounts, &account_ids).await,
     }
 }
 

@@ -4,3 +4,4 @@
 mod administering;
 mod dead_letters;
 mod given_up;
+mod reports;

@@ -1,0 +1,109 @@
+//! The newest reports of all accounts in one answer, and the accounts that reports are made for.
+
+use futures_util::future::try_join_all;
+use recoup_domain::ids::{AccountId, Environment, Tenant};
+use recoup_domain::report::Report;
+use recoup_http::report::ReportFacts;
+use recoup_ports::ReadError;
+use recoup_ports::reports::{ListTenants, Listed, Reports, Tenants};
+use serde_json::{Value, json};
+
+use crate::AdminError;
+
+/// Tenants that are read at once; a report may have 300 KB.
+const TENANTS_AT_ONCE: u16 = 10;
+/// Most reports in an answer.
+const REPORTS_MAX: usize = 50;
+/// Most bytes of reports in an answer: Lambda gives 6 MB, in which each quote of this JSON may take two.
+const REPORTS_BYTES_MAX: usize = 3_000_000;
+/// Most accounts that are indexed at once.
+const ACCOUNTS_MAX: usize = 100;
+
+/// What has been gathered so far.
+#[derive(Default)]
+struct Gathered {
+    accounts: u64,
+    without_report: u64,
+    incomplete: u64,
+    with_drift: u64,
+    reports: Vec<Value>,
+    bytes: usize,
+    more: bool,
+}
+
+impl Gathered {
+    fn add(&mut self, report: Option<&Report>) -> Result<(), AdminError> {
+        self.accounts = self.accounts.saturating_add(1);
+        let Some(report) = report else {
+            self.without_report = self.without_report.saturating_add(1);
+            return Ok(());
+        };
+        self.incomplete = self.incomplete.saturating_add(u64::from(!report.complete));
+        self.with_drift = self.with_drift.saturating_add(u64::from(report.drift > 0));
+        if report.drift == 0 && report.findings.is_empty() {
+            return Ok(());
+        }
+        let shown = serde_json::to_value(ReportFacts::from(report)).map_err(|error| unwritable(&error))?;
+        let bytes = self.bytes.saturating_add(shown.to_string().len());
+        if self.reports.len() >= REPORTS_MAX || bytes > REPORTS_BYTES_MAX {
+            self.more = true;
+        } else {
+            self.bytes = bytes;
+            self.reports.push(shown);
+        }
+        Ok(())
+    }
+}
+
+/// Nothing in a report fails to be JSON; if that should change, it is told as what it is.
+fn unwritable(error: &serde_json::Error) -> AdminError {
+    AdminError::Read(ReadError::Unreadable { key: "report".to_owned(), why: error.to_string() })
+}
+
+/// Those of the newest reports in which something was found, over all accounts and environments.
+pub(crate) async fn latest(store: &(impl Tenants + Reports + Sync)) -> Result<Value, AdminError> {
+    let mut gathered = Gathered::default();
+    let mut behind: Option<Tenant> = None;
+    loop {
+        let tenants = store.tenants(behind.as_ref(), TENANTS_AT_ONCE).await?;
+        for report in try_join_all(tenants.iter().map(|tenant| store.latest_report(tenant))).await? {
+            gathered.add(report.as_ref())?;
+        }
+        match tenants.into_iter().last() {
+            Some(last) => behind = Some(last),
+            None => break,
+        }
+    }
+    let Gathered { accounts, without_report, incomplete, with_drift, reports, more, .. } = gathered;
+    tracing::info!(accounts, with_drift, "reports read");
+    Ok(json!({
+        "accounts": accounts,
+        "without_report": without_report,
+        "incomplete": incomplete,
+        "with_drift": with_drift,
+        "reports": reports,
+        "more": more,
+    }))
+}
+
+/// Lists both tenants of accounts that were made before there was a list.
+pub(crate) async fn index(store: &impl ListTenants, account_ids: &[String]) -> Result<Value, AdminError> {
+    if account_ids.is_empty() || account_ids.len() > ACCOUNTS_MAX {
+        return Err(AdminError::AccountIds);
+    }
+    let ids = account_ids.iter().map(|id| AccountId::try_from(id.as_str()));
+    // All of them are read before the first is written.
+    let ids: Vec<_> = ids.collect::<Result<_, _>>().map_err(|why| AdminError::Id("account_ids", why))?;
+    let (mut indexed, mut unknown) = (Vec::new(), Vec::new());
+    for account in ids {
+        let mut found = true;
+        for environment in [Environment::Sandbox, Environment::Live] {
+            let tenant = Tenant { environment, account: account.clone() };
+            found &= store.list_tenant(&tenant).await? == Listed::Yes;
+        }
+        let told = if found { &mut indexed } else { &mut unknown };
+        told.push(account.to_string());
+    }
+    tracing::info!(indexed = indexed.len(), unknown = unknown.len(), "accounts indexed");
+    Ok(json!({ "indexed": indexed, "unknown": unknown }))
+}
