@@ -84,14 +84,12 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
             for id in some {
                 let Some(listed) = theirs.get(id) else { continue };
                 self.checked.asked = self.checked.asked.saturating_add(1);
-                match refunds.remove(id) {
-                    Some(refund) => self.compare_one(name, &refund, listed).await,
-                    None => {
-                        let detail =
-                            format!("{} has made a refund of ours that we do not have", name.as_str());
-                        let about = About::refund_id(id, None);
-                        self.findings.add(Mismatch::UnknownHere, about, Remedy::None, &detail);
-                    }
+                if let Some(refund) = refunds.remove(id) {
+                    self.compare_one(name, &refund, listed).await;
+                } else {
+                    let detail = format!("{} has made a refund of ours that we do not have", name.as_str());
+                    let about = About::refund_id(id, None);
+                    self.findings.add(Mismatch::UnknownHere, about, Remedy::None, &detail);
                 }
             }
         }

@@ -204,9 +204,19 @@ fn text<const MAX: usize>(value: Option<String>) -> Result<Option<Text<MAX>>, &'
 }
 
 impl RefundItem {
+    fn wait(&self) -> Result<Option<Wait>, &'static str> {
+        let Some(at) = self.ask_at.as_deref() else { return Ok(None) };
+        Ok(Some(Wait {
+            at: Timestamp::parse(at).ok_or("ask_at is no time")?,
+            rests: self.rests.unwrap_or(false),
+            woken_at: self.woken_at.as_deref().and_then(Timestamp::parse),
+        }))
+    }
+
     /// Reads the attributes back; the error names the one that is wrong.
     pub(crate) fn into_refund(self) -> Result<Refund, &'static str> {
         let (tenant, id) = owner_and_id(&self.pk, REFUND).ok_or("pk is not a refund's")?;
+        let wait = self.wait()?;
         let currency = Currency::parse(&self.currency).ok_or("currency is unknown")?;
         let money = |minor| Money::of_minor(minor, currency).map_err(|_| "an amount is too large");
         let failure = self.failure_code.as_deref().zip(self.failure_message.as_deref());
@@ -230,14 +240,6 @@ impl RefundItem {
             }
         };
         let lines = self.lines.iter().map(|line| LineId::try_from(line.as_str()));
-        let wait = match self.ask_at.as_deref() {
-            None => None,
-            Some(at) => Some(Wait {
-                at: Timestamp::parse(at).ok_or("ask_at is no time")?,
-                rests: self.rests.unwrap_or(false),
-                woken_at: self.woken_at.as_deref().and_then(Timestamp::parse),
-            }),
-        };
         Ok(Refund {
             tenant,
             id,

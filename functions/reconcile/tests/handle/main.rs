@@ -9,6 +9,7 @@ mod payloads;
 mod stuck;
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use reconcile::{Context, ReconcileError, Summary, handle};
@@ -122,10 +123,7 @@ impl World {
     async fn settle_in_silence(&self, refund: &Refund, outcome: Outcome) -> Refund {
         self.store.hand_over(refund, fixtures::now()).await.unwrap();
         let refund = self.refund(refund).await;
-        let step = refund.step(
-            outcome,
-            fixtures::later(refund.updated_at.since(fixtures::now()).as_millis() as u64 + 1_000),
-        );
+        let step = refund.step(outcome, refund.updated_at.plus(Duration::from_secs(1)));
         assert!(matches!(self.store.carry_out(&refund, &step).await, Ok(Settled::Applied)));
         self.refund(&refund).await
     }
