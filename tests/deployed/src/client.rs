@@ -18,7 +18,7 @@ pub struct Answer {
     pub status: u16,
     /// The headers.
     pub headers: http::HeaderMap,
-    /// The body, if it is JSON; else null.
+    /// The body, if it is JSON; a text if it is a page; else null.
     pub body: Value,
 }
 
@@ -28,7 +28,10 @@ impl Answer {
         let response = request.send().await.expect("the API answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a whole body");
-        let answer = Self { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null) };
+        let page =
+            headers.get("content-type").is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+        let body = if page { text.into() } else { serde_json::from_str(&text).unwrap_or(Value::Null) };
+        let answer = Self { status, headers, body };
         contract::assert_described(method, path, &answer);
         answer
     }

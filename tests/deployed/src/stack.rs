@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{AttributeAction, AttributeValue, AttributeValueUpdate};
 use recoup_config::{Aws, Settings};
+use recoup_storage::Table;
 use serde_json::{Value, json};
 
 use crate::Account;
@@ -159,6 +160,11 @@ impl Stack {
         let request = request.expression_attribute_names("#status", "status");
         let request = request.expression_attribute_values(":to", AttributeValue::S("initiated".to_owned()));
         request.send().await.expect("the table takes a change");
+    }
+
+    /// The table, as the functions use it.
+    pub fn table(&self) -> Table {
+        Table::new(self.dynamodb.clone(), variable("RECOUP_TABLE"))
     }
 
     /// Writes an item into the table, behind everybody's back.

@@ -111,6 +111,9 @@ fn malformed() -> Vec<Case> {
         refund(404, "payment_not_found", None, &json!({})).at("GET", "/v1/payments/pay_nobody"),
         refund(404, "refund_not_found", None, &json!({}))
             .at("POST", "/v1/refunds/rfd_00000000000000000000000000/cancel"),
+        refund(404, "report_not_found", None, &json!({})).at("GET", "/v1/reports/reconciliation/2020-02-29"),
+        refund(400, "invalid_parameter", Some("date"), &json!({}))
+            .at("GET", "/v1/reports/reconciliation/2026-02-29"),
         refund(409, "payment_conflict", Some("amount"), &json!({ "amount": 999, "currency": "EUR" }))
             .at("PUT", "/v1/payments/pay_plain"),
     ]
@@ -190,7 +193,7 @@ async fn every_problem_has_its_status_code_parameter_and_request_id() {
     // With those of the next two tests, these are all codes that a caller can provoke.
     codes.sort_unstable();
     codes.dedup();
-    assert_eq!(codes.len(), 25);
+    assert_eq!(codes.len(), 26);
     // Nothing that was refused has taken anything.
     for (id, left) in [("pay_plain", 900), ("pay_routed", 3_100), ("pay_whole", 1_000), ("pay_lines", 400)] {
         assert_eq!(account.payment(id).await["refundable_amount"], left, "{id}");
@@ -237,6 +240,8 @@ async fn a_credential_without_the_scope_is_told_which_one_it_lacks() {
         ("refunds:read", "refunds:write", "POST", "/v1/refunds/quote", json!({ "payment_id": "pay_1" })),
         ("refunds:write", "refunds:read", "GET", refund_path, Value::Null),
         ("refunds:write", "refunds:read", "GET", "/v1/refunds", Value::Null),
+        ("refunds:write", "refunds:read", "GET", "/v1/reports/reconciliation/2026-11-22", Value::Null),
+        ("refunds:write", "refunds:read", "GET", "/v1/reports/reconciliation/latest", Value::Null),
         ("refunds:write", "refunds:read", "GET", "/v1/payments/pay_1/refunds", Value::Null),
         ("refunds:read", "refunds:write", "PATCH", refund_path, json!({ "metadata": {} })),
     ] {
