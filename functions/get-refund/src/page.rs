@@ -25,6 +25,7 @@ fn told(mismatch: Mismatch) -> &'static str {
     match mismatch {
         Mismatch::JobMissing => "A refund had no job on its way.",
         Mismatch::JobOverdue => "The next question about a refund was overdue.",
+        Mismatch::Unsettled => "A refund has been on its way for two weeks.",
         Mismatch::EventMissing => "A change of a refund was never announced.",
         Mismatch::AmountAstray => "A payment’s amounts do not add up.",
         Mismatch::RefundAstray => "A payment and a refund do not know each other.",

@@ -47,6 +47,11 @@ impl Feed {
         let mut stretch =
             EventStretch { from: EventId::earliest_at(from), before: Some(EventId::earliest_at(to)) };
         loop {
+            if run.is_over() {
+                // What is further back is looked up one by one, if the time suffices for that.
+                let from = stretch.before.as_ref().map_or(to, EventId::time);
+                return Ok(Self { from, to, told });
+            }
             let page = run.context.store.recorded_events(run.tenant, &stretch, PAGE).await;
             let page = match page {
                 Ok(page) => page,
@@ -163,7 +168,10 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
         if refund.event_ids().last().as_ref() == Some(id) {
             return Ok(Some(refund.first_moment()));
         }
-        let recorded = self.context.store.event(self.tenant, id).await?;
+        let recorded = match self.context.store.event(self.tenant, id).await {
+            Err(ReadError::Unreadable { .. }) => None,
+            recorded => recorded?,
+        };
         Ok(recorded.and_then(|recorded| match recorded.event.subject {
             Subject::Refund { moment, .. } => Some(moment),
             Subject::Endpoint { .. } => None,

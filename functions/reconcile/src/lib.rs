@@ -156,7 +156,10 @@ pub async fn handle<S: Store, P: Processor + Sync>(
         }
         summary.accounts = summary.accounts.saturating_add(1);
     }
-    // The sentence and its field are counted by the metrics of `template.yaml`.
+    if !summary.complete {
+        // Counted with the mismatches by the metric of `template.yaml`: what was not looked at may be astray.
+        tracing::error!(mismatch = "incomplete", "not all books were compared before the time was over");
+    }
     tracing::info!(
         drift = summary.drift,
         accounts = summary.accounts,
@@ -166,7 +169,7 @@ pub async fn handle<S: Store, P: Processor + Sync>(
     if summary.failed.is_empty() { Ok(summary) } else { Err(ReconcileError::Partly(summary)) }
 }
 
-/// Every account, beginning with another one each hour: should the time not suffice, none is always the last.
+/// Every account, beginning with any of them: should the time not suffice, none is always the last.
 async fn all_tenants<S: Store, P>(
     context: &Context<S, P>,
     started: Timestamp,
@@ -180,8 +183,9 @@ async fn all_tenants<S: Store, P>(
             break;
         }
     }
-    let hours = usize::try_from(started.unix_millis() / 3_600_000).unwrap_or(0);
-    if let Some(first) = hours.checked_rem(tenants.len()) {
+    // The millisecond of a run is as good as a die.
+    let any = usize::try_from(started.unix_millis()).unwrap_or(0);
+    if let Some(first) = any.checked_rem(tenants.len()) {
         tenants.rotate_left(first);
     }
     Ok(tenants)
@@ -194,9 +198,16 @@ async fn reconcile<S: Store, P: Processor + Sync>(
     tenant: &Tenant,
     started: Timestamp,
 ) -> Result<(u64, bool), ReconcileError> {
-    let report = Run::new(context, scope, tenant, started).await?.over_all_days().await?;
-    let earlier = context.store.report(tenant, &report.date()).await?;
+    let (report, error) = Run::new(context, scope, tenant, started).await?.over_all_days().await;
+    let earlier = match context.store.report(tenant, &report.date()).await {
+        // One that a newer version wrote, perhaps: a new one begins.
+        Err(ReadError::Unreadable { key, why }) => {
+            tracing::error!(report = key, why, "the day's earlier report cannot be read and is replaced");
+            None
+        }
+        earlier => earlier?,
+    };
     let (drift, complete) = (report.drift, report.complete);
     context.store.keep_report(&report.after(earlier).bounded()).await?;
-    Ok((drift, complete))
+    error.map_or(Ok((drift, complete)), |error| Err(error.into()))
 }

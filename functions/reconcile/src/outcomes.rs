@@ -14,10 +14,12 @@ use crate::Store;
 use crate::findings::About;
 use crate::run::Run;
 
-/// The processors that may keep a list.
-const ALL: [ProcessorName; 3] = [ProcessorName::Sandbox, ProcessorName::Stripe, ProcessorName::Http];
 /// Refunds that are read at once.
 const CHUNK: usize = 100;
+/// A processor that gave no clear answer so often in a row is not asked again in this run.
+const SILENCES_MAX: u32 = 3;
+/// Who keeps a list that tells in one answer what else takes a hundred questions.
+const KEEPS_A_LIST: ProcessorName = ProcessorName::Stripe;
 
 impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
     /// Asks about a refund that has ended, if it ended long enough ago and not too long.
@@ -27,93 +29,105 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
         if !has_ended || !is_asked || refund.updated_at > self.until {
             return;
         }
-        if refund.state == State::Succeeded {
-            self.succeeded.entry(refund.processor.name).or_default().push(refund.clone());
+        if refund.processor.name == KEEPS_A_LIST {
+            self.listed_elsewhere.push(refund.clone());
+        } else {
+            self.ask(refund).await;
         }
-        // Its list tells it, in a hundredth of the questions.
-        if refund.processor.name == ProcessorName::Stripe {
+    }
+
+    /// Asks the processor about one refund, and goes by its answer.
+    async fn ask(&mut self, refund: &Refund) {
+        let silences = self.silences.get(&refund.processor.name).copied().unwrap_or(0);
+        if silences >= SILENCES_MAX {
             return;
         }
         self.checked.asked = self.checked.asked.saturating_add(1);
-        if let LookedUp::Stands(outcome) = self.context.processor.look_up(refund).await {
+        let answer = self.context.processor.look_up(refund).await;
+        let is_clear = answer != LookedUp::Stands(Outcome::Unknown);
+        let silences = if is_clear { 0 } else { silences.saturating_add(1) };
+        self.silences.insert(refund.processor.name, silences);
+        if silences == SILENCES_MAX {
+            let processor = refund.processor.name.as_str();
+            tracing::warn!(processor.name = processor, account.id = %refund.tenant.account, "it does not answer clearly, and is not asked again in this run");
+        }
+        if let LookedUp::Stands(outcome) = answer {
             self.go_by(refund, outcome).await;
         }
     }
 
-    /// Compares with the processors' own lists, as far as they keep one.
-    pub(crate) async fn compare_with_lists(&mut self) -> Result<(), ReadError> {
-        for name in ALL {
-            let ours = self.succeeded.remove(&name).unwrap_or_default();
-            // An account that has nothing there is not asked for its keys.
-            let Some(oldest) = ours.iter().map(|refund| refund.created_at).min() else { continue };
-            let theirs = match self.context.processor.list(self.tenant, name, oldest).await {
-                Listing::NotKept => continue,
-                Listing::Unclear => {
-                    tracing::warn!(
-                        processor.name = name.as_str(),
-                        "its list could not be read; the next run asks again"
-                    );
-                    continue;
+    /// Compares with the processor's own list; `false` if the time was over before. Without a list, or a clear one, what
+    /// ended is looked up one by one.
+    pub(crate) async fn compare_with_list(&mut self) -> Result<bool, ReadError> {
+        let ours = std::mem::take(&mut self.listed_elsewhere);
+        // An account that has nothing there is not asked for its keys.
+        let Some(oldest) = ours.iter().map(|refund| refund.created_at).min() else { return Ok(true) };
+        let theirs = match self.context.processor.list(self.tenant, KEEPS_A_LIST, oldest).await {
+            Listing::Whole(theirs) => theirs,
+            Listing::NotKept | Listing::Unclear => {
+                for refund in &ours {
+                    if self.is_over() {
+                        return Ok(false);
+                    }
+                    self.ask(refund).await;
                 }
-                Listing::Whole(theirs) => theirs,
-            };
-            let mut by_id: HashMap<RefundId, Vec<Listed>> = HashMap::new();
-            for listed in theirs {
-                by_id.entry(listed.refund.clone()).or_default().push(listed);
+                return Ok(true);
             }
-            for refund in ours.iter().filter(|refund| !by_id.contains_key(&refund.id)) {
-                let detail =
-                    format!("{} does not list it, though it said that it had succeeded", name.as_str());
-                self.findings.add(Mismatch::MissingAtProcessor, About::refund(refund), Remedy::None, &detail);
-            }
-            self.compare(name, by_id).await?;
+        };
+        let mut by_id: HashMap<RefundId, Vec<Listed>> = HashMap::new();
+        for listed in theirs {
+            by_id.entry(listed.refund.clone()).or_default().push(listed);
         }
-        Ok(())
+        let succeeded = ours.iter().filter(|refund| refund.state == State::Succeeded);
+        for refund in succeeded.filter(|refund| !by_id.contains_key(&refund.id)) {
+            let detail =
+                format!("{} does not list it, though it said that it had succeeded", KEEPS_A_LIST.as_str());
+            self.findings.add(Mismatch::MissingAtProcessor, About::refund(refund), Remedy::None, &detail);
+        }
+        self.compare(by_id).await
     }
 
-    async fn compare(
-        &mut self,
-        name: ProcessorName,
-        theirs: HashMap<RefundId, Vec<Listed>>,
-    ) -> Result<(), ReadError> {
+    async fn compare(&mut self, theirs: HashMap<RefundId, Vec<Listed>>) -> Result<bool, ReadError> {
         let ids: Vec<RefundId> = theirs.keys().cloned().collect();
         for some in ids.chunks(CHUNK) {
-            let refunds = self.context.store.refunds(self.tenant, some).await?;
+            let refunds = self.refunds(some).await?;
             let mut refunds: HashMap<RefundId, Refund> =
                 refunds.into_iter().map(|refund| (refund.id.clone(), refund)).collect();
             for id in some {
+                if self.is_over() {
+                    return Ok(false);
+                }
                 let Some(listed) = theirs.get(id) else { continue };
-                self.checked.asked = self.checked.asked.saturating_add(1);
                 if let Some(refund) = refunds.remove(id) {
-                    self.compare_one(name, &refund, listed).await;
-                } else {
-                    let detail = format!("{} has made a refund of ours that we do not have", name.as_str());
+                    self.compare_one(&refund, listed).await;
+                } else if matches!(self.context.store.refund(self.tenant, id).await, Ok(None)) {
+                    let detail =
+                        format!("{} has made a refund of ours that we do not have", KEEPS_A_LIST.as_str());
                     let about = About::refund_id(id, None);
                     self.findings.add(Mismatch::UnknownHere, about, Remedy::None, &detail);
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    async fn compare_one(&mut self, name: ProcessorName, refund: &Refund, listed: &[Listed]) {
-        let about = About::refund(refund);
+    async fn compare_one(&mut self, refund: &Refund, listed: &[Listed]) {
+        let (about, name) = (About::refund(refund), KEEPS_A_LIST.as_str());
         let moved = listed.iter().filter(|one| !matches!(one.outcome, Outcome::Failed(_)));
         if moved.clone().count() > 1 {
-            let detail = format!("{} lists {} refunds under its id", name.as_str(), moved.count());
+            let detail = format!("{name} lists {} refunds under its id", moved.count());
             self.findings.add(Mismatch::TwiceAtProcessor, about, Remedy::None, &detail);
             return;
         }
         let Some(one) = moved.clone().next().or(listed.first()) else { return };
-        if one.amount.is_some_and(|amount| amount != refund.amount) {
-            let amount = one.amount.map_or_else(String::new, recoup_domain::money::Money::decimal);
-            let detail = format!("{} refunded {amount}, not {}", name.as_str(), refund.amount.decimal());
+        if let Some(amount) = one.amount.filter(|amount| *amount != refund.amount) {
+            let detail = format!("{name} refunded {}, not {}", amount.decimal(), refund.amount.decimal());
             self.findings.add(Mismatch::OutcomeDiffers, about, Remedy::None, &detail);
             return;
         }
-        // What is on its way has its own questions.
-        if !refund.state.holds_money() {
-            self.go_by(refund, one.outcome.clone()).await;
+        // The list is minutes old: it only says about whom to ask now. What is on its way has its own questions.
+        if refund.updated_at <= self.until && refund.contradicts(&one.outcome) {
+            self.ask(refund).await;
         }
     }
 

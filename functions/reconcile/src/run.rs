@@ -38,8 +38,10 @@ pub(crate) struct Run<'a, S, P> {
     pub(crate) checked: Checked,
     /// The payments whose books were compared.
     pub(crate) compared: HashSet<PaymentId>,
-    /// The refunds that their processor said had succeeded, to be looked for in its own list.
-    pub(crate) succeeded: HashMap<ProcessorName, Vec<Refund>>,
+    /// The refunds that have ended at the processor that keeps a list, to be looked for in it.
+    pub(crate) listed_elsewhere: Vec<Refund>,
+    /// How often a processor was asked in a row without a clear answer.
+    pub(crate) silences: HashMap<ProcessorName, u32>,
 }
 
 impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
@@ -49,6 +51,18 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
         tenant: &'a Tenant,
         started: Timestamp,
     ) -> Result<Self, ReadError> {
+        let mut findings = Findings::new(context.now);
+        let endpoints = match context.store.endpoints(tenant).await {
+            Ok(endpoints) => endpoints,
+            Err(ReadError::Unreadable { why, .. }) => {
+                let about = About::nothing_that_can_be_named();
+                let detail =
+                    format!("an endpoint's item cannot be read, so none are expected to be told: {why}");
+                findings.add(Mismatch::Unreadable, about, Remedy::None, &detail);
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Self {
             context,
             tenant,
@@ -56,30 +70,23 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
             from: started.minus(scope.back),
             until: started.minus(scope.older_than),
             ask_from: started.minus(scope.ask_back),
-            endpoints: context.store.endpoints(tenant).await?,
-            findings: Findings::new(context.now),
+            endpoints,
+            findings,
             checked: Checked::default(),
             compared: HashSet::new(),
-            succeeded: HashMap::new(),
+            listed_elsewhere: Vec::new(),
+            silences: HashMap::new(),
         })
     }
 
-    /// Everything, and the report of it.
-    pub(crate) async fn over_all_days(mut self) -> Result<Report, ReadError> {
-        let mut complete = true;
-        let mut end = self.started;
-        while end > self.from {
-            let begin = end.minus(DAY).max(self.from);
-            complete = self.day(begin, end).await?;
-            if !complete {
-                break;
-            }
-            end = begin;
-        }
-        if complete {
-            self.compare_with_lists().await?;
-        }
-        Ok(Report {
+    /// Everything, and the report of it; with the error that ended it early, if one did. What was found and put right
+    /// until then is in the report all the same, for the next run does not find it again.
+    pub(crate) async fn over_all_days(mut self) -> (Report, Option<ReadError>) {
+        let (complete, error) = match self.all_days().await {
+            Ok(complete) => (complete, None),
+            Err(error) => (false, Some(error)),
+        };
+        let report = Report {
             tenant: self.tenant.clone(),
             started_at: self.started,
             ended_at: (self.context.now)(),
@@ -88,7 +95,25 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
             checked: self.checked,
             drift: self.findings.count(),
             findings: self.findings.into_inner(),
-        })
+        };
+        (report, error)
+    }
+
+    async fn all_days(&mut self) -> Result<bool, ReadError> {
+        let mut end = self.started;
+        while end > self.from {
+            let begin = end.minus(DAY).max(self.from);
+            if !self.day(begin, end).await? {
+                return Ok(false);
+            }
+            end = begin;
+        }
+        self.compare_with_list().await
+    }
+
+    /// Whether the function's time is over: nothing new is begun.
+    pub(crate) fn is_over(&self) -> bool {
+        (self.context.now)().since(self.started) > BUDGET
     }
 
     /// The refunds made in one stretch of time; `false` if the function's own time was over before its end.
@@ -96,9 +121,6 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
         let mut stretch = Stretch { from: Some(begin), to: Some(end), behind: None };
         let mut feed = None;
         loop {
-            if (self.context.now)().since(self.started) > BUDGET {
-                return Ok(false);
-            }
             let places = self.context.store.places(self.tenant, &stretch, PAGE).await?;
             let Some(last) = places.last().cloned() else { return Ok(true) };
             let feed = match &mut feed {
@@ -106,7 +128,11 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
                 // Most of what happens to a refund happens within a day.
                 none => none.insert(Feed::read(self, begin, end.plus(DAY)).await?),
             };
-            for refund in self.refunds(&places).await? {
+            let ids: Vec<RefundId> = places.into_iter().map(|place| place.id).collect();
+            for refund in self.refunds(&ids).await? {
+                if self.is_over() {
+                    return Ok(false);
+                }
                 self.look_at(&refund, feed).await?;
             }
             stretch.behind = Some(last);
@@ -124,17 +150,16 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
         Ok(())
     }
 
-    /// The refunds at these places, newest first. One that cannot be read is a finding and stands in nobody's way.
-    async fn refunds(&mut self, places: &[Place]) -> Result<Vec<Refund>, ReadError> {
-        let ids: Vec<RefundId> = places.iter().map(|place| place.id.clone()).collect();
-        match self.context.store.refunds(self.tenant, &ids).await {
+    /// These refunds, newest first. One that cannot be read is a finding and stands in nobody's way.
+    pub(crate) async fn refunds(&mut self, ids: &[RefundId]) -> Result<Vec<Refund>, ReadError> {
+        match self.context.store.refunds(self.tenant, ids).await {
             Ok(mut refunds) => {
                 refunds.sort_by_cached_key(|refund| std::cmp::Reverse(Place::of(refund)));
                 Ok(refunds)
             }
             Err(ReadError::Unreadable { .. }) => {
                 let mut refunds = Vec::with_capacity(ids.len());
-                for id in &ids {
+                for id in ids {
                     match self.context.store.refund(self.tenant, id).await {
                         Ok(refund) => refunds.extend(refund),
                         Err(ReadError::Unreadable { why, .. }) => {

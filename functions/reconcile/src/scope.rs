@@ -6,8 +6,8 @@ use recoup_domain::ids::{AccountId, Environment, Tenant};
 use serde::Deserialize;
 use thiserror::Error;
 
-/// Most days that a run looks back: events are kept for thirty.
-pub const DAYS_MAX: u16 = 30;
+/// Most days that a run looks back: events are kept for thirty, and none of those that are compared may be gone.
+pub const DAYS_MAX: u16 = 29;
 /// What is younger is not judged: its job or its webhook may still be in a queue.
 pub const OLDER_THAN_SECONDS: u64 = 3_600;
 

@@ -12,6 +12,8 @@ fact!(
         JobMissing = "job_missing",
         /// The next question about a refund is overdue: its job was lost or dead-lettered.
         JobOverdue = "job_overdue",
+        /// A refund has been on its way for two weeks: its processor does not say how it ends.
+        Unsettled = "unsettled",
         /// A change of a refund was never announced.
         EventMissing = "event_missing",
         /// A payment's amount is not what is refundable, held and refunded of it.

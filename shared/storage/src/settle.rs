@@ -49,7 +49,8 @@ fn next_state(from: &Refund, next: &Refund) -> Expression {
         expression.assign(METADATA, Some(pairs(&next.notes.metadata)));
         expression.assign(FIRST_METADATA, next.first_metadata.as_ref().map(pairs));
     }
-    if next.flag != from.flag {
+    // A mark leaves the sequence as it is, so who ends it may not have seen it.
+    if next.flag != from.flag || next.state == State::Succeeded {
         expression.assign(FLAG, next.flag.map(|flag| text(flag.as_str())));
     }
     // A wait is scheduled without a step of the sequence: who did not change it leaves what stands there, and an end

@@ -121,8 +121,52 @@ async fn a_list_shows_what_is_missing_unknown_twice_or_of_another_amount() {
         assert_eq!(world.everything().await, before);
     }
     // One that failed there gives its money back.
-    let told = Told { list: Some(vec![failed_there(&done.id)]), ..Told::default() };
+    // The list is old news: only the processor's own word counts.
+    let list = || Some(vec![failed_there(&done.id)]);
+    world
+        .run_at(
+            Told { list: list(), ..Told::default() },
+            two_hours_later,
+            json!({ "ask_processors_days": 2 }),
+        )
+        .await;
+    assert_eq!(world.refund(&done).await, done);
+    let looked_up = Some(LookedUp::Stands(fixtures::failed()));
+    let told = Told { list: list(), looked_up, ..Told::default() };
     world.run_at(told, two_hours_later, json!({ "ask_processors_days": 2 })).await;
     assert!(matches!(world.refund(&done).await.state, State::Failed(_)));
     assert_eq!(refundable(&world).await, 3100);
+}
+
+#[tokio::test]
+async fn without_a_clear_list_what_ended_is_looked_up_one_by_one() {
+    let world = World::at(ProcessorName::Stripe, "ch_1").await;
+    let refund = world.reserve("key-1").await;
+    world.settle(&refund, fixtures::succeeded()).await;
+    let told = Told { looked_up: Some(LookedUp::Stands(fixtures::failed())), ..Told::default() };
+    let report = world.run_at(told, two_hours_later, json!({ "ask_processors_days": 2 })).await;
+    assert_eq!(
+        lines(&report.findings),
+        ["outcome_differs settled: here it has succeeded, at its processor failed"]
+    );
+}
+
+#[tokio::test]
+async fn a_processor_that_does_not_answer_is_asked_three_times_and_holds_up_nothing_else() {
+    let world = World::at(ProcessorName::Http, "bank-1").await;
+    for number in 0..5 {
+        let processor = recoup_domain::payment::Processor {
+            name: ProcessorName::Http,
+            reference: fixtures::text("bank-2"),
+        };
+        let terms = recoup_domain::payment::Terms { processor, ..fixtures::terms(1_000) };
+        let payment = fixtures::registered(&format!("pay_{number}"), terms);
+        recoup_ports::payments::Register::register(&world.store, &payment).await.unwrap();
+        let refund = fixtures::decided(&payment, &fixtures::wanted(&payment, None), &format!("key-{number}"));
+        recoup_ports::refunds::Reserve::reserve(&world.store, &refund).await.unwrap();
+        world.settle(&refund.refund, fixtures::succeeded()).await;
+    }
+    let report = world.run_at(Told::default(), two_hours_later, json!({ "ask_processors_days": 2 })).await;
+    assert_eq!((report.checked.refunds, report.checked.asked, report.checked.payments), (5, 3, 5));
+    assert_eq!((report.drift, report.complete), (0, true));
 }

@@ -28,6 +28,7 @@ async fn a_refund_whose_job_was_lost_is_sent_for_once() {
         assert_eq!((&stored.state, stored.sequence, stored.turn), (&State::Initiated, 1, 0));
         // Its job is on its way now.
         assert_eq!(world.run(soon_after).await.drift, 0);
+        // Half a day later it is still there: overdue, and sent for again.
         assert_eq!(world.refund(&refund).await, stored);
     }
 }
@@ -45,6 +46,27 @@ async fn a_question_that_is_overdue_is_sent_for_under_its_own_number() {
     let stored = world.refund(&refund).await;
     assert_eq!((stored.turn, stored.wait.unwrap().woken_at), (1, Some(two_hours_later())));
     assert!(stored.state.holds_money());
+    // It is named as long as nothing comes of it, and not sent for again within the hour.
+    assert_eq!(world.run(soon_after).await.drift, 1);
+    assert_eq!(world.refund(&refund).await, stored);
+    let later = || fixtures::later(4 * crate::HOUR);
+    assert_eq!(world.run(later).await.drift, 1);
+    assert_eq!(world.refund(&refund).await.wait.unwrap().woken_at, Some(later()));
+}
+
+#[tokio::test]
+async fn a_refund_that_its_processor_never_ends_is_named_after_two_weeks() {
+    let world = World::new().await;
+    let refund = world.reserve("key-1").await;
+    let pending = world.settle(&refund, Outcome::Pending).await;
+    let month = Duration::from_hours(24 * 20);
+    world.store.schedule(&pending, &pending.asked_after(fixtures::now(), month)).await.unwrap();
+    let payload = || serde_json::json!({ "days": 29 });
+    let told = crate::Told::default;
+    assert_eq!(world.run_at(told(), || fixtures::later(13 * 24 * crate::HOUR), payload()).await.drift, 0);
+    let report = world.run_at(told(), || fixtures::later(15 * 24 * crate::HOUR), payload()).await;
+    let line = "unsettled none: processing since 2026-11-22T09:30:00.000Z, asked about 1 times";
+    assert_eq!(lines(&report.findings), [line]);
 }
 
 #[tokio::test]

@@ -137,10 +137,12 @@ impl Refund {
         Self { turn: self.turn.saturating_add(1), wait: Some(Wait::of(now, wait)), ..self.clone() }
     }
 
-    /// The refund with the question that is due sent for at once: its job was lost.
+    /// The refund with the question that is due sent for at once: its job was lost. Since when it has been due stays
+    /// told, so that one whose every job is lost does not look new each time.
     #[must_use]
     pub fn sent_for(&self, now: Timestamp) -> Self {
-        Self { wait: Some(Wait { at: now, rests: false, woken_at: Some(now) }), ..self.clone() }
+        let at = self.wait.map_or(now, |wait| wait.at);
+        Self { wait: Some(Wait { at, rests: false, woken_at: Some(now) }), ..self.clone() }
     }
 
     /// Withdraws the refund. [`Withdrawn::TooLate`] once it was handed over: the money may be moving.
