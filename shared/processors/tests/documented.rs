@@ -8,9 +8,11 @@ use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../docs/processors.md");
 
-/// The `json` blocks of the page, in order.
-fn examples() -> Vec<&'static str> {
-    PAGE.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+/// The first `json` block behind a heading.
+fn example(heading: &str) -> &'static str {
+    let section = PAGE.split_once(&format!("\n{heading}\n")).unwrap().1;
+    let block = section.split_once("```json\n").unwrap().1;
+    block.split_once("```").unwrap().0
 }
 
 /// The field names of an object and of all objects in it.
@@ -31,7 +33,7 @@ fn names(value: &Value) -> Vec<String> {
 fn the_order_of_the_page_has_the_fields_of_ours() {
     let refund = fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key").refund;
     let ours = names(&serde_json::from_str(&order(&refund)).unwrap());
-    let shown = names(&serde_json::from_str(examples()[0]).unwrap());
+    let shown = names(&serde_json::from_str(example("### The order")).unwrap());
     assert_eq!(shown, ours);
     for name in ours.iter().filter(|name| !name.contains('.')) {
         assert!(PAGE.contains(&format!("`{name}`")), "the page does not explain {name}");
@@ -40,8 +42,7 @@ fn the_order_of_the_page_has_the_fields_of_ours() {
 
 #[test]
 fn the_notice_of_the_page_is_one() {
-    assert_eq!(examples().len(), 2);
-    let notice = UnverifiedNotice::parse(examples()[1]).unwrap();
+    let notice = UnverifiedNotice::parse(example("### The notice")).unwrap();
     assert_eq!(notice.tenant().environment.as_str(), "sandbox");
 }
 
