@@ -1,6 +1,6 @@
 //! Amounts as Stripe counts them, which for some currencies is not as ISO 4217 does.
 
-use recoup_domain::money::Money;
+use recoup_domain::money::{Currency, Money};
 
 /// An amount in the units of Stripe's API, with the currency in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,21 +26,21 @@ impl StripeAmount {
     /// Exactly this money; `None` where Stripe cannot say it, or does not say clearly how.
     pub fn of(money: Money) -> Option<Self> {
         let currency = money.currency();
-        let (places, in_tens) = match units_of(currency.code(), currency.exponent())? {
-            Units::Places(places) => (places, false),
-            Units::ThreePlacesInTens => (3, true),
-        };
-        let ours = currency.exponent();
-        let factor = |places: u32| 10_u64.checked_pow(places);
-        let units = if places >= ours {
-            money.minor().checked_mul(factor(places.checked_sub(ours)?)?)?
-        } else {
-            exactly(money.minor(), factor(ours.checked_sub(places)?)?)?
-        };
-        if in_tens {
-            exactly(units, 10)?;
+        let units = units_of(currency)?;
+        let amount = with_places(money.minor(), currency.exponent(), units.places())?;
+        if matches!(units, Units::ThreePlacesInTens) {
+            exactly(amount, 10)?;
         }
-        Some(Self { units, currency: currency.code().to_ascii_lowercase() })
+        Some(Self { units: amount, currency: currency.code().to_ascii_lowercase() })
+    }
+
+    /// Exactly the money that this is, the way back from [`StripeAmount::of`]; `None` where our minor units cannot
+    /// say it, or Stripe does not say clearly how it counts. It may be more precise than what can be asked of
+    /// Stripe: what should not be there is told as it is.
+    pub fn money(&self) -> Option<Money> {
+        let currency = Currency::parse(&self.currency.to_ascii_uppercase())?;
+        let places = units_of(currency)?.places();
+        Money::of_minor(with_places(self.units, places, currency.exponent())?, currency).ok()
     }
 
     /// The number.
@@ -49,14 +49,29 @@ impl StripeAmount {
     }
 }
 
+impl Units {
+    fn places(&self) -> u32 {
+        match self {
+            Self::Places(places) => *places,
+            Self::ThreePlacesInTens => 3,
+        }
+    }
+}
+
+/// The same amount, written with another number of decimal places.
+fn with_places(amount: u64, from: u32, to: u32) -> Option<u64> {
+    let factor = 10_u64.checked_pow(from.abs_diff(to))?;
+    if to >= from { amount.checked_mul(factor) } else { exactly(amount, factor) }
+}
+
 fn exactly(minor: u64, divisor: u64) -> Option<u64> {
     (minor.checked_rem(divisor)? == 0).then(|| minor.checked_div(divisor)).flatten()
 }
 
 /// From <https://docs.stripe.com/currencies>. What is in none of its tables has two places there, so a
 /// currency to which ISO gives another number is refused unless it is named.
-fn units_of(code: &str, iso_exponent: u32) -> Option<Units> {
-    match code {
+fn units_of(currency: Currency) -> Option<Units> {
+    match currency.code() {
         "BIF" | "CLP" | "DJF" | "GNF" | "JPY" | "KMF" | "KRW" | "MGA" | "PYG" | "RWF" | "VND" | "VUV"
         | "XAF" | "XOF" | "XPF" => Some(Units::Places(0)),
         // "To charge 5 ISK, provide an amount value of 500": whole krónur only, which ours always are.
@@ -65,15 +80,18 @@ fn units_of(code: &str, iso_exponent: u32) -> Option<Units> {
         // Listed among those without decimals, and again among those that take two: a factor of 100 is not
         // for us to guess.
         "UGX" => None,
-        _ => (iso_exponent == 2).then_some(Units::Places(2)),
+        _ => (currency.exponent() == 2).then_some(Units::Places(2)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use recoup_domain::money::Currency;
+    use proptest::prelude::*;
 
     use super::*;
+
+    /// One of each way to count, and those that are refused.
+    const CURRENCIES: [&str; 9] = ["EUR", "HUF", "JPY", "ISK", "MGA", "KWD", "TND", "UGX", "IQD"];
 
     fn units(minor: u64, currency: &str) -> Option<u64> {
         let money = Money::of_minor(minor, Currency::parse(currency).unwrap()).unwrap();
@@ -120,6 +138,58 @@ mod tests {
     fn what_stripe_does_not_say_clearly_is_refused() {
         for currency in ["UGX", "IQD", "LYD", "CLF", "UYI"] {
             assert_eq!(units(100, currency), None, "{currency}");
+        }
+    }
+
+    fn back(units: u64, currency: &str) -> Option<u64> {
+        let money = StripeAmount::of_units(units, currency).money()?;
+        assert_eq!(money.currency().code(), currency);
+        Some(money.minor())
+    }
+
+    #[test]
+    fn what_stripe_says_is_told_exactly_or_not_at_all() {
+        assert_eq!(back(1, "EUR"), Some(1));
+        assert_eq!(back(500, "JPY"), Some(500));
+        assert_eq!((back(500, "ISK"), back(550, "ISK")), (Some(5), None), "half a króna is none of ours");
+        assert_eq!(back(5, "MGA"), Some(500));
+        assert_eq!((back(5_120, "KWD"), back(5_124, "KWD")), (Some(5_120), Some(5_124)));
+        assert_eq!(
+            (back(Money::MINOR_MAX, "EUR"), back(Money::MINOR_MAX + 1, "EUR")),
+            (Some(Money::MINOR_MAX), None)
+        );
+        assert_eq!(back(u64::MAX, "MGA"), None);
+        for currency in ["UGX", "IQD", "LYD", "CLF", "XAU", "ZZZ", "", "é€"] {
+            assert_eq!(back(100, currency), None, "{currency}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn there_and_back_is_the_same_money(
+            // In hundreds, too: only those can be said in every currency.
+            minor in 0..=Money::MINOR_MAX,
+            in_hundreds in any::<bool>(),
+            currency in prop::sample::select(&CURRENCIES[..]),
+        ) {
+            let minor = if in_hundreds { minor.saturating_sub(minor % 100) } else { minor };
+            let money = Money::of_minor(minor, Currency::parse(currency).unwrap()).unwrap();
+            let there = StripeAmount::of(money);
+            prop_assert_eq!(there.as_ref().and_then(StripeAmount::money), there.as_ref().map(|_| money));
+            prop_assert!(there.is_some() || minor % 100 != 0 || ["UGX", "IQD"].contains(&currency));
+        }
+
+        #[test]
+        fn back_and_there_is_the_same_amount(
+            units in prop_oneof![any::<u64>(), 0..=2 * Money::MINOR_MAX],
+            currency in prop::sample::select(&CURRENCIES[..]),
+        ) {
+            let amount = StripeAmount::of_units(units, currency);
+            if let Some(there) = amount.money().and_then(StripeAmount::of) {
+                prop_assert_eq!(there, amount);
+            }
         }
     }
 }

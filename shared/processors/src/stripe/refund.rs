@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use recoup_domain::ids::Tenant;
 use recoup_domain::refund::{Failure, FailureCode, Outcome, Refund};
 use recoup_domain::text::Text;
+use recoup_ports::processor::Listed;
 use serde::Deserialize;
 
 use super::{Order, StripeAmount, metadata};
 use crate::failure;
+use crate::notification::names;
 
 /// Stripe's refund object, as far as we read it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -29,7 +32,7 @@ enum Tag {
     Refund,
 }
 
-/// One page of Stripe's refunds of a payment, the newest first.
+/// One page of Stripe's refunds, of a payment or of all, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct StripeRefunds {
     /// The refunds.
@@ -54,6 +57,22 @@ impl StripeRefund {
     pub fn outcome_of(&self, refund: &Refund) -> Outcome {
         let asked = Order::of(refund).ok().map(|order| order.amount);
         if self.is_of(refund) && asked == Some(self.amount()) { self.outcome() } else { Outcome::Unknown }
+    }
+
+    /// What it is in Stripe's list of this tenant's refunds; `None` if it is not one of them: somebody made it at
+    /// Stripe without us, or it is another tenant's, for two may share one account there.
+    ///
+    /// One whose amount cannot be told is [`Outcome::Unknown`], whatever its status: it is not what was asked for.
+    pub fn listed(&self, tenant: &Tenant) -> Option<Listed> {
+        let (environment, account) = (self.named(metadata::ENVIRONMENT)?, self.named(metadata::ACCOUNT)?);
+        let (whose, refund) = names(environment, account, self.named(metadata::REFUND)?)?;
+        if whose != *tenant {
+            return None;
+        }
+        let reference = Text::new(self.id.clone()).ok()?;
+        let amount = self.amount().money();
+        let outcome = if amount.is_some() { self.outcome() } else { Outcome::Unknown };
+        Some(Listed { refund, reference, outcome, amount })
     }
 
     /// How it stands. Stripe's own list of statuses; a null or an unheard-of one says nothing.
