@@ -104,7 +104,7 @@ impl<K: ProcessorKeys + Sync> Processor for HttpAdapter<K> {
 
     async fn look_up(&self, refund: &Refund) -> LookedUp {
         match self.ask(Question::LookUp, refund).await {
-            Some(answer) if answer.status == 404 => Unclear::of("http", refund).not_found(),
+            Some(answer) if answer.status == 404 => Unclear::of("http", refund).not_found(refund),
             Some(answer) => LookedUp::Stands(said(refund, &answer, &[200])),
             None => LookedUp::Stands(Outcome::Unknown),
         }

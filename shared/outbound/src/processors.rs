@@ -1,9 +1,10 @@
 //! Every processor behind one port: the payment's `processor.name` says who is asked.
 
+use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
-use recoup_ports::processor::{LookedUp, Processor};
+use recoup_ports::processor::{Listing, LookedUp, Processor};
 use recoup_ports::processor_keys::{BaseUrl, ProcessorKeys};
 
 use crate::http_adapter::HttpAdapter;
@@ -44,6 +45,13 @@ impl<K: ProcessorKeys + Sync> Processor for Processors<K> {
             ProcessorName::Sandbox => Sandbox.look_up(refund).await,
             ProcessorName::Stripe => self.stripe.look_up(refund).await,
             ProcessorName::Http => self.adapter.look_up(refund).await,
+        }
+    }
+
+    async fn list(&self, tenant: &Tenant, name: ProcessorName, from: Timestamp) -> Listing {
+        match name {
+            ProcessorName::Stripe => self.stripe.list(tenant, name, from).await,
+            ProcessorName::Sandbox | ProcessorName::Http => Listing::NotKept,
         }
     }
 }

@@ -2,15 +2,19 @@
 //!
 //! Not with the crate `async-stripe` (1.0.0-rc.10): it is no release yet, brings 240,000 generated lines, and a
 //! program of nothing but one refund did not link with fat LTO in 20 minutes of processor time. What we need
-//! of Stripe is one POST and two GETs; what they say is read in `recoup_processors::stripe`.
+//! of Stripe is one POST and three GETs; what they say is read in `recoup_processors::stripe`.
+
+mod list;
 
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request};
+use recoup_domain::ids::Tenant;
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund, State};
 use recoup_domain::time::Timestamp;
-use recoup_ports::processor::{ANSWER_SECONDS_MAX, LookedUp, Processor};
+use recoup_ports::processor::{ANSWER_SECONDS_MAX, Listing, LookedUp, Processor};
 use recoup_ports::processor_keys::{BaseUrl, ProcessorKeys, StripeKey};
 use recoup_processors::stripe::{API_VERSION, Order, Refusal, StripeRefund, StripeRefunds};
 use tokio::time::timeout;
@@ -72,7 +76,9 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             Ok(order) => order,
             Err(failure) => return Outcome::Failed(failure),
         };
-        let Some(key) = self.key(refund).await else { return Outcome::Unknown };
+        let Some(key) = self.key(Unclear::of("stripe", refund), &refund.tenant).await else {
+            return Outcome::Unknown;
+        };
         if self.may_be_forgotten(refund) {
             match self.find(&key, refund, &order).await {
                 Found::Refund(found) => return outcome(refund, &found),
@@ -105,11 +111,10 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         }
     }
 
-    /// The key, if it is of the refund's own environment.
-    async fn key(&self, refund: &Refund) -> Option<StripeKey> {
-        let unclear = Unclear::of("stripe", refund);
-        match self.keys.stripe(&refund.tenant).await {
-            Ok(Some(access)) if access.key.environment() == refund.tenant.environment => Some(access.key),
+    /// The key, if it is of the tenant's own environment.
+    async fn key(&self, unclear: Unclear<'_>, tenant: &Tenant) -> Option<StripeKey> {
+        match self.keys.stripe(tenant).await {
+            Ok(Some(access)) if access.key.environment() == tenant.environment => Some(access.key),
             Ok(Some(_)) => unclear.for_want_of("the key belongs to the other environment"),
             Ok(None) => unclear.for_want_of("the account has no key"),
             Err(_) => unclear.for_want_of("the keys cannot be read"),
@@ -121,6 +126,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
     }
 
     async fn post(&self, key: &StripeKey, refund: &Refund, order: &Order) -> Result<StripeRefund, Refusal> {
+        let unclear = Unclear::of("stripe", refund);
         let form = Serializer::new(String::new()).extend_pairs(order.parameters()).finish();
         let request = self.request(key, Method::POST, "v1/refunds", form).map(|mut request| {
             let key = HeaderValue::from_str(refund.id.as_str()).ok();
@@ -129,18 +135,19 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             request.headers_mut().insert(CONTENT_TYPE, form);
             request
         });
-        let answer = self.ask(refund, request).await.ok_or(Refusal::Undecided("no answer"))?;
-        judged(refund, &answer, StripeRefund::parse)
+        let answer = self.ask(unclear, request).await.ok_or(Refusal::Undecided("no answer"))?;
+        judged(unclear, &answer, StripeRefund::parse)
     }
 
     /// The refund that carries our id: by Stripe's own name for it if we know that, else among all refunds of
     /// the payment.
     async fn find(&self, key: &StripeKey, refund: &Refund, order: &Order) -> Found {
+        let unclear = Unclear::of("stripe", refund);
         if let Some(name) = refund.processor_reference.as_ref().filter(|name| is_name(name.as_str())) {
             let path = format!("v1/refunds/{}", name.as_str());
             let request = self.request(key, Method::GET, &path, String::new());
-            let Some(answer) = self.ask(refund, request).await else { return Found::NoAnswer };
-            return match judged(refund, &answer, StripeRefund::parse) {
+            let Some(answer) = self.ask(unclear, request).await else { return Found::NoAnswer };
+            return match judged(unclear, &answer, StripeRefund::parse) {
                 Ok(found) => Found::Refund(Box::new(found)),
                 Err(_) => Found::NoAnswer,
             };
@@ -161,7 +168,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
                 _ => break,
             }
         }
-        Unclear::of("stripe", refund).endless();
+        unclear.unread("the payment has more refunds than are read");
         Found::NoAnswer
     }
 
@@ -172,9 +179,10 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         order: &Order,
         after: Option<&str>,
     ) -> Result<StripeRefunds, Found> {
+        let unclear = Unclear::of("stripe", refund);
         let request = self.request(key, Method::GET, &list_path(order, after), String::new());
-        let answer = self.ask(refund, request).await.ok_or(Found::NoAnswer)?;
-        judged(refund, &answer, StripeRefunds::parse).map_err(|refusal| match refusal {
+        let answer = self.ask(unclear, request).await.ok_or(Found::NoAnswer)?;
+        judged(unclear, &answer, StripeRefunds::parse).map_err(|refusal| match refusal {
             Refusal::NoSuchPayment(_) => Found::NoSuchPayment,
             Refusal::Definite(_) | Refusal::Undecided(_) => Found::NoAnswer,
         })
@@ -198,8 +206,11 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             .body(body)
     }
 
-    async fn ask(&self, refund: &Refund, request: Result<Request<String>, http::Error>) -> Option<Answered> {
-        let unclear = Unclear::of("stripe", refund);
+    async fn ask(
+        &self,
+        unclear: Unclear<'_>,
+        request: Result<Request<String>, http::Error>,
+    ) -> Option<Answered> {
         let Ok(request) = request else { return unclear.for_want_of("the request could not be made") };
         self.calls.send(request).await.map_err(|error| unclear.broken(&error)).ok()
     }
@@ -215,16 +226,16 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
 
     async fn look_up(&self, refund: &Refund) -> LookedUp {
         // What cannot be said to Stripe was never said.
-        let Ok(order) = Order::of(refund) else { return Unclear::of("stripe", refund).not_found() };
+        let Ok(order) = Order::of(refund) else { return Unclear::of("stripe", refund).not_found(refund) };
         let found = timeout(self.time_limit, async {
-            match self.key(refund).await {
+            match self.key(Unclear::of("stripe", refund), &refund.tenant).await {
                 Some(key) => self.find(&key, refund, &order).await,
                 None => Found::NoAnswer,
             }
         });
         match found.await {
             Ok(Found::Refund(found)) => LookedUp::Stands(outcome(refund, &found)),
-            Ok(Found::Nothing) => Unclear::of("stripe", refund).not_found(),
+            Ok(Found::Nothing) => Unclear::of("stripe", refund).not_found(refund),
             // Perhaps under another key: a payment that Stripe does not know says nothing about its refunds.
             Ok(Found::NoSuchPayment | Found::NoAnswer) => LookedUp::Stands(Outcome::Unknown),
             Err(_) => {
@@ -233,17 +244,21 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
             }
         }
     }
+
+    async fn list(&self, tenant: &Tenant, _name: ProcessorName, from: Timestamp) -> Listing {
+        self.list_since(tenant, from).await
+    }
 }
 
 /// What an answer says: only a 200 in JSON that can be read is a yes.
-fn judged<T>(refund: &Refund, answer: &Answered, parse: fn(&[u8]) -> Option<T>) -> Result<T, Refusal> {
+fn judged<T>(unclear: Unclear<'_>, answer: &Answered, parse: fn(&[u8]) -> Option<T>) -> Result<T, Refusal> {
     let json = answer.json().ok_or(Refusal::Undecided("the answer is not JSON"));
     let judged = json.and_then(|json| match answer.status {
         200 => parse(json).ok_or(Refusal::Undecided("the answer cannot be read")),
         status => Err(Refusal::of(status, json)),
     });
     if let Err(Refusal::Undecided(why)) = &judged {
-        Unclear::of("stripe", refund).answered(why, answer.status, answer.token("request-id"));
+        unclear.answered(why, answer.status, answer.token("request-id"));
     }
     judged
 }

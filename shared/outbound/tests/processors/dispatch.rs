@@ -3,7 +3,7 @@
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_outbound::processors::Processors;
-use recoup_ports::processor::{LookedUp, Processor};
+use recoup_ports::processor::{Listing, LookedUp, Processor};
 use recoup_testing::fixtures::{self, text};
 
 use crate::fake_adapter::FakeAdapter;
@@ -65,4 +65,21 @@ async fn a_name_of_the_sandboxs_means_nothing_to_another_processor() {
     assert!(matches!(all.processors.refund(&pending).await, Outcome::Failed(_)));
     assert_eq!(all.calls(), [0, 1]);
     assert_eq!(pending.processor.reference, text(CHARGE));
+}
+
+#[tokio::test]
+async fn only_stripe_is_asked_for_a_list() {
+    for (name, listing, calls) in [
+        (ProcessorName::Sandbox, Listing::NotKept, [0, 0]),
+        (ProcessorName::Stripe, Listing::Whole(Vec::new()), [1, 0]),
+        (ProcessorName::Http, Listing::NotKept, [0, 0]),
+    ] {
+        let all = All::new().await;
+        assert_eq!(
+            all.processors.list(&fixtures::tenant(), name, fixtures::now()).await,
+            listing,
+            "{name:?}"
+        );
+        assert_eq!(all.calls(), calls, "{name:?}");
+    }
 }

@@ -122,13 +122,15 @@ fn create(books: &mut Inner, form: &[(String, String)]) -> (u16, Value) {
 }
 
 fn list(books: &Inner, query: &[(String, String)]) -> (u16, Value) {
-    if !knows(query) {
+    let since = value(query, "created[gte]").map(|seconds| seconds.parse::<u64>().unwrap());
+    if !knows(query) && since.is_none() {
         return (404, error("invalid_request_error", "resource_missing"));
     }
     let limit: usize = value(query, "limit").unwrap().parse().unwrap();
     assert!((1..=100).contains(&limit));
     let after = value(query, "starting_after");
-    let newest_first = books.refunds.iter().rev();
+    let is_since = |refund: &&Value| since.is_none_or(|since| refund["created"].as_u64().unwrap() >= since);
+    let newest_first = books.refunds.iter().rev().filter(is_since);
     let rest: Vec<&Value> = match after {
         None => newest_first.collect(),
         Some(after) => newest_first.skip_while(|refund| refund["id"] != after).skip(1).collect(),

@@ -21,10 +21,10 @@ use crate::stripe::AtStripe;
 use crate::world::{fresh, handed_over};
 
 /// Never reached where an answer comes, always where none does.
-const SHORT: Duration = Duration::from_millis(200);
+pub(crate) const SHORT: Duration = Duration::from_millis(200);
 
 /// A store that never answers.
-struct Silent;
+pub(crate) struct Silent;
 
 impl ProcessorKeys for Silent {
     async fn stripe(&self, _: &Tenant) -> Result<Option<StripeAccess>, KeysError> {

@@ -11,6 +11,7 @@ mod fake_adapter;
 mod fake_stripe;
 mod faults;
 mod limits;
+mod list;
 mod logs;
 mod sandbox;
 mod server;

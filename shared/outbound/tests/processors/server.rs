@@ -1,6 +1,7 @@
 //! A real listener on loopback: any number of connections at once, one request on each.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,6 +42,11 @@ pub(crate) enum Reply {
     Cut,
     /// Says nothing, and keeps the connection.
     Stall,
+    /// Says this after a while; for a clock that stands still otherwise.
+    Late {
+        after: Duration,
+        reply: Box<Reply>,
+    },
 }
 
 impl Reply {
@@ -93,9 +99,13 @@ impl Drop for Server {
     }
 }
 
-async fn send(stream: &mut TcpStream, reply: Reply) {
+async fn send(stream: &mut TcpStream, mut reply: Reply) {
+    while let Reply::Late { after, reply: then } = reply {
+        tokio::time::sleep(after).await;
+        reply = *then;
+    }
     let (text, mut left) = match reply {
-        Reply::Cut => return,
+        Reply::Cut | Reply::Late { .. } => return,
         Reply::Stall => {
             // Until the other side gives up.
             let mut rest = Vec::new();
