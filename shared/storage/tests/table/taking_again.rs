@@ -62,7 +62,7 @@ async fn a_success_after_a_failure_takes_every_amount_again_from_the_actor_it_ha
     let payment = bench.stored_payment().await;
     let parts: Vec<u64> = payment.routing.unwrap().refundable.parts().map(|(_, part)| part.minor()).collect();
     assert_eq!((payment.refundable, parts), (eur(1_600), vec![100, 1_500, 0]));
-    assert_eq!(payment.refunds, [failed.id.clone()], "it is the same refund, not another");
+    assert_eq!(payment.refunds, std::slice::from_ref(&failed.id), "it is the same refund, not another");
     let stored = bench.stored_refund(&failed).await.unwrap();
     assert_eq!((&stored.state, stored.sequence), (&State::Succeeded, 3));
     assert_eq!(stored, next);
