@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::{AttributeAction, AttributeValue, AttributeValueUpdate};
 use recoup_config::{Aws, Settings};
 use recoup_storage::Table;
@@ -34,12 +36,16 @@ impl Stack {
     /// The stack that the environment names.
     pub fn running() -> Self {
         let aws = Aws::from_settings(&Settings::from_environment()).expect("the stack's values");
+        // Functions that look at every account take their time, and an invocation is not repeated behind the test's back.
+        let patient = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build();
+        let invoking = aws.config_at(None).to_builder().timeout_config(patient);
+        let invoking = invoking.retry_config(RetryConfig::disabled()).build();
         let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("an HTTP client");
         Self {
             url: variable("RECOUP_URL"),
             sqs: aws.sqs(),
             dynamodb: aws.dynamodb(),
-            lambda: aws_sdk_lambda::Client::new(&aws.config_at(None)),
+            lambda: aws_sdk_lambda::Client::new(&invoking),
             secrets: aws.secrets(),
             http,
         }

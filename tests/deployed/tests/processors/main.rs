@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod adapter;
+mod notices;
 mod stand_in;
 
 use adapter::Adapter;
