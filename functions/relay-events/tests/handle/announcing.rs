@@ -103,13 +103,12 @@ async fn a_question_that_is_due_is_sent_once_with_its_wait_and_one_that_rests_on
     let resting = changed.asked_after(fixtures::later(10_000), 60 * MINUTE);
     world.store.schedule(&changed, &resting).await.unwrap();
     assert_eq!(relayed(&news()).await.jobs, []);
-    // Woken, it is sent; woken once more, because that message was lost, again.
+    // Woken, it is sent with the rest of its wait; woken once more, because that message was lost, again.
     for at in [20_000, 30_000] {
         let resting = world.store.refund(&refund.tenant, &refund.id).await.unwrap().unwrap();
         let woken = resting.sent_for(fixtures::later(at));
         world.store.schedule(&resting, &woken).await.unwrap();
-        let wait = (at - 10_000) / 1_000;
-        assert_eq!(asks(relayed(&news()).await), [(Some(2), wait)]);
+        assert_eq!(asks(relayed(&news()).await), [(Some(2), 3_600)]);
     }
     // The end asks for nothing.
     let stands = world.store.refund(&refund.tenant, &refund.id).await.unwrap().unwrap();
