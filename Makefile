@@ -62,9 +62,10 @@ deployed-tests:
 faults: tools ## Refunds whose calls to AWS fail, on a stack of their own
 	@$(TEST_STACK) $(MAKE) --no-print-directory fault-tests
 
-# Needs the values of a running stack; while it runs, process-refund of that stack reaches AWS through a faulty proxy.
+# Needs the values of a running stack; while they run, a function of that stack reaches AWS through a faulty proxy.
 fault-tests:
-	$(VENV_BIN)/python tests/faults $(CARGO_TEST) -p recoup-fault-tests
+	$(VENV_BIN)/python tests/faults process-refund $(CARGO_TEST) -p recoup-fault-tests --test calls --test proxy
+	$(VENV_BIN)/python tests/faults settle-refund $(CARGO_TEST) -p recoup-fault-tests --test notices
 
 contract: tools ## What openapi.yaml says, tried on a stack of its own
 	@$(TEST_STACK) $(MAKE) --no-print-directory contract-tests

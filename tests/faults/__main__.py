@@ -1,4 +1,4 @@
-"""Runs a command while process-refund reaches AWS through a faulty proxy only: `python tests/faults COMMAND...`.
+"""Runs a command while one function reaches AWS through a faulty proxy only: `python tests/faults FUNCTION COMMAND...`.
 
 The proxy is microburst. It fails what the command tells it to, under `RECOUP_FAULTS_URL`. Needs the values of a running
 stack in the environment.
@@ -86,18 +86,18 @@ def reaching_aws_through(url: str, function: str) -> Iterator[None]:
         functions.update_function_configuration(FunctionName=function, Environment={"Variables": before})
 
 
-def main(command: list[str]) -> int:
+def main(function: str, command: list[str]) -> int:
     """The command's own exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         upstream, admin = os.environ["AWS_ENDPOINT_URL"], os.environ["RECOUP_ADMIN_FUNCTION"]
     except KeyError as missing:
         sys.exit(f"{missing.args[0]} is not set: run `make faults`, or read the values of a stack (`. .local/env`)")
-    with proxy(upstream) as url, reaching_aws_through(url, admin.replace("-admin", "-process-refund")):
+    with proxy(upstream) as url, reaching_aws_through(url, admin.replace("-admin", f"-{function}")):
         return subprocess.run(command, env={**os.environ, "RECOUP_FAULTS_URL": url}, check=False).returncode
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -1,4 +1,4 @@
-//! The faulty proxy between `process-refund` and AWS: it is told what to fail, and tells what it did.
+//! The faulty proxy between a function and AWS: it is told what to fail, and tells what it did.
 
 #![allow(
     clippy::expect_used,
