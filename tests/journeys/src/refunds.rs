@@ -1,0 +1,139 @@
+//! No refund is lost, whatever a queue or the stream forgets, and however long its processor is away.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use recoup_domain::payment::ProcessorName;
+use recoup_domain::refund::{Outcome, Pending, Refund, State};
+use recoup_domain::report::{Mismatch, Remedy, Report};
+use recoup_domain::time::Timestamp;
+use recoup_outbound::sandbox::Sandbox;
+use recoup_ports::processor::{LookedUp, Processor};
+use recoup_testing::fixtures;
+
+use crate::refund_world::{World, now};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn found(report: &Report) -> Vec<(Mismatch, Remedy)> {
+    report.findings.iter().map(|finding| (finding.mismatch, finding.remedy)).collect()
+}
+
+async fn at_the_sandbox(reference: &str) -> World<Sandbox> {
+    World::new(ProcessorName::Sandbox, reference, Sandbox).await
+}
+
+/// The refund has ended as it should, its money is where it belongs, and nothing is astray.
+async fn all_is_well(world: &mut World<Sandbox>, refund: &Refund) {
+    world.run_for(HOUR * 2).await;
+    let done = world.refund(refund).await;
+    assert_eq!((&done.state, done.wait), (&State::Succeeded, None));
+    assert_eq!(world.refundable().await, 2_100);
+    assert_eq!(world.reconcile(Sandbox).await.drift, 0);
+    assert_eq!(world.forget_queue(), 0);
+}
+
+#[tokio::test]
+async fn an_undisturbed_refund_ends_and_nothing_is_astray() {
+    for reference in ["sandbox_succeed", "sandbox_pending", "sandbox_timeout", "sandbox_timeout_lost"] {
+        let mut world = at_the_sandbox(reference).await;
+        let refund = world.reserve("key").await;
+        all_is_well(&mut world, &refund).await;
+        assert!(world.reconcile(Sandbox).await.findings.is_empty(), "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn a_refund_whose_message_was_deleted_is_named_and_ends() {
+    let mut world = at_the_sandbox("sandbox_succeed").await;
+    let refund = world.reserve("key").await;
+    world.relay().await;
+    assert_eq!(world.forget_queue(), 1);
+    world.run_for(HOUR * 2).await;
+    assert_eq!(world.refund(&refund).await.state, State::Initiated);
+    let report = world.reconcile(Sandbox).await;
+    assert_eq!(found(&report), [(Mismatch::JobMissing, Remedy::SentFor)]);
+    assert_eq!(report.findings[0].refund.as_ref(), Some(&refund.id));
+    all_is_well(&mut world, &refund).await;
+}
+
+#[tokio::test]
+async fn a_refund_whose_stream_batch_was_lost_is_named_and_ends() {
+    let mut world = at_the_sandbox("sandbox_timeout_lost").await;
+    let refund = world.reserve("key").await;
+    world.forget_stream();
+    world.run_for(HOUR * 2).await;
+    assert_eq!(found(&world.reconcile(Sandbox).await), [(Mismatch::JobMissing, Remedy::SentFor)]);
+    all_is_well(&mut world, &refund).await;
+}
+
+#[tokio::test]
+async fn a_success_whose_stream_batch_was_lost_is_named_and_announced() {
+    let mut world = at_the_sandbox("sandbox_succeed").await;
+    let refund = world.reserve("key").await;
+    world.relay().await;
+    world.process().await;
+    world.forget_stream();
+    world.run_for(HOUR * 2).await;
+    assert_eq!(found(&world.reconcile(Sandbox).await), [(Mismatch::EventMissing, Remedy::Announced)]);
+    all_is_well(&mut world, &refund).await;
+}
+
+#[tokio::test]
+async fn a_question_whose_message_was_lost_costs_an_hour_and_nobody_has_to_look() {
+    let mut world = at_the_sandbox("sandbox_timeout").await;
+    let refund = world.reserve("key").await;
+    world.relay().await;
+    world.process().await;
+    world.relay().await;
+    assert_eq!(world.forget_queue(), 1, "the second question");
+    let asked_at = now();
+    world.run_for(HOUR + Duration::from_mins(5)).await;
+    let done = world.refund(&refund).await;
+    assert_eq!(done.state, State::Succeeded);
+    assert!(done.updated_at >= asked_at.plus(HOUR - Duration::from_mins(2)), "{done:?}");
+    all_is_well(&mut world, &refund).await;
+}
+
+/// Does not answer until a moment, and then says yes to what it is asked.
+struct Away {
+    until: Timestamp,
+    asked: Mutex<Vec<Timestamp>>,
+}
+
+impl Processor for Away {
+    async fn refund(&self, _: &Refund) -> Outcome {
+        self.asked.lock().unwrap().push(now());
+        if now() < self.until { Outcome::Unknown } else { fixtures::succeeded() }
+    }
+
+    async fn look_up(&self, refund: &Refund) -> LookedUp {
+        if now() < self.until {
+            self.asked.lock().unwrap().push(now());
+            return LookedUp::Stands(Outcome::Unknown);
+        }
+        LookedUp::not_found(refund)
+    }
+}
+
+#[tokio::test]
+async fn a_processor_that_is_away_for_a_day_is_asked_a_bounded_number_of_times_and_everything_ends() {
+    let until = fixtures::now().plus(HOUR * 24);
+    let away = Away { until, asked: Mutex::default() };
+    let mut world = World::new(ProcessorName::Http, "bank-1", away).await;
+    let refunds = [world.reserve("key-1").await, world.reserve("key-2").await];
+    world.run_for(HOUR * 23).await;
+    for refund in &refunds {
+        let waiting = world.refund(refund).await;
+        assert_eq!(waiting.state, State::Processing(Pending::OutcomeUnknown));
+    }
+    assert_eq!(world.refundable().await, 1_100, "the amounts stay held");
+    let asked = world.process.processor.asked.lock().unwrap().len();
+    assert!((10..=20).contains(&asked), "two refunds were asked about {asked} times");
+    assert_eq!(world.reconcile(Sandbox).await.drift, 0, "waiting is no mismatch");
+    world.run_for(HOUR * 24).await;
+    for refund in &refunds {
+        assert_eq!(world.refund(refund).await.state, State::Succeeded);
+    }
+    assert_eq!((world.refundable().await, world.forget_queue()), (1_100, 0));
+}
