@@ -72,6 +72,11 @@ impl Calls {
         Self { client, answer_bytes_max }
     }
 
+    /// The same, for answers of another size: TLS is set up once in a process, for that is most of its start.
+    pub(crate) fn sharing(&self, answer_bytes_max: usize) -> Self {
+        Self { client: self.client.clone(), answer_bytes_max }
+    }
+
     /// Sends once.
     pub(crate) async fn send(&self, mut request: Request<String>) -> Result<Answered, CallError> {
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));

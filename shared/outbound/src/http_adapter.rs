@@ -42,6 +42,12 @@ impl<K: ProcessorKeys + Sync> HttpAdapter<K> {
         Ok(Self { keys, calls: Calls::new(ANSWER_BYTES_MAX)?, now, time_limit })
     }
 
+    /// The same over connections that are set up already.
+    pub(crate) fn over(keys: K, now: fn() -> Timestamp, calls: &Calls) -> Self {
+        let time_limit = Duration::from_secs(ANSWER_SECONDS_MAX);
+        Self { keys, calls: calls.sharing(ANSWER_BYTES_MAX), now, time_limit }
+    }
+
     /// The same with TLS as it is set up here: a test has a root of its own.
     #[must_use]
     pub fn with_tls(self, tls: ClientConfig) -> Self {

@@ -27,7 +27,8 @@ impl<K: ProcessorKeys + Clone + Sync> Processors<K> {
             Some(base) => stripe.at(base),
             None => stripe,
         };
-        Ok(Self { stripe, adapter: HttpAdapter::new(keys, now)? })
+        let adapter = HttpAdapter::over(keys, now, stripe.calls());
+        Ok(Self { stripe, adapter })
     }
 }
 

@@ -59,6 +59,11 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         Ok(Self { keys, calls: Calls::new(ANSWER_BYTES_MAX)?, base: None, now, time_limit })
     }
 
+    /// What it speaks through.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
     /// The same at another address: a stand-in for Stripe.
     #[must_use]
     pub fn at(self, base: BaseUrl) -> Self {
