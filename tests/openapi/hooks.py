@@ -122,6 +122,9 @@ def valid_requests_are_accepted(context: Any, response: Any, case: Any) -> None:
     if case.operation.path.endswith("/oauth/token") and response.json()["error"] == "invalid_scope":
         return
     problem = response.json()
+    # What stands in an event of Stripe's is Stripe's to describe: our schema knows only what surrounds it.
+    if case.operation.path.endswith("/stripe/notifications") and problem["code"] == "invalid_notification":
+        return
     told = _BEYOND_SCHEMAS.search(problem["detail"])
     if problem["code"] != "invalid_parameter" or not told:
         raise AssertionError(f"A request that fits its schema is refused: {problem['code']}, {problem['detail']}")
