@@ -55,6 +55,7 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
         let detail = format!("{}: {what} {}", refund.state.as_str(), since.rfc3339());
         self.findings.add(mismatch, About::refund(refund), remedy, &detail);
     }
+
     /// Sends for the job that is due, unless somebody has within the last hour; `None` if the refund has moved on.
     async fn send_for(&self, refund: &Refund) -> Option<Remedy> {
         let woken_at = refund.wait.and_then(|wait| wait.woken_at);

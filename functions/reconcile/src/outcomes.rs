@@ -12,10 +12,8 @@ use recoup_ports::settlement::Settled;
 
 use crate::Store;
 use crate::findings::About;
-use crate::run::Run;
+use crate::run::{PAGE, Run};
 
-/// Refunds that are read at once.
-const CHUNK: usize = 100;
 /// A processor that gave no clear answer so often in a row is not asked again in this run.
 const SILENCES_MAX: u32 = 3;
 /// Who keeps a list that tells in one answer what else takes a hundred questions.
@@ -89,7 +87,7 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
 
     async fn compare(&mut self, theirs: HashMap<RefundId, Vec<Listed>>) -> Result<bool, ReadError> {
         let ids: Vec<RefundId> = theirs.keys().cloned().collect();
-        for some in ids.chunks(CHUNK) {
+        for some in ids.chunks(usize::from(PAGE)) {
             let refunds = self.refunds(some).await?;
             let mut refunds: HashMap<RefundId, Refund> =
                 refunds.into_iter().map(|refund| (refund.id.clone(), refund)).collect();

@@ -1,14 +1,18 @@
-//! What an adapter tells by itself, through the gateway: its signature is all it needs, and all that counts.
+//! What processors tell by themselves, through the gateway: a signature is all they need, and all that counts.
 
+use hmac::{Hmac, KeyInit, Mac};
 use recoup_deployed_tests::{Account, Answer, Stack};
 use recoup_domain::signing::{Secret, Secrets, sign};
 use recoup_domain::time::Timestamp;
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::{Shop, balance, refunded, registered};
 
 /// Nobody listens there: what the adapter did is known from its notices alone.
 const NOBODY: &str = "http://127.0.0.1:9";
+/// A request of Stripe's, as the gateway hands it over.
+const RECORDED: &str = include_str!("../../../events/settle-refund.json");
 
 fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -59,4 +63,47 @@ async fn a_signed_notice_ends_a_refund_once_and_nothing_else_does() {
     assert_eq!((contrary.status, contrary.text("code")), (503, "unavailable"), "{:?}", contrary.body);
     assert_eq!(balance(&caller, "pay_1").await, [600, 0, 400]);
     assert_eq!(caller.get(&format!("/v1/refunds/{id}")).await.text("status"), "succeeded");
+}
+
+/// Sends Stripe's event about a refund, signed with this secret.
+async fn event(shop: &Shop, secret: &str, of: &str, status: &str) -> Answer {
+    let recorded: Value = serde_json::from_str(RECORDED).unwrap();
+    let mut event: Value = serde_json::from_str(recorded["body"].as_str().unwrap()).unwrap();
+    event["livemode"] = json!(false);
+    let refund = &mut event["data"]["object"];
+    (refund["amount"], refund["currency"], refund["status"]) = (json!(400), json!("eur"), json!(status));
+    refund["metadata"] = json!({
+        "recoup_refund_id": of, "recoup_account_id": shop.id, "recoup_environment": "sandbox",
+    });
+    let (body, seconds) = (event.to_string(), now().unix_millis() / 1_000);
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(format!("{seconds}.{body}").as_bytes());
+    let signature = mac.finalize().into_bytes();
+    let start = format!("t={seconds},v1=");
+    let signature = signature.iter().fold(start, |header, byte| format!("{header}{byte:02x}"));
+    let nobody: Account = Stack::running().with_authorization(None);
+    let headers = [("stripe-signature", signature.as_str())];
+    nobody.send("POST", "/v1/processors/stripe/notifications", &headers, Some(body)).await
+}
+
+#[tokio::test]
+async fn stripes_signed_event_ends_a_refund_whose_answer_never_came() {
+    let shop = Shop::new().await;
+    // A key that no stand-in takes: what became of the refund is known from the event alone.
+    let keys = json!({ "key": "sk_test_51UnknownToEverybody", "signing_secrets": ["whsec_OfTheEvents1"] });
+    shop.store_keys("sandbox", "stripe", keys).await;
+    let caller = shop.caller("sandbox").await;
+    registered(&caller, "pay_1", "stripe", "pi_1").await;
+    let id = refunded(&caller, "pay_1", None).await;
+    caller.refund_in(&id, "processing").await;
+
+    let forged = event(&shop, "whsec_OfSomebodyElse", &id, "succeeded").await;
+    assert_eq!((forged.status, forged.text("code")), (403, "invalid_signature"));
+    let applied = event(&shop, "whsec_OfTheEvents1", &id, "succeeded").await;
+    assert_eq!((applied.status, applied.text("outcome")), (200, "applied"), "{:?}", applied.body);
+    let refund = caller.refund_in(&id, "succeeded").await;
+    assert!(refund["processor_reference"].as_str().unwrap().starts_with("re_"), "{refund}");
+    let again = event(&shop, "whsec_OfTheEvents1", &id, "pending").await;
+    assert_eq!((again.status, again.text("outcome")), (200, "unchanged"), "{:?}", again.body);
+    assert_eq!(balance(&caller, "pay_1").await, [600, 0, 400]);
 }
