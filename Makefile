@@ -3,32 +3,36 @@
 PYTHON ?= python3
 STACK := $(PYTHON) tests/stack
 VENV_BIN := .local/venv/bin
-# The tests bring their own stack, beside the one that may be running.
-TEST_STACK := RECOUP_STATE=.local/test RECOUP_PORT=$(or $(RECOUP_TEST_PORT),4577) RECOUP_STRIPE_STAND_IN=yes $(STACK) with
 
 # nextest where it is installed, else what comes with Rust
 CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run --no-fail-fast || echo cargo test --no-fail-fast)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down listen logs test fmt format-check lint unit receivers template deployed deployed-tests faults fault-tests contract contract-tests localstripe sam-local tools
+.PHONY: help up down listen logs admin tools test fmt format-check lint unit receivers template newcomer deployed stack-tests deployed-tests faults fault-tests contract contract-tests localstripe sam-local python
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: tools ## Build, start the local stack, deploy, seed; print a curl to try
+up: python ## Build, start the local stack, deploy, seed; print a curl to try
 	@$(STACK) up
 
-down: ## End the local stack
+down: python ## End the local stack
 	@$(STACK) down
 
-listen: tools ## Print the webhooks that arrive on 127.0.0.1:8788
+listen: python ## Print the webhooks that arrive on 127.0.0.1:8788
 	@$(STACK) listen
 
-logs: tools ## Follow what the functions of the local stack log
+logs: python ## Follow what the functions of the local stack log
 	@$(STACK) logs
 
-test: format-check lint template unit receivers localstripe deployed sam-local ## Everything, from a fresh clone
+admin: python ## Run a command of admin on the local stack: make admin CMD='{"command":"latest_reports"}'
+	@$(STACK) admin
+
+tools: python ## Install cargo-lambda, the SAM CLI and the tests' tools into .local/venv/bin
+	@$(STACK) tools
+
+test: format-check lint template unit receivers localstripe newcomer sam-local ## Everything, from a fresh clone
 
 fmt: ## Format the Rust sources
 	cargo fmt --all
@@ -51,26 +55,30 @@ unit: ## The tests that need no stack
 receivers: tools ## The receivers of docs/webhooks.md, in every language that is installed
 	cargo test --quiet -p recoup-receiver-tests -- --nocapture
 
-deployed: tools ## The tests against functions, and the contract, on a stack of their own
-	@$(TEST_STACK) $(MAKE) --no-print-directory deployed-tests fault-tests contract-tests
+newcomer: tools ## README and docs/ as printed, in a copy of the checkout, and every test of the stack it starts
+	@$(VENV_BIN)/python tests/newcomer $(MAKE) --no-print-directory stack-tests
 
-# Needs the values of a running stack in the environment: `. .local/env`
+deployed: python ## The tests against functions alone, on a stack of their own: the inner loop
+	@$(STACK) with $(MAKE) --no-print-directory deployed-tests
+
+# These need a running stack: they run under `.local/on-stack`.
+stack-tests: deployed-tests fault-tests contract-tests
+
 deployed-tests:
-	$(CARGO_TEST) -p recoup-deployed-tests
-	$(PYTHON) tests/docs
+	$(VENV_BIN)/python tests/deployed $(CARGO_TEST) -p recoup-deployed-tests
 
-faults: tools ## Refunds whose calls to AWS fail, on a stack of their own
-	@$(TEST_STACK) $(MAKE) --no-print-directory fault-tests
+faults: python ## Refunds whose calls to AWS fail, on a stack of their own
+	@$(STACK) with $(MAKE) --no-print-directory fault-tests
 
-# Needs the values of a running stack; while they run, a function of that stack reaches AWS through a faulty proxy.
+# While they run, a function of that stack reaches AWS through a faulty proxy.
 fault-tests:
 	$(VENV_BIN)/python tests/faults process-refund $(CARGO_TEST) -p recoup-fault-tests --test calls --test proxy
 	$(VENV_BIN)/python tests/faults settle-refund $(CARGO_TEST) -p recoup-fault-tests --test notices
 
-contract: tools ## What openapi.yaml says, tried on a stack of its own
-	@$(TEST_STACK) $(MAKE) --no-print-directory contract-tests
+contract: python ## What openapi.yaml says, tried on a stack of its own
+	@$(STACK) with $(MAKE) --no-print-directory contract-tests
 
-# Needs the values of a running stack, like the tests above; takes two minutes.
+# Takes two minutes.
 contract-tests: export HYPOTHESIS_STORAGE_DIRECTORY := .local/hypothesis
 contract-tests:
 	$(VENV_BIN)/schemathesis --config-file tests/openapi/schemathesis.toml run openapi.yaml
@@ -81,6 +89,5 @@ localstripe: tools ## The Stripe processor against localstripe
 sam-local: tools ## sam build and sam local invoke, where Docker answers
 	$(VENV_BIN)/python -m pytest -q -rs -p no:cacheprovider tests/sam_local
 
-tools:
+python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not found. Install Python 3.10 or newer, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(STACK) tools

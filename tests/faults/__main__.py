@@ -1,14 +1,13 @@
 """Runs a command while one function reaches AWS through a faulty proxy only: `python tests/faults FUNCTION COMMAND...`.
 
-The proxy is microburst. It fails what the command tells it to, under `RECOUP_FAULTS_URL`. Needs the values of a running
-stack in the environment.
+The proxy is microburst. It fails what the command tells it to, under `RECOUP_FAULTS_URL`. Runs under
+`.local/on-stack`.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,26 +17,19 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import boto3
+sys.path.append(str(Path(__file__).resolve().parents[1] / "stack"))
+import running  # noqa: E402, of the stack
 
 STARTS_WITHIN_SECONDS = 30
 # The stack itself sets AWS_ENDPOINT_URL of its functions; those of single services go before it.
 ENDPOINTS = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS")
 
 
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
 def proxy(upstream: str) -> Iterator[str]:
     """The URL of a proxy that lives as long as the block."""
-    url = f"http://127.0.0.1:{(port := free_port())}"
+    url = f"http://127.0.0.1:{(port := running.free_port())}"
     # A signature is for one host, so the proxy signs anew, as the stack's root: what the function may do is tried elsewhere.
     microburst = Path(sys.executable).with_name("microburst")
     with tempfile.TemporaryFile() as log:
@@ -65,35 +57,20 @@ def answers(url: str) -> bool:
         return False
 
 
-def client(service: str, url: str) -> Any:
-    """A client of a service at this URL."""
-    return boto3.client(service, endpoint_url=url, region_name=os.environ["AWS_REGION"])
-
-
 @contextmanager
 def reaching_aws_through(url: str, function: str) -> Iterator[None]:
     """The function speaks to this URL as long as the block lasts, and then as before."""
     # The proxy's first calls load descriptions of the services, for longer than a function waits.
-    client("dynamodb", url).list_tables()
-    client("sqs", url).list_queues()
-    functions = client("lambda", os.environ["AWS_ENDPOINT_URL"])
-    before = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    changed = {**before, **dict.fromkeys(ENDPOINTS, url)}
-    functions.update_function_configuration(FunctionName=function, Environment={"Variables": changed})
-    try:
+    running.client("dynamodb", url).list_tables()
+    running.client("sqs", url).list_queues()
+    with running.with_variables([function], dict.fromkeys(ENDPOINTS, url)):
         yield
-    finally:
-        functions.update_function_configuration(FunctionName=function, Environment={"Variables": before})
 
 
 def main(function: str, command: list[str]) -> int:
     """The command's own exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        upstream, admin = os.environ["AWS_ENDPOINT_URL"], os.environ["RECOUP_ADMIN_FUNCTION"]
-    except KeyError as missing:
-        sys.exit(f"{missing.args[0]} is not set: run `make faults`, or read the values of a stack (`. .local/env`)")
-    with proxy(upstream) as url, reaching_aws_through(url, admin.replace("-admin", f"-{function}")):
+    with proxy(running.of_stack("AWS_ENDPOINT_URL")) as url, reaching_aws_through(url, function):
         return subprocess.run(command, env={**os.environ, "RECOUP_FAULTS_URL": url}, check=False).returncode
 
 

@@ -1,34 +1,47 @@
-"""The local stack: `python3 tests/stack up | down | listen | logs | tools | with <command>`; see the Makefile."""
+"""The local stack: `python3 tests/stack up | down | listen | logs | admin | tools | with <command>`; see the Makefile."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 
+import envfile
+import server
 from settings import ROOT, Settings
 from steps import Problem, say
-from tools import check_cargo, check_python, continue_in_venv, install, path
+from tools import check_cargo, check_python, continue_in_venv, in_venv, install
+
+_BUILT = "RECOUP_BUILT"
 
 
-def up(settings: Settings) -> dict[str, str]:
-    """Bring the stack up to date with the checkout, keeping what exists; return the values of its env file."""
+def prepare() -> None:
+    """Compile the functions and install the tools, side by side; go on inside the virtual environment."""
+    from build import compile_functions
+
+    if not os.environ.pop(_BUILT, None):
+        check_cargo()
+        with ThreadPoolExecutor(1) as beside:
+            tools = beside.submit(install, everything=False)
+            compile_functions()
+            tools.result()
+        if not in_venv():
+            os.environ[_BUILT] = "yes"
+    continue_in_venv()
+
+
+def up(settings: Settings) -> Settings:
+    """Bring the stack up to date with the checkout, keeping what exists; return its settings as it runs."""
     import build
     import deploy
-    import envfile
     import seed
-    import server
 
     settings.state.mkdir(parents=True, exist_ok=True)
-    running = server.recorded_port(settings)
-    if running and running != settings.port:
-        if settings.port_was_chosen:
-            raise Problem(f"The stack runs on port {running} already. First: make down")
-        settings = replace(settings, port=running)
-    server.check_port(settings)
-    template = build.build_and_package(settings)
+    settings = server.at_its_port(settings)
+    template = build.package(settings)
     server.start(settings)
     changed = deploy.deploy(settings, template, build.fingerprint(settings, template))
     values = envfile.read(settings)
@@ -36,80 +49,102 @@ def up(settings: Settings) -> dict[str, str]:
         outputs = deploy.outputs(settings)
         account = envfile.account_of(values) or seed.make_account(settings, outputs["AdminFunctionName"])
         seed.register_payment(settings, outputs["ApiUrl"], account.api_key)
-        values = envfile.write(settings, account, outputs)
+        envfile.write(settings, account, outputs)
     say("The stack is up." if changed else "The stack is up, and nothing had changed.")
-    return values
+    return settings
 
 
 def down(settings: Settings) -> None:
     """End the stack; what it held is gone with it."""
-    import server
-
     ended = server.stop(settings)
-    for left in (settings.env_file, settings.deployed_file):
-        left.unlink(missing_ok=True)
+    settings.deployed_file.unlink(missing_ok=True)
+    envfile.forget(settings)
     say("The stack has ended." if ended else "No stack was running.")
 
 
-def run_with(settings: Settings, command: list[str]) -> int:
-    """Run a command against the stack, with its values in the environment; end the stack if this started it."""
-    import server
-
+def run_with(command: list[str]) -> int:
+    """Run a command against a stack of its own, beside the one that may be running, and end that stack."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    was_running = server.recorded_port(settings) is not None
+    settings = Settings.of_stack("test")
     try:
-        values = up(settings)
-        environment = {**os.environ, **values, "PATH": path()}
-        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        settings = up(settings)
+        return subprocess.run([str(settings.on_stack_file), *command], cwd=ROOT, check=False).returncode
     finally:
-        if not was_running:
-            down(settings)
+        down(settings)
+
+
+def running() -> Settings:
+    """The checkout's own stack, which has to run."""
+    settings = Settings.of_stack()
+    if server.recorded_port(settings) is None or not settings.env_file.exists():
+        raise Problem("No stack is running. First: make up")
+    return server.at_its_port(settings)
+
+
+def admin(settings: Settings, command: str) -> int:
+    """Invoke the admin function with one command and print what it answers; 1 if it refused."""
+    import seed
+
+    if not command:
+        raise Problem("""Which command? For example: make admin CMD='{"command":"latest_reports"}'""")
+    try:
+        told = json.loads(command)
+    except ValueError as error:
+        raise Problem(f"CMD is not JSON ({error}): {command}") from None
+    done, said = seed.admin(settings, envfile.read(settings)["RECOUP_ADMIN_FUNCTION"], told)
+    if not done:
+        print(said.get("errorMessage", said) if isinstance(said, dict) else said, file=sys.stderr)
+        return 1
+    print(json.dumps(said, indent=2))
+    return 0
 
 
 def main(arguments: list[str]) -> int:
     """Do what the command line asks; 1 with a sentence if that cannot be."""
-    settings = Settings.from_environment()
     # A proxy of the user's has no way to this machine's loopback interface.
     direct = [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1", "localhost"]
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, direct))
-    command = arguments[0] if arguments else ""
     try:
         check_python()
-        if command == "down":
-            down(settings)
-            return 0
-        if command in ("up", "with"):
-            check_cargo()
-        if command in ("up", "with", "tools", "listen", "logs"):
-            install()
-            continue_in_venv()
-        if command == "up":
-            import hint
-
-            print(hint.text(up(settings), os.path.relpath(settings.env_file, ROOT)))
-        elif command == "listen":
-            import envfile
-            import listen
-
-            listen.listen(lambda: envfile.read(settings).get("RECOUP_WEBHOOK_SECRET"))
-        elif command == "logs":
-            import logs
-            import server
-
-            port = server.recorded_port(settings)
-            if port is None:
-                raise Problem("No stack is running. First: make up")
-            logs.follow(replace(settings, port=port))
-        elif command == "with" and arguments[1:]:
-            return run_with(settings, arguments[1:])
-        elif command != "tools":
-            print(__doc__)
-            return 2
+        return _do(arguments[0] if arguments else "", arguments[1:])
     except Problem as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _do(command: str, rest: list[str]) -> int:
+    if command == "up":
+        prepare()
+        import hint
+
+        settings = up(Settings.of_stack())
+        print(hint.text(envfile.read(settings), envfile.relative(settings.env_file)))
+    elif command == "down":
+        down(Settings.of_stack())
+    elif command == "tools":
+        install(everything=True)
+    elif command == "with" and rest:
+        install(everything=True)
+        prepare()
+        return run_with(rest)
+    elif command in ("listen", "logs", "admin"):
+        settings = running() if command != "listen" else Settings.of_stack()
+        install(everything=False)
+        continue_in_venv()
+        if command == "admin":
+            return admin(settings, os.environ.get("CMD", ""))
+        if command == "logs":
+            import logs
+
+            logs.follow(settings)
+        import listen
+
+        listen.listen(lambda: envfile.read(settings).get("RECOUP_WEBHOOK_SECRET"))
+    else:
+        print(__doc__)
+        return 2
     return 0
 
 

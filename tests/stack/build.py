@@ -1,7 +1,8 @@
 """Builds the functions for this machine and packages them the way `sam build` does.
 
-MiniStack runs functions as processes of the host, so these are plain host binaries of a profile that
-links quickly. What is deployed to AWS comes from `sam build` and the release profile.
+MiniStack runs functions as processes of the host, so these are plain host binaries of cargo's own `dev` profile, which
+tests, `cargo lambda watch` and `cargo build` share. What is deployed to AWS comes from `sam build` and the release
+profile.
 """
 
 from __future__ import annotations
@@ -13,23 +14,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from samcli.yamlhelper import yaml_dump, yaml_parse
-
-from settings import CARGO_PROFILE, ROOT, Settings
+from settings import ROOT, Settings
 from steps import Problem, run, step
 
 _FUNCTION = "AWS::Serverless::Function"
 
 
-def build_and_package(settings: Settings) -> Path:
-    """Compile every function and write the template that names the binaries; return its path."""
+def compile_functions() -> None:
+    """Compile every function."""
     with step("Building the functions (the first time takes minutes)"):
-        run(
-            ["cargo", "build", "--profile", CARGO_PROFILE, "--workspace", "--bins"],
-            "The functions do not compile; cargo says why above.",
-            cwd=ROOT,
-        )
-    return _package(settings, _target_directory() / CARGO_PROFILE)
+        run(["cargo", "build", "--bins"], "The functions do not compile; cargo says why above.", cwd=ROOT)
 
 
 def fingerprint(settings: Settings, template: Path) -> str:
@@ -40,8 +34,11 @@ def fingerprint(settings: Settings, template: Path) -> str:
     return digest.hexdigest()
 
 
-def _package(settings: Settings, binaries: Path) -> Path:
-    """Put each function's binary into its own directory; only `CodeUri` differs in the written template."""
+def package(settings: Settings) -> Path:
+    """Put each function's binary into its own directory and write the template that names them; return its path."""
+    from samcli.yamlhelper import yaml_dump, yaml_parse
+
+    binaries = _target_directory() / "debug"
     template = yaml_parse((ROOT / "template.yaml").read_text())
     for name, resource in template["Resources"].items():
         if resource["Type"] != _FUNCTION:
@@ -58,8 +55,13 @@ def _package(settings: Settings, binaries: Path) -> Path:
 
 def _copy_if_newer(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.exists() or target.stat().st_mtime_ns != source.stat().st_mtime_ns:
-        shutil.copy2(source, target)
+    if target.exists() and target.stat().st_mtime_ns == source.stat().st_mtime_ns:
+        return
+    shutil.copy2(source, target)
+    # A third of the binary is symbols, which would only be zipped and unpacked again.
+    if strip := shutil.which("strip"):
+        subprocess.run([strip, str(target)], check=False, stderr=subprocess.DEVNULL)
+        os.utime(target, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
 
 
 def _target_directory() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,16 @@ def deploy(settings: Settings, template: Path, fingerprint: str) -> bool:
             settings.log("deploy"),
             cwd=settings.build,
             env=settings.aws_environment(),
+            progress=_told,
         )
     settings.deployed_file.write_text(fingerprint)
     return True
+
+
+def _told(printed: str) -> str:
+    made = len(re.findall(r"^CREATE_COMPLETE|^UPDATE_COMPLETE ", printed, re.MULTILINE))
+    sent = printed.count("Uploading to ")
+    return f"{made} resources are there" if made else f"{sent} functions zipped and uploaded"
 
 
 def outputs(settings: Settings) -> dict[str, str]:

@@ -12,13 +12,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
+import envfile
 from settings import REGION, ROOT_CREDENTIALS, Settings
-from steps import Problem, end_of, step
+from steps import Problem, end_of, say, step
 
 _START_SECONDS_MAX = 60
 _STOP_SECONDS_MAX = 15
+_PORTS_TRIED = 50
 _PROGRAM = "from ministack.app import main; main()"
 
 
@@ -28,17 +31,27 @@ def recorded_port(settings: Settings) -> int | None:
     return record["port"] if record and _is_ours(record["pid"]) else None
 
 
-def check_port(settings: Settings) -> None:
-    """The port is this stack's own already, or free."""
-    if recorded_port(settings) == settings.port:
-        return
+def at_its_port(settings: Settings) -> Settings:
+    """The settings with the port on which this stack runs or will run: the one chosen, else the first that is free."""
+    running = recorded_port(settings)
+    if running:
+        if settings.port_was_chosen and running != settings.port:
+            raise Problem(f"The stack runs on port {running} already. First: make down")
+        return replace(settings, port=running)
+    if not _taken(settings.port):
+        return settings
+    if settings.port_was_chosen:
+        raise Problem(f"Port {settings.port} of 127.0.0.1 is taken by another program. Choose another RECOUP_PORT.")
+    for port in range(settings.port + 1, settings.port + _PORTS_TRIED):
+        if not _taken(port):
+            say(f"Port {settings.port} of 127.0.0.1 is taken by another program, so the stack will be at {port}.")
+            return replace(settings, port=port)
+    raise Problem(f"All ports from {settings.port} on are taken. Choose another one: RECOUP_PORT=5000 make up")
+
+
+def _taken(port: int) -> bool:
     with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", settings.port)) == 0:
-            raise Problem(
-                f"Port {settings.port} of 127.0.0.1 is taken by another program. "
-                f"End that one, or choose another port: RECOUP_PORT={settings.port + 10} make up "
-                f"(for make test: RECOUP_TEST_PORT={settings.port + 10})"
-            )
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def start(settings: Settings) -> None:
@@ -46,9 +59,8 @@ def start(settings: Settings) -> None:
     if recorded_port(settings) == settings.port and _answers(settings):
         return
     stop(settings)
-    check_port(settings)
-    for stale in (settings.deployed_file, settings.env_file):
-        stale.unlink(missing_ok=True)
+    settings.deployed_file.unlink(missing_ok=True)
+    envfile.forget(settings)
     with step(f"Starting MiniStack on {settings.endpoint}"):
         process = _spawn(settings)
         settings.server_file.write_text(json.dumps({"pid": process.pid, "port": settings.port}))

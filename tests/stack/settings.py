@@ -7,6 +7,8 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from steps import Problem
+
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".local" / "venv"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
@@ -14,7 +16,6 @@ REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 STACK_NAME = "recoup"
 REGION = "eu-central-1"
 PORT_DEFAULT = 4566
-CARGO_PROFILE = "quick"
 
 # MiniStack treats this key as the account's root, whose requests it neither checks nor limits. It opens
 # nothing but a server on the loopback interface.
@@ -28,17 +29,17 @@ class Settings:
     state: Path
     port: int
     port_was_chosen: bool
-    stripe_is_stand_in: bool
 
     @staticmethod
-    def from_environment() -> Settings:
-        """Read `RECOUP_STATE` (default `.local`), `RECOUP_PORT` (default 4566) and `RECOUP_STRIPE_STAND_IN`."""
+    def of_stack(name: str = "") -> Settings:
+        """The checkout's own stack, or another one beside it. `RECOUP_PORT` chooses a port."""
         chosen = os.environ.get("RECOUP_PORT", "")
+        if chosen and not (chosen.isdigit() and 0 < int(chosen) < 65536):
+            raise Problem(f"RECOUP_PORT is {chosen!r}, which is no port. Give a number from 1 to 65535, or unset it.")
         return Settings(
-            state=(ROOT / os.environ.get("RECOUP_STATE", ".local")).resolve(),
-            port=int(chosen) if chosen.isdigit() else PORT_DEFAULT,
+            state=(ROOT / ".local" / name).resolve(),
+            port=int(chosen) if chosen else PORT_DEFAULT,
             port_was_chosen=bool(chosen),
-            stripe_is_stand_in=bool(os.environ.get("RECOUP_STRIPE_STAND_IN")),
         )
 
     @property
@@ -47,19 +48,19 @@ class Settings:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def stripe(self) -> str:
-        """Where the functions ask Stripe: at a test's stand-in beside the endpoint, or (empty) at Stripe itself."""
-        return f"http://127.0.0.1:{self.port + 1}" if self.stripe_is_stand_in else ""
-
-    @property
     def build(self) -> Path:
         """The packaged functions and the template that names them."""
         return self.state / "build"
 
     @property
     def env_file(self) -> Path:
-        """What a shell or a test needs to know about the running stack."""
+        """What a shell needs to know to call the API."""
         return self.state / "env"
+
+    @property
+    def on_stack_file(self) -> Path:
+        """The program that aims a command at this stack."""
+        return self.state / "on-stack"
 
     @property
     def server_file(self) -> Path:
@@ -76,21 +77,18 @@ class Settings:
         return self.state / f"{name}.log"
 
     def parameters(self) -> dict[str, str]:
-        """The template's parameters, as far as a local stack differs from AWS."""
+        """The template's parameters, as far as a local stack differs from AWS. None may be empty: sam refuses that."""
         arm = platform.machine().lower() in ("aarch64", "arm64")
         return {
             "Architecture": "arm64" if arm else "x86_64",
             "LocalGatewayUrl": f"{self.endpoint}/_aws/execute-api",
             "AllowPrivateWebhookTargets": "true",
-            "StripeBaseUrl": self.stripe,
             "ProtectTable": "false",
         }
 
-    def aws_environment(self) -> dict[str, str]:
-        """This process's environment, but speaking to the local stack and to nothing else."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    def aws_variables(self) -> dict[str, str]:
+        """What aims an AWS tool at the local stack and at nothing else."""
         return {
-            **kept,
             **ROOT_CREDENTIALS,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,
@@ -99,3 +97,8 @@ class Settings:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "SAM_CLI_TELEMETRY": "0",
         }
+
+    def aws_environment(self) -> dict[str, str]:
+        """This process's environment, but speaking to the local stack and to nothing else."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return {**kept, **self.aws_variables()}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 # Survives the change into the virtual environment, which starts the program anew.
 _STARTED = float(os.environ.setdefault("RECOUP_STARTED_AT", str(time.time())))
 _LOG_LINES_SHOWN = 25
+_PROGRESS_SECONDS = 5
 
 
 class Problem(Exception):
@@ -40,14 +41,41 @@ def run(command: Sequence[str], problem: str, *, cwd: Path, env: Mapping[str, st
 
 
 def run_quietly(
-    command: Sequence[str], problem: str, log: Path, *, cwd: Path, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    problem: str,
+    log: Path,
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    progress: Callable[[str], str] = lambda _: "",
 ) -> None:
-    """Run a command into a log file; if it fails, show the end of the log and raise `problem`."""
+    """Run a command into a log file; if it fails, show the end of the log and raise `problem`.
+
+    Every few seconds `progress` makes a line of what the command has printed so far; it is shown if it is new.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
+    shown = ""
     with log.open("wb") as output:
-        done = subprocess.run(command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
+        process = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        while (code := _ended(process)) is None:
+            told = progress(log.read_text(errors="replace"))
+            if told != shown:
+                say(f"    {told}")
+            shown = told
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if code != 0:
         raise Problem(f"{end_of(log)}\n{problem} The whole log: {log}")
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(_PROGRESS_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def end_of(log: Path) -> str:

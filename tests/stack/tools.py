@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 
@@ -12,7 +13,8 @@ from steps import Problem, run_quietly, step
 
 PYTHON_MIN = (3, 10)
 _VENV_PYTHON = VENV / "bin" / "python"
-_INSTALLED = VENV / "installed"
+# Begins each part of the requirements; the first one is what `make up` needs.
+_PART = "# ---- "
 
 
 def check_python() -> None:
@@ -33,43 +35,67 @@ def check_python() -> None:
 
 
 def check_cargo() -> None:
-    """Rust is there; rustup brings the right version by itself."""
+    """Rust and a linker are there; rustup brings the right version by itself."""
     if shutil.which("cargo") is None:
         raise Problem("cargo is not found. Install Rust from https://rustup.rs and open a new shell.")
+    if shutil.which("cc") is None:
+        raise Problem("A C compiler (cc) is not found. On Debian and Ubuntu: apt install gcc libc6-dev")
 
 
-def install() -> None:
-    """Install the pinned tools into `.local/venv`, unless it holds exactly these already."""
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
-    if _INSTALLED.exists() and _INSTALLED.read_text() == wanted:
+def install(*, everything: bool) -> None:
+    """Install what the local stack needs, or all pinned tools, unless exactly these are there already."""
+    _, stack, rest = REQUIREMENTS.read_text().split(_PART)
+    for name, part in (("stack", stack), ("rest", rest))[: 2 if everything else 1]:
+        _install_part(name, [line for line in part.splitlines() if "==" in line])
+
+
+def _install_part(name: str, packages: list[str]) -> None:
+    noted = VENV / f"installed-{name}"
+    wanted = hashlib.sha256("\n".join([sys.version, *packages]).encode()).hexdigest()
+    if noted.exists() and noted.read_text() == wanted:
         return
-    if _in_venv():
+    if in_venv():
         raise Problem("The tools changed. Deactivate the virtual environment .local/venv and try again.")
-    log = VENV.with_name("tools.log")
-    with step("Installing the Python tools"):
-        shutil.rmtree(VENV, ignore_errors=True)
-        run_quietly([sys.executable, "-m", "venv", str(VENV)], "The virtual environment was not made.", log, cwd=ROOT)
+    log = VENV.with_name(f"tools-{name}.log")
+    what = "the Python tools of the local stack" if name == "stack" else "the tools for AWS and for the tests"
+    with step(f"Installing {what}"):
+        if name == "stack":
+            shutil.rmtree(VENV, ignore_errors=True)
+            run_quietly([sys.executable, "-m", "venv", str(VENV)], "The virtual environment was not made.", log, cwd=ROOT)
+        listed = VENV / f"requirements-{name}.txt"
+        listed.write_text("\n".join(packages) + "\n")
         # Everything is pinned, so there is nothing to resolve; and only what runs needs compiling.
         run_quietly(
             [str(_VENV_PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-            + ["--no-deps", "--no-compile", "-r", str(REQUIREMENTS)],
+            + ["--no-deps", "--no-compile", "-r", str(listed)],
             "The tools could not be installed. Is a Python package index reachable?",
             log,
             cwd=ROOT,
+            progress=_Packages(len(packages)).told,
         )
-        _INSTALLED.write_text(wanted)
+        noted.write_text(wanted)
+
+
+class _Packages:
+    """Tells how far pip is, from what it prints."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+
+    def told(self, printed: str) -> str:
+        """One line about it."""
+        if "\nInstalling collected packages" in printed:
+            return "all tools fetched, unpacking them"
+        fetched = len(re.findall(r"^Collecting ", printed, re.MULTILINE))
+        return f"{fetched} of {self.total} tools fetched"
 
 
 def continue_in_venv() -> None:
     """Start this program anew inside the virtual environment, if it is not there yet."""
-    if not _in_venv():
+    if not in_venv():
         os.execv(_VENV_PYTHON, [str(_VENV_PYTHON), *sys.argv])
 
 
-def path() -> str:
-    """A PATH on which the installed tools come first."""
-    return os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", os.defpath)])
-
-
-def _in_venv() -> bool:
+def in_venv() -> bool:
+    """Whether this is the interpreter of the virtual environment."""
     return VENV.exists() and os.path.realpath(sys.prefix) == os.path.realpath(VENV)

@@ -28,7 +28,7 @@ pub struct Stack {
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run `make deployed`, or start a stack (`make up`) and read its values (`set -a; . .local/env`)")
+        panic!("{name} is not set: run `make deployed`, or this under `.local/on-stack`, once `make up` has made it")
     })
 }
 
