@@ -28,18 +28,35 @@ pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// Whether a file or folder of the repository is there.
+pub(crate) fn exists(path: &str) -> bool {
+    root().join(path).exists()
+}
+
+/// Every page: those at the root, and those below `docs`.
+pub(crate) fn pages() -> Vec<Source> {
+    let mut paths = Vec::new();
+    walk("docs", &[".md"], &mut paths);
+    for entry in fs::read_dir(root()).unwrap() {
+        paths.push(entry.unwrap().file_name().into_string().unwrap());
+    }
+    paths.retain(|path| Path::new(path).extension().is_some_and(|extension| extension == "md"));
+    paths.sort();
+    paths.into_iter().map(|path| Source { text: read(&path), path }).collect()
+}
+
 /// Every Rust and Python file below these folders, in order.
 pub(crate) fn sources(folders: &[&str]) -> Vec<Source> {
     let mut paths = Vec::new();
     for folder in folders {
-        walk(folder, &mut paths);
+        walk(folder, &[".rs", ".py"], &mut paths);
     }
     assert!(!paths.is_empty(), "nothing lies in {folders:?}");
     paths.sort();
     paths.into_iter().map(|path| Source { text: read(&path), path }).collect()
 }
 
-fn walk(folder: &str, paths: &mut Vec<String>) {
+fn walk(folder: &str, ends: &[&str], paths: &mut Vec<String>) {
     let entries = fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
     for entry in entries {
         let entry = entry.unwrap();
@@ -47,9 +64,9 @@ fn walk(folder: &str, paths: &mut Vec<String>) {
         let path = format!("{folder}/{name}");
         if entry.file_type().unwrap().is_dir() {
             if !name.starts_with('.') && name != "target" && name != "__pycache__" {
-                walk(&path, paths);
+                walk(&path, ends, paths);
             }
-        } else if [".rs", ".py"].iter().any(|end| name.ends_with(end)) {
+        } else if ends.iter().any(|end| name.ends_with(end)) {
             paths.push(path);
         }
     }
