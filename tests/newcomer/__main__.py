@@ -21,7 +21,7 @@ import pages
 ROOT = Path(__file__).resolve().parents[2]
 SECOND_UP_SECONDS_MAX = 30
 # `make test` is what runs this; and Lambda's own container is tried by tests/sam_local, with the block as printed.
-ELSEWHERE = ("make test", "sam local invoke")
+ELSEWHERE = ("make test", "\nsam local invoke")
 # The README's example, once it has run: 10.00 of the seller's 25.00 and the supplier's 5.00 went back.
 LEFT_OF_THE_EXAMPLE = {"platform": 100, "acc_4zjjxn0nm1tnweqbttedkvnsc8": 1500, "acc_4djj3n0hm1tn2eqwetedkvnsc3": 0}
 

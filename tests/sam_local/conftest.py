@@ -1,44 +1,36 @@
-"""Builds one function as `sam build` does on AWS's behalf: cargo-lambda, release profile."""
+"""Builds one function with the README's own block for Lambda's container, as printed, in a clean environment."""
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / ".local" / "sam" / "build"
-FUNCTION = "AuthorizeFunction"
-ARCHITECTURE = "arm64" if platform.machine().lower() in ("aarch64", "arm64") else "x86_64"
+sys.path.append(str(ROOT / "tests" / "newcomer"))
+import pages  # noqa: E402, of the newcomer
 
-
-def sam(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run sam from the installed tools, for this machine's architecture, and insist on success."""
-    tools = Path(sys.executable).parent
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CARGO_TARGET"))}
-    environment |= {
-        "PATH": os.pathsep.join([str(tools), os.environ["PATH"]]),
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "SAM_CLI_TELEMETRY": "0",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "samcli", *arguments, "--parameter-overrides", f"Architecture={ARCHITECTURE}"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return done
+# The command at the beginning of a line: a comment of another block names it, too.
+INVOKE = "\nsam local invoke"
 
 
 @pytest.fixture(scope="session")
-def built() -> Path:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> pages.Reader:
+    """Somebody who pastes what the README prints."""
+    return pages.Reader(ROOT, tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(scope="session")
+def block() -> pages.Block:
+    """The README's block that invokes a function in Lambda's own container."""
+    (found,) = [block for block in pages.blocks(ROOT, "README.md") if INVOKE in block.text]
+    return found
+
+
+@pytest.fixture(scope="session")
+def built(reader: pages.Reader, block: pages.Block) -> Path:
     """The folder of the built function; its binary is `bootstrap`."""
-    sam("build", FUNCTION, "--build-dir", str(BUILD))
-    return BUILD / FUNCTION
+    code, printed = reader.shell(block.text.partition(INVOKE)[0] + "\n")
+    assert code == 0, printed
+    return ROOT / ".aws-sam" / "build" / "AuthorizeFunction"

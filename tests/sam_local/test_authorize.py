@@ -1,20 +1,21 @@
-"""One function the way the README says: `sam build` with cargo-lambda, then `sam local invoke`.
+"""One function in Lambda's own container, the way the README prints it: `sam build`, then `sam local invoke`.
 
-The function asked is the authorizer with a key that is none: its answer needs no table, which a function
-in a lone container does not have.
+The function asked is the authorizer with a key that is none: its answer needs no table, which a function in a lone
+container does not have.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import pages
 import pytest
-from conftest import ARCHITECTURE, FUNCTION, ROOT, sam
 
-BASE_IMAGE = f"public.ecr.aws/lambda/provided:al2023-{ARCHITECTURE}"
+BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
 
 
 def docker(*arguments: str) -> bool:
@@ -27,16 +28,16 @@ def docker(*arguments: str) -> bool:
         return False
 
 
-def test_sam_local_invoke_refuses_a_malformed_key(built: Path) -> None:
+def test_the_block_of_the_readme_refuses_a_malformed_key(
+    built: Path, reader: pages.Reader, block: pages.Block
+) -> None:
     if not docker("info"):
         pytest.skip("sam local invoke was not tried: no Docker engine answers here")
     if not docker("image", "inspect", BASE_IMAGE) and not docker("pull", BASE_IMAGE):
         pytest.skip(f"sam local invoke was not tried: {BASE_IMAGE} cannot be pulled here (see .ci/base-image)")
 
-    answer = sam(
-        *("local", "invoke", FUNCTION, "--template", str(built.parent / "template.yaml"), "--skip-pull-image"),
-        *("--event", str(ROOT / "tests/events/authorize.json")),
-        *("--env-vars", str(Path(__file__).with_name("environment.json"))),
-    )
+    code, printed = reader.shell(block.text)
 
-    assert json.loads(answer.stdout)["isAuthorized"] is False
+    assert code == 0, printed
+    (answer,) = re.findall(r"^\{.*\}$", printed, re.MULTILINE)
+    assert json.loads(answer)["isAuthorized"] is False

@@ -30,7 +30,9 @@ impl StandIn {
     pub(crate) async fn listening() -> Self {
         let url = std::env::var("RECOUP_STRIPE_URL").unwrap_or_default();
         let address = url.strip_prefix("http://").unwrap_or_else(|| {
-            panic!("the functions ask Stripe itself: run `make deployed`, or this under `python tests/deployed`")
+            panic!(
+                "the functions ask Stripe itself: run `make deployed`, or this under `python tests/deployed`"
+            )
         });
         let listener = TcpListener::bind(address).await.expect("the port beside the stack's");
         let books = Arc::new(Mutex::new(Books::default()));
