@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test binary that includes this uses its own part of it")]
 
 use lambda_http::{Body, Request, Response, request};
-use recoup_testing::fixtures;
+use recoup_testing::{contract, fixtures};
 use serde_json::{Value, json};
 
 /// A gateway event, as JSON.
@@ -85,7 +85,8 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Reads an answer; every one has the gateway's request id and, but for a 204, a JSON body.
+    /// Reads an answer and holds it against `openapi.yaml`; every one has the gateway's request id and, but for a
+    /// 204, a JSON body.
     pub(crate) fn read(event: &Event, response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
         let text = match body {
@@ -109,6 +110,9 @@ impl Reply {
             assert_eq!(reply.header("content-type"), Some(format!("application/{problem}json").as_str()));
         }
         assert_eq!(reply.header("request-id"), event.0["requestContext"]["requestId"].as_str());
+        let (method, path) = (&event.0["requestContext"]["http"]["method"], &event.0["rawPath"]);
+        let (method, path) = (method.as_str().unwrap(), path.as_str().unwrap());
+        contract::assert_described(method, path, reply.status, &reply.headers, &reply.body);
         reply
     }
 

@@ -50,6 +50,10 @@
 //! # }
 //! ```
 //!
+//! # The contract
+//!
+//! [`contract`] holds answers and webhooks against `openapi.yaml`: what is not described fails the test.
+//!
 //! # Time
 //!
 //! A test under `#[tokio::test(start_paused = true)]` waits for nothing: backoff, SDK retries and timeouts
@@ -67,6 +71,8 @@
     reason = "only ever linked into tests, where a panic is the answer"
 )]
 
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod fixtures;
 pub mod reports;
 

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use recoup_testing::contract;
 use serde_json::{Value, json};
-
-use crate::contract;
 
 /// How long a refund may take to end on a healthy stack.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -32,7 +31,7 @@ impl Answer {
             headers.get("content-type").is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
         let body = if page { text.into() } else { serde_json::from_str(&text).unwrap_or(Value::Null) };
         let answer = Self { status, headers, body };
-        contract::assert_described(method, path, &answer);
+        contract::assert_described(method, path, answer.status, &answer.headers, &answer.body);
         answer
     }
 

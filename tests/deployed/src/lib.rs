@@ -10,7 +10,6 @@
 )]
 
 mod client;
-mod contract;
 mod receiver;
 mod stack;
 
