@@ -37,6 +37,14 @@ impl Event {
         self
     }
 
+    /// Another route, as the gateway tells it twice over, with its method.
+    pub(crate) fn route(self, key: &str) -> Self {
+        let method = key.split_once(' ').map_or("GET", |(method, _)| method);
+        self.with("/routeKey", key)
+            .with("/requestContext/routeKey", key)
+            .with("/requestContext/http/method", method)
+    }
+
     pub(crate) fn header(self, name: &str, value: &str) -> Self {
         self.with(&format!("/headers/{name}"), value)
     }

@@ -1,12 +1,13 @@
 //! Tells the gateway who calls: the account, environment and scopes of the key or token, or that it is nobody's.
 //!
-//! The gateway keeps the answer for a minute, so a revoked key works for at most that long. A fault of ours
-//! is an error, which is not kept, and never a refusal.
+//! The gateway keeps the answer for a minute, so a revoked key works for at most that long. A refusal lets the request
+//! pass, too, with the reason and without a tenant: so it is kept like a permission, and the function that gets the
+//! request can say what is wrong. A fault of ours is an error, which is not kept, and never a refusal.
 
 mod credential;
 
 use lambda_runtime::Error;
-use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope};
+use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Refused, Scope};
 use recoup_domain::ids::{KeyId, Tenant};
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
@@ -29,12 +30,24 @@ pub struct Context<K> {
 /// The gateway's "simple response".
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Decision {
-    /// Whether the request goes on.
+    /// Whether the request goes on to a function: always.
     #[serde(rename = "isAuthorized")]
     pub is_authorized: bool,
-    /// What the functions will read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub context: Option<Identity>,
+    /// What the function will read.
+    pub context: Told,
+}
+
+/// Who calls, or that it is nobody.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Told {
+    /// A caller.
+    Caller(Identity),
+    /// Nobody: there is no tenant, so there is nothing that a function could read or write for this request.
+    Nobody {
+        /// Why.
+        refused: &'static str,
+    },
 }
 
 /// Who calls.
@@ -67,25 +80,32 @@ pub async fn handle<K: Keys>(context: &Context<K>, event: &Value) -> Result<Deci
     let identity = match credential::of_event(event) {
         Some(Credential::Token(token)) => token_of(context, &token),
         Some(Credential::Key(key)) => key_of(context, &key).await?,
-        None => None,
+        None => Err(Refused::Malformed),
     };
-    Ok(Decision { is_authorized: identity.is_some(), context: identity })
+    let context = match identity {
+        Ok(identity) => Told::Caller(identity),
+        Err(reason) => Told::Nobody { refused: reason.as_str() },
+    };
+    Ok(Decision { is_authorized: true, context })
 }
 
 /// A token says itself what it is good for; nothing is read.
-fn token_of<K>(context: &Context<K>, token: &str) -> Option<Identity> {
+fn token_of<K>(context: &Context<K>, token: &str) -> Result<Identity, Refused> {
     let claims = Claims::read(token, &context.pepper, (context.now)())?;
-    Some(Identity::new(&claims.tenant, &claims.scopes, &claims.client))
+    Ok(Identity::new(&claims.tenant, &claims.scopes, &claims.client))
 }
 
-async fn key_of<K: Keys>(context: &Context<K>, secret: &str) -> Result<Option<Identity>, Error> {
+async fn key_of<K: Keys>(context: &Context<K>, secret: &str) -> Result<Result<Identity, Refused>, Error> {
     // A typo is refused by its checksum, before anything is read.
-    let Some(key) = ApiKey::parse(secret).filter(|key| key.r#use() == KeyUse::Api) else {
-        return Ok(None);
-    };
+    let Some(key) = ApiKey::parse(secret) else { return Ok(Err(Refused::Malformed)) };
+    match key.r#use() {
+        KeyUse::Api => {}
+        KeyUse::Client => return Ok(Err(Refused::ClientSecret)),
+    }
     let stored = context.keys.key(key.id()).await.inspect_err(|error| {
         tracing::error!(%error, cause = ?std::error::Error::source(error), key.id = %key.id(), "the key cannot be read");
     })?;
     let genuine = stored.filter(|stored| stored.admits(&key, &context.pepper));
-    Ok(genuine.map(|stored| Identity::new(&stored.tenant, &stored.scopes, &stored.id)))
+    let identity = genuine.map(|stored| Identity::new(&stored.tenant, &stored.scopes, &stored.id));
+    Ok(identity.ok_or(Refused::Unknown))
 }

@@ -1,10 +1,10 @@
 //! `authorize`, driven with the gateway's event over a real table.
 #![cfg(test)]
 
-use authorize::{Context, Decision, handle};
+use authorize::{Context, Decision, Told, handle};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
+use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Refused, Scope, StoredKey};
 use recoup_domain::ids::{Environment, KeyId};
 use recoup_domain::token::Claims;
 use recoup_ports::credentials::{Accounts, Revoked};
@@ -28,6 +28,10 @@ fn asking(header: &str) -> Value {
 
 fn bearer(secret: &str) -> Value {
     asking(&format!("Bearer {secret}"))
+}
+
+fn is_caller(decision: &Decision) -> bool {
+    decision.is_authorized && matches!(decision.context, Told::Caller(_))
 }
 
 /// A function over a table that knows one key, which may read refunds and payments.
@@ -63,9 +67,11 @@ impl World {
         (decision, self.table.take_calls().count())
     }
 
-    async fn refuses(&self, event: &Value, calls: usize) {
+    /// Nobody is told apart from somebody by what the context lacks: it names no tenant, only why.
+    async fn refuses(&self, event: &Value, why: Refused, calls: usize) {
         let (decision, made) = self.ask(event).await;
-        assert_eq!(serde_json::to_value(decision).unwrap(), json!({"isAuthorized": false}), "{event}");
+        let expected = json!({"isAuthorized": true, "context": {"refused": why.as_str()}});
+        assert_eq!(serde_json::to_value(decision).unwrap(), expected, "{event}");
         assert_eq!(made, calls, "{event}");
     }
 }
@@ -99,17 +105,17 @@ async fn no_credential_is_nobody_and_nothing_is_read() {
     let world = World::new().await;
     let key = world.key.reveal();
     let recorded: Value = serde_json::from_str(EVENT).unwrap();
-    world.refuses(&recorded, 0).await;
+    world.refuses(&recorded, Refused::Malformed, 0).await;
     for header in ["", "Bearer", "Bearer ", key, "Basic !", "Basic", "Basic Og=="] {
-        world.refuses(&asking(header), 0).await;
+        world.refuses(&asking(header), Refused::Malformed, 0).await;
     }
     for scheme in ["Digest", "Token", "Negotiate"] {
-        world.refuses(&asking(&format!("{scheme} {key}")), 0).await;
+        world.refuses(&asking(&format!("{scheme} {key}")), Refused::Malformed, 0).await;
     }
     let mut event = bearer(key);
     event["headers"].as_object_mut().unwrap().remove("authorization");
-    world.refuses(&event, 0).await;
-    world.refuses(&json!({}), 0).await;
+    world.refuses(&event, Refused::Malformed, 0).await;
+    world.refuses(&json!({}), Refused::Malformed, 0).await;
 }
 
 #[tokio::test]
@@ -120,18 +126,18 @@ async fn a_typo_is_refused_before_anything_is_read() {
         let typo = if was == 'z' { "y" } else { "z" };
         let mut text = key.to_owned();
         text.replace_range(index..=index, typo);
-        world.refuses(&bearer(&text), 0).await;
+        world.refuses(&bearer(&text), Refused::Malformed, 0).await;
     }
-    world.refuses(&bearer(&key[..key.len().checked_sub(1).unwrap()]), 0).await;
-    world.refuses(&bearer(&format!("{key}0")), 0).await;
-    world.refuses(&bearer(&key.to_uppercase()), 0).await;
-    assert!(world.ask(&bearer(key)).await.0.is_authorized);
+    world.refuses(&bearer(&key[..key.len().checked_sub(1).unwrap()]), Refused::Malformed, 0).await;
+    world.refuses(&bearer(&format!("{key}0")), Refused::Malformed, 0).await;
+    world.refuses(&bearer(&key.to_uppercase()), Refused::Malformed, 0).await;
+    assert!(is_caller(&world.ask(&bearer(key)).await.0));
 }
 
 #[tokio::test]
 async fn a_key_that_was_never_given_out_is_refused() {
     let world = World::new().await;
-    world.refuses(&bearer(ApiKey::random(Environment::Sandbox, 3, 2).reveal()), 1).await;
+    world.refuses(&bearer(ApiKey::random(Environment::Sandbox, 3, 2).reveal()), Refused::Unknown, 1).await;
 }
 
 #[tokio::test]
@@ -139,33 +145,33 @@ async fn a_right_name_with_a_wrong_secret_is_refused() {
     let world = World::new().await;
     let forged = ApiKey::random(Environment::Sandbox, 1, 3);
     assert_eq!(forged.id(), world.key.id());
-    world.refuses(&bearer(forged.reveal()), 1).await;
+    world.refuses(&bearer(forged.reveal()), Refused::Unknown, 1).await;
 }
 
 #[tokio::test]
 async fn a_key_of_one_environment_is_no_key_of_the_other() {
     let world = World::new().await;
-    world.refuses(&bearer(ApiKey::random(Environment::Live, 1, 2).reveal()), 1).await;
+    world.refuses(&bearer(ApiKey::random(Environment::Live, 1, 2).reveal()), Refused::Unknown, 1).await;
     // Not even where the table says so.
     let world = World::storing(ApiKey::random(Environment::Sandbox, 1, 2), Environment::Live).await;
-    world.refuses(&bearer(world.key.reveal()), 1).await;
+    world.refuses(&bearer(world.key.reveal()), Refused::Unknown, 1).await;
 }
 
 #[tokio::test]
 async fn a_key_hashed_under_another_pepper_is_refused() {
     let mut world = World::new().await;
     world.context.pepper = pepper(2);
-    world.refuses(&bearer(world.key.reveal()), 1).await;
+    world.refuses(&bearer(world.key.reveal()), Refused::Unknown, 1).await;
 }
 
 #[tokio::test]
 async fn a_revoked_key_is_refused() {
     let world = World::new().await;
-    assert!(world.ask(&bearer(world.key.reveal())).await.0.is_authorized);
+    assert!(is_caller(&world.ask(&bearer(world.key.reveal())).await.0));
     let revoked = world.table.store().revoke_key(world.key.id(), fixtures::now()).await.unwrap();
     assert_eq!(revoked, Revoked::Yes);
     world.table.take_calls();
-    world.refuses(&bearer(world.key.reveal()), 1).await;
+    world.refuses(&bearer(world.key.reveal()), Refused::Unknown, 1).await;
 }
 
 #[tokio::test]
@@ -173,9 +179,9 @@ async fn a_clients_secret_buys_tokens_and_opens_nothing() {
     let client = ApiKey::random_for(KeyUse::Client, Environment::Sandbox, 1, 2);
     let world = World::storing(client, Environment::Sandbox).await;
     let secret = world.key.reveal();
-    world.refuses(&bearer(secret), 0).await;
+    world.refuses(&bearer(secret), Refused::ClientSecret, 0).await;
     // Nor does a key that was made from the same bits.
-    world.refuses(&bearer(ApiKey::random(Environment::Sandbox, 1, 2).reveal()), 1).await;
+    world.refuses(&bearer(ApiKey::random(Environment::Sandbox, 1, 2).reveal()), Refused::Unknown, 1).await;
 }
 
 fn token(expires_in_millis: u64, pepper: &Pepper) -> String {
@@ -192,15 +198,15 @@ fn token(expires_in_millis: u64, pepper: &Pepper) -> String {
 async fn a_token_is_good_until_it_expires_and_nothing_is_read() {
     let world = World::new().await;
     let (decision, calls) = world.ask(&bearer(&token(1, &pepper(1)))).await;
-    let caller = decision.context.unwrap();
+    let Told::Caller(caller) = decision.context else { panic!("the token is good") };
     assert_eq!((decision.is_authorized, calls), (true, 0));
     assert_eq!((caller.scopes.as_str(), caller.environment), ("refunds:write", "sandbox"));
     assert_eq!(caller.account_id, fixtures::tenant().account.as_str());
     assert_eq!(caller.key_id, KeyId::random(5).as_str());
-    world.refuses(&bearer(&token(0, &pepper(1))), 0).await;
-    world.refuses(&bearer(&token(1, &pepper(2))), 0).await;
+    world.refuses(&bearer(&token(0, &pepper(1))), Refused::Expired, 0).await;
+    world.refuses(&bearer(&token(1, &pepper(2))), Refused::Unknown, 0).await;
     let more = token(1, &pepper(1)).replace("refunds:write", "refunds:write+payments:write");
-    world.refuses(&bearer(&more), 0).await;
+    world.refuses(&bearer(&more), Refused::Unknown, 0).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,7 +215,7 @@ async fn a_table_that_fails_is_an_error_and_never_a_refusal() {
     let event = bearer(world.key.reveal());
     for fault in [Fault::LoseRequest, Fault::throttled(), Fault::server_error()] {
         world.table.fail("GetItem", 1, fault.clone());
-        assert!(handle(&world.context, &event).await.unwrap().is_authorized, "{fault:?}");
+        assert!(is_caller(&handle(&world.context, &event).await.unwrap()), "{fault:?}");
         world.table.fail_always("GetItem", fault.clone());
         let error = handle(&world.context, &event).await.unwrap_err().to_string();
         assert!(!error.contains(world.key.reveal()), "{error}");

@@ -2,7 +2,6 @@
 
 use lambda_http::Request;
 use recoup_domain::ids::{LineId, PaymentId};
-use recoup_domain::money::Currency;
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::Notes;
 use recoup_domain::split::Split;
@@ -14,20 +13,33 @@ use recoup_http::request;
 use recoup_http::webhook::target_url;
 use recoup_ports::webhooks::Reach;
 
-/// Method and path: the same wish at the other endpoint is another request.
-pub(crate) fn endpoint(request: &Request) -> String {
-    match request::path_parameter(request, "payment_id") {
-        Some(id) => format!("POST /v1/payments/{id}/refunds"),
-        None => "POST /v1/refunds".to_owned(),
-    }
-}
+/// Each name that the body may have.
+const KNOWN: &[&str] = &[
+    "payment_id",
+    "transaction_id",
+    "amount",
+    "currency",
+    "invoice_detail_ids",
+    "routing.split",
+    "routing.platform.amount",
+    "routing.merchants[].id",
+    "routing.merchants[].account_id",
+    "routing.merchants[].amount",
+    "expected_refundable_amount",
+    "reason",
+    "information",
+    "description",
+    "reference",
+    "metadata.*",
+    "urls.webhook",
+];
 
 pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Wanted, Problem> {
-    let mut fields = request::body(request)?;
+    let mut fields = request::body(request, KNOWN)?;
     let wanted = Wanted {
         payment_id: payment_id(request, &mut fields)?,
         amount: fields.take_said("amount")?.map(Entry::amount).transpose()?,
-        currency: fields.take_said("currency")?.map(currency).transpose()?,
+        currency: fields.take_said("currency")?.map(Entry::currency).transpose()?,
         lines: fields.take_said("invoice_detail_ids")?.map(lines).transpose()?.unwrap_or_default(),
         routing: fields.take_said("routing")?.map(routing).transpose()?,
         expected_refundable: fields
@@ -74,10 +86,6 @@ fn payment_id(request: &Request, fields: &mut Fields) -> Result<PaymentId, Probl
         Problem::new(Code::MissingParameter, "payment_id (or transaction_id) is required.")
             .about("payment_id")
     })
-}
-
-fn currency(entry: Entry) -> Result<Currency, Problem> {
-    entry.read(|code| Currency::parse(code).ok_or("must be an ISO 4217 code such as EUR"))
 }
 
 fn lines(entry: Entry) -> Result<Vec<LineId>, Problem> {

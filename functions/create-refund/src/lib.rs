@@ -10,11 +10,13 @@ use recoup_domain::ids::RefundId;
 use recoup_domain::refund::{Fingerprint, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::Wanted;
+use recoup_http::idempotency::idempotency_key;
 use recoup_http::payment::not_found;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::quote::QuoteView;
-use recoup_http::request::{Caller, idempotency_key};
+use recoup_http::request::{Caller, path_parameter};
 use recoup_http::respond::{Answer, respond, unknown_outcome};
+use recoup_http::route::Creating;
 use recoup_http::view::{PublicUrl, RefundView};
 use recoup_ports::refunds::{Reserve, ReserveError, Reserved};
 use recoup_ports::webhooks::Reach;
@@ -39,10 +41,13 @@ pub struct Context<S> {
 /// `POST /v1/refunds`, `POST /v1/payments/{payment_id}/refunds` and `POST /v1/refunds/quote`.
 pub async fn handle<S: Reserve>(context: &Context<S>, request: Request) -> Response<Body> {
     let answer = async {
-        if request.uri().path().ends_with("/v1/refunds/quote") {
-            quote(context, &request).await
-        } else {
-            create(context, &request).await
+        match Creating::of(&request)? {
+            Creating::Quote => quote(context, &request).await,
+            Creating::Refund => create(context, &request, "POST /v1/refunds".to_owned()).await,
+            Creating::RefundOfPayment => {
+                let id = path_parameter(&request, "payment_id").unwrap_or_default();
+                create(context, &request, format!("POST /v1/payments/{id}/refunds")).await
+            }
         }
     };
     respond(&request, answer).await
@@ -60,10 +65,15 @@ async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<An
     Answer::new(StatusCode::OK, &QuoteView::of(&payment, &refund)?)
 }
 
-async fn create<S: Reserve>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {
+/// `endpoint` is method and path: the same wish at the other endpoint is another request.
+async fn create<S: Reserve>(
+    context: &Context<S>,
+    request: &Request,
+    endpoint: String,
+) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::RefundsWrite)?.tenant;
     let key = idempotency_key(request)?;
-    let asked = Asked { endpoint: body::endpoint(request), wanted: body::parse(request, context.reach)? };
+    let asked = Asked { endpoint, wanted: body::parse(request, context.reach)? };
     let id = match &key {
         Some(key) => RefundId::of_key(&tenant, key),
         None => RefundId::random((context.random)()),

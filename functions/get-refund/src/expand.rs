@@ -1,9 +1,20 @@
 //! `?expand=`: which references of a refund are shown as the objects they name.
 
-use lambda_http::Request;
-use recoup_http::list::Parameters;
+use std::collections::HashMap;
+
+use recoup_domain::ids::{PaymentId, RefundId, Tenant};
+use recoup_domain::payment::Payment;
+use recoup_domain::refund::Refund;
+use recoup_http::list::{EXPAND, Parameters};
+use recoup_http::payment::view;
 use recoup_http::problem::Problem;
-use recoup_http::view::{PaymentView, RefundView};
+use recoup_http::view::{PaymentView, PublicUrl, RefundView};
+use recoup_ports::payments::Payments;
+use recoup_ports::refunds::Refunds;
+
+/// Most refunds that are read to sort the money of a page's payments, beside those of its first payment. Behind so
+/// many the page ends.
+const REFUNDS_READ_MAX: usize = 1_000;
 
 /// What is to be expanded.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,10 +23,9 @@ pub(crate) struct Expand {
     transaction_id: bool,
 }
 
-/// Reads `expand=payment`, `expand=transaction_id`, or both with a comma.
-pub(crate) fn parse(request: &Request) -> Result<Expand, Problem> {
-    let mut parameters = Parameters::of(request)?;
-    let expand = parameters.take("expand", |text| {
+/// Takes `expand=payment`, `expand=transaction_id`, or both.
+pub(crate) fn take(parameters: &mut Parameters) -> Result<Expand, Problem> {
+    let expand = parameters.take(EXPAND, |text| {
         let mut expand = Expand::default();
         for name in text.split(',') {
             match name {
@@ -26,7 +36,6 @@ pub(crate) fn parse(request: &Request) -> Result<Expand, Problem> {
         }
         Ok(expand)
     })?;
-    parameters.finish()?;
     Ok(expand.unwrap_or_default())
 }
 
@@ -43,4 +52,53 @@ impl Expand {
             (false, false) => view,
         }
     }
+}
+
+/// The payments of a page of refunds, each read once. Cuts the page where they have too many refunds to be sorted.
+///
+/// `read` is the payment of all of them, where that is known.
+pub(crate) async fn payments<S: Payments + Refunds>(
+    store: &S,
+    tenant: &Tenant,
+    page: &mut Vec<Refund>,
+    read: Option<Payment>,
+    public_url: &PublicUrl,
+) -> Result<HashMap<PaymentId, PaymentView>, Problem> {
+    let payments = match read {
+        Some(payment) => vec![payment],
+        None => read_of(store, tenant, page).await?,
+    };
+    let mut payments: HashMap<PaymentId, Payment> =
+        payments.into_iter().map(|payment| (payment.id.clone(), payment)).collect();
+    let (mut shown, mut ids): (Vec<Payment>, Vec<RefundId>) = (Vec::new(), Vec::new());
+    let mut fitting = 0_usize;
+    for refund in page.iter() {
+        // One that is not there any more was taken already, or does not exist.
+        if let Some(payment) = payments.remove(&refund.payment_id) {
+            if !shown.is_empty() && ids.len().saturating_add(payment.refunds.len()) > REFUNDS_READ_MAX {
+                break;
+            }
+            ids.extend(payment.refunds.iter().cloned());
+            shown.push(payment);
+        }
+        fitting = fitting.saturating_add(1);
+    }
+    page.truncate(fitting);
+    let refunds = if ids.is_empty() { Vec::new() } else { store.refunds(tenant, &ids).await? };
+    let mut by_payment: HashMap<PaymentId, Vec<Refund>> = HashMap::new();
+    for refund in refunds {
+        by_payment.entry(refund.payment_id.clone()).or_default().push(refund);
+    }
+    let views = shown.into_iter().map(|payment| {
+        let refunds = by_payment.remove(&payment.id).unwrap_or_default();
+        Ok((payment.id.clone(), view(&payment, &refunds, public_url)?))
+    });
+    views.collect()
+}
+
+async fn read_of<S: Payments>(store: &S, tenant: &Tenant, page: &[Refund]) -> Result<Vec<Payment>, Problem> {
+    let mut ids: Vec<PaymentId> = page.iter().map(|refund| refund.payment_id.clone()).collect();
+    ids.sort();
+    ids.dedup();
+    if ids.is_empty() { Ok(Vec::new()) } else { Ok(store.payments(tenant, &ids).await?) }
 }

@@ -16,6 +16,7 @@ use recoup_http::problem::Problem;
 use recoup_http::refund::named;
 use recoup_http::request::{Caller, path_parameter};
 use recoup_http::respond::{Answer, respond};
+use recoup_http::route::{Reading, unrouted};
 use recoup_http::view::{PublicUrl, RefundView};
 use recoup_ports::lists::RefundList;
 use recoup_ports::payments::Payments;
@@ -35,29 +36,43 @@ pub trait Store: Payments + Refunds + RefundList + Reports + Sync {}
 
 impl<S: Payments + Refunds + RefundList + Reports + Sync> Store for S {}
 
-/// `GET /v1/refunds`, `/v1/refunds/{refund_id}`, `/v1/payments/{payment_id}`, `/v1/payments/{payment_id}/refunds`,
-/// `/v1/reports/reconciliation/{date}` and `/v1/reports/reconciliation/latest`.
+/// Every read of [`Reading`], and the refusal of what has no route.
 pub async fn handle<S: Store>(context: &Context<S>, request: Request) -> Response<Body> {
     let answer = async {
-        if let Some(day) = reports::named(&request) {
-            return reports::report(context, &request, &day).await;
-        }
-        if path_parameter(&request, "refund_id").is_some() {
-            return refund(context, &request).await;
-        }
-        let payment_id = path_parameter(&request, "payment_id");
-        // No payment can be registered under such an id, so there is none.
-        let payment_id = payment_id.map(|id| PaymentId::try_from(id.as_str()).map_err(|_| not_found()));
-        match payment_id {
-            Some(id) if !request.uri().path().ends_with("/refunds") => payment(context, &request, id).await,
-            id => {
-                let tenant = Caller::with_scope(&request, Scope::RefundsRead)?.tenant;
-                let wanted = list::parse(&request, id.transpose()?)?;
-                list::page(context, &tenant, wanted).await
+        match Reading::of(&request)? {
+            Reading::Refund => refund(context, &request).await,
+            Reading::Refunds => refunds(context, &request, None).await,
+            Reading::Payment => payment(context, &request).await,
+            Reading::RefundsOfPayment => refunds(context, &request, Some(payment_of_path(&request))).await,
+            Reading::Report => reports::of_day(context, &request).await,
+            Reading::LatestReport => reports::latest(context, &request).await,
+            Reading::Unrouted => {
+                // Whoever is nobody learns first of all that.
+                Caller::of(&request)?;
+                Err(unrouted(&request))
             }
         }
     };
     respond(&request, answer).await
+}
+
+/// The payment in the path. No payment can be registered under what is no id, so there is none.
+fn payment_of_path(request: &Request) -> Result<PaymentId, Problem> {
+    let id = path_parameter(request, "payment_id").unwrap_or_default();
+    PaymentId::try_from(id.as_str()).map_err(|_| not_found())
+}
+
+async fn refunds<S: Store>(
+    context: &Context<S>,
+    request: &Request,
+    payment: Option<Result<PaymentId, Problem>>,
+) -> Result<Answer, Problem> {
+    let tenant = Caller::with_scope(request, Scope::RefundsRead)?.tenant;
+    let wanted = list::parse(request, payment.transpose()?)?;
+    if wanted.expand.any() {
+        Caller::with_scope(request, Scope::PaymentsRead)?;
+    }
+    list::page(context, &tenant, wanted).await
 }
 
 async fn refund<S: Payments + Refunds + Sync>(
@@ -65,7 +80,9 @@ async fn refund<S: Payments + Refunds + Sync>(
     request: &Request,
 ) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::RefundsRead)?.tenant;
-    let expand = expand::parse(request)?;
+    let mut parameters = Parameters::of(request)?;
+    let expand = expand::take(&mut parameters)?;
+    parameters.finish()?;
     let id = named(request)?;
     let refund = context.store.refund(&tenant, &id).await?.ok_or_else(recoup_http::refund::not_found)?;
     let mut view = RefundView::of(&refund, &context.public_url);
@@ -81,10 +98,9 @@ async fn refund<S: Payments + Refunds + Sync>(
 async fn payment<S: Payments + Refunds + Sync>(
     context: &Context<S>,
     request: &Request,
-    id: Result<PaymentId, Problem>,
 ) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::PaymentsRead)?.tenant;
     Parameters::of(request)?.finish()?;
-    let payment = context.store.payment(&tenant, &id?).await?.ok_or_else(not_found)?;
+    let payment = context.store.payment(&tenant, &payment_of_path(request)?).await?.ok_or_else(not_found)?;
     Answer::new(StatusCode::OK, &show(&context.store, &payment, &context.public_url).await?)
 }

@@ -6,6 +6,7 @@
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
+use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Refund, State};
 use recoup_http::fields::invalid;
 use recoup_http::list::{Page, Parameters};
@@ -18,6 +19,7 @@ use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
 
 use crate::Context;
+use crate::expand::{self, Expand};
 
 /// Most stretches that one page looks through.
 const LOOKS_MAX: usize = 10;
@@ -28,6 +30,7 @@ pub(crate) struct Wanted {
     status: Option<&'static str>,
     stretch: Stretch,
     limit: u16,
+    pub(crate) expand: Expand,
 }
 
 /// Reads the query string. `payment` is the payment of the path, if there is one.
@@ -43,7 +46,8 @@ pub(crate) fn parse(request: &Request, payment: Option<PaymentId>) -> Result<Wan
     })?;
     let (from, to) = (parameters.moment("created_from")?, parameters.moment("created_to")?);
     let stretch = Stretch { from, to, behind: parameters.cursor()? };
-    let wanted = Wanted { payment, status, stretch, limit: parameters.limit()? };
+    let limit = parameters.limit()?;
+    let wanted = Wanted { payment, status, stretch, limit, expand: expand::take(&mut parameters)? };
     parameters.finish()?;
     Ok(wanted)
 }
@@ -52,7 +56,7 @@ pub(crate) fn parse(request: &Request, payment: Option<PaymentId>) -> Result<Wan
 enum Source {
     Account,
     /// All refunds of one payment, oldest first, as the payment itself lists them.
-    Payment(Vec<RefundId>),
+    Payment(Box<Payment>),
 }
 
 pub(crate) async fn page<S: Payments + Refunds + RefundList>(
@@ -62,7 +66,9 @@ pub(crate) async fn page<S: Payments + Refunds + RefundList>(
 ) -> Result<Answer, Problem> {
     let source = match &wanted.payment {
         None => Source::Account,
-        Some(id) => Source::Payment(context.store.payment(tenant, id).await?.ok_or_else(not_found)?.refunds),
+        Some(id) => {
+            Source::Payment(Box::new(context.store.payment(tenant, id).await?.ok_or_else(not_found)?))
+        }
     };
     let limit = usize::from(wanted.limit);
     let mut found: Vec<Refund> = Vec::new();
@@ -87,9 +93,40 @@ pub(crate) async fn page<S: Payments + Refunds + RefundList>(
             break;
         }
     }
-    let next = wanted.stretch.behind.as_ref().filter(|_| more);
-    let views = found.iter().map(|refund| RefundView::of(refund, &context.public_url)).collect();
-    Answer::new(StatusCode::OK, &Page::new(views, next))
+    let next = wanted.stretch.behind.filter(|_| more);
+    let (views, next) = shown(context, tenant, found, wanted.expand, source, next).await?;
+    Answer::new(StatusCode::OK, &Page::new(views, next.as_ref()))
+}
+
+/// The page's refunds as they are shown, and where the next page starts. With their payments there may be fewer.
+async fn shown<S: Payments + Refunds>(
+    context: &Context<S>,
+    tenant: &Tenant,
+    mut found: Vec<Refund>,
+    expand: Expand,
+    source: Source,
+    next: Option<Place>,
+) -> Result<(Vec<RefundView>, Option<Place>), Problem> {
+    let public_url = &context.public_url;
+    if !expand.any() {
+        return Ok((found.iter().map(|refund| RefundView::of(refund, public_url)).collect(), next));
+    }
+    let read = match source {
+        Source::Account => None,
+        Source::Payment(payment) => Some(*payment),
+    };
+    let all = found.len();
+    let payments = expand::payments(&context.store, tenant, &mut found, read, public_url).await?;
+    let next = if found.len() < all { found.last().map(Place::of) } else { next };
+    let view = |refund: &Refund| {
+        let view = RefundView::of(refund, public_url);
+        let Some(payment) = payments.get(&refund.payment_id) else {
+            tracing::error!(refund.id = %refund.id, "the payment of a refund does not exist");
+            return view;
+        };
+        expand.apply(view, payment.clone())
+    };
+    Ok((found.iter().map(view).collect(), next))
 }
 
 impl Wanted {
@@ -112,7 +149,8 @@ async fn next_ids<S: RefundList>(
             let places = context.store.places(tenant, &wanted.stretch, count).await?;
             Ok(places.into_iter().map(|place| place.id).collect())
         }
-        Source::Payment(ids) => {
+        Source::Payment(payment) => {
+            let ids = &payment.refunds;
             let older = match &wanted.stretch.behind {
                 None => ids.as_slice(),
                 Some(behind) => {

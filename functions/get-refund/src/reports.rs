@@ -3,6 +3,8 @@
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
 use recoup_domain::api_key::Scope;
+use recoup_domain::ids::Tenant;
+use recoup_domain::report::Report;
 use recoup_domain::time::Timestamp;
 use recoup_http::accept::prefers_html;
 use recoup_http::fields::invalid;
@@ -15,30 +17,34 @@ use recoup_ports::reports::Reports;
 
 use crate::{Context, page};
 
-/// Names the newest report, whatever its date.
+/// What stands in the place of a date and names the newest report: as a route of its own, or percent-encoded.
 const LATEST: &str = "latest";
 
-/// What stands in the place of the date, if the path is that of a report.
-pub(crate) fn named(request: &Request) -> Option<String> {
-    // The latest one has a route of its own, without a parameter.
-    let latest = || request.uri().path().ends_with("/reports/reconciliation/latest");
-    path_parameter(request, "date").or_else(|| latest().then(|| LATEST.to_owned()))
+/// The report of the day in the path.
+pub(crate) async fn of_day<S: Reports>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {
+    let day = path_parameter(request, "date").unwrap_or_default();
+    if day == LATEST {
+        return latest(context, request).await;
+    }
+    let tenant = allowed(request)?;
+    let day = Timestamp::of_day(&day);
+    let day = day.ok_or_else(|| invalid("date", "must be latest, or a day such as 2026-11-22"))?;
+    shown(context, request, context.store.report(&tenant, &day.date()).await?)
 }
 
-pub(crate) async fn report<S: Reports>(
-    context: &Context<S>,
-    request: &Request,
-    day: &str,
-) -> Result<Answer, Problem> {
+/// The newest report, whatever its date.
+pub(crate) async fn latest<S: Reports>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {
+    let tenant = allowed(request)?;
+    shown(context, request, context.store.latest_report(&tenant).await?)
+}
+
+fn allowed(request: &Request) -> Result<Tenant, Problem> {
     let tenant = Caller::with_scope(request, Scope::RefundsRead)?.tenant;
     Parameters::of(request)?.finish()?;
-    let found = if day == LATEST {
-        context.store.latest_report(&tenant).await?
-    } else {
-        let day = Timestamp::of_day(day);
-        let day = day.ok_or_else(|| invalid("date", "must be latest, or a day such as 2026-11-22"))?;
-        context.store.report(&tenant, &day.date()).await?
-    };
+    Ok(tenant)
+}
+
+fn shown<S>(context: &Context<S>, request: &Request, found: Option<Report>) -> Result<Answer, Problem> {
     let report = found.ok_or_else(not_found)?;
     if prefers_html(request) {
         return Ok(Answer::page(page::of(&report)));

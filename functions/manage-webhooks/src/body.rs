@@ -28,7 +28,7 @@ pub(crate) struct Said {
 }
 
 pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Said, Problem> {
-    let mut fields = request::body(request)?;
+    let mut fields = request::body(request, &["url", "events", "enabled", "description"])?;
     let said = Said {
         url: fields.take("url").map(|url| url.read(|text| target_url(text, reach))).transpose()?,
         events: fields.take("events").map(filter).transpose()?,
@@ -128,7 +128,7 @@ impl Said {
 
 /// For how long the secret before still signs.
 pub(crate) fn overlap(request: &Request) -> Result<Duration, Problem> {
-    let mut fields = request::body(request)?;
+    let mut fields = request::body(request, &["overlap_hours"])?;
     let hours =
         fields.take("overlap_hours").map(|hours| hours.whole(Secrets::OVERLAP_HOURS_MAX)).transpose()?;
     fields.finish()?;
@@ -137,7 +137,7 @@ pub(crate) fn overlap(request: &Request) -> Result<Duration, Problem> {
 
 /// To which endpoint alone an event is sent again, if one is named.
 pub(crate) fn only_endpoint(request: &Request) -> Result<Option<EndpointId>, Problem> {
-    let mut fields = request::body(request)?;
+    let mut fields = request::body(request, &["endpoint_id"])?;
     let only = fields.take("endpoint_id").map(Entry::id).transpose()?;
     fields.finish()?;
     Ok(only)

@@ -131,7 +131,7 @@ pub(crate) async fn delete<S: Store, R>(
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
     let id = named(request)?;
-    request::body(request)?.finish()?;
+    request::body(request, &[])?.finish()?;
     match context.store.delete_endpoint(tenant, &id).await? {
         Changed::Yes => {
             tracing::info!(endpoint.id = %id, account.id = %tenant.account, "webhook endpoint deleted");

@@ -13,13 +13,13 @@ mod sample;
 
 use std::time::Duration;
 
-use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
 use recoup_domain::time::Timestamp;
 use recoup_http::problem::Problem;
-use recoup_http::request::{Caller, path_parameter};
+use recoup_http::request::Caller;
 use recoup_http::respond::{Answer, WORK_MAX, respond_within};
+use recoup_http::route::Managing;
 use recoup_http::view::PublicUrl;
 use recoup_ports::endpoints::KeepEndpoints;
 use recoup_ports::events::{Events, NoteDeliveries};
@@ -52,74 +52,34 @@ pub trait Store: KeepEndpoints + Events + NoteDeliveries + Refunds + RefundList 
 
 impl<S: KeepEndpoints + Events + NoteDeliveries + Refunds + RefundList + Sync> Store for S {}
 
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
-    CreateEndpoint,
-    ListEndpoints,
-    GetEndpoint,
-    ChangeEndpoint,
-    DeleteEndpoint,
-    RotateSecret,
-    SendSample,
-    ListEvents,
-    GetEvent,
-    Redeliver,
-}
-
-impl Wish {
-    /// Tells the routes that the template sends here apart.
-    fn of(request: &Request) -> Self {
-        let path = request.uri().path();
-        let (method, has) = (request.method(), |name| path_parameter(request, name).is_some());
-        if has("event_id") {
-            return if path.ends_with("/redeliver") { Self::Redeliver } else { Self::GetEvent };
-        }
-        if has("endpoint_id") {
-            return match *method {
-                Method::PATCH => Self::ChangeEndpoint,
-                Method::DELETE => Self::DeleteEndpoint,
-                _ if path.ends_with("/rotate-secret") => Self::RotateSecret,
-                _ if path.ends_with("/test") => Self::SendSample,
-                _ => Self::GetEndpoint,
-            };
-        }
-        match *method {
-            Method::POST => Self::CreateEndpoint,
-            _ if path.ends_with("/events") => Self::ListEvents,
-            _ => Self::ListEndpoints,
-        }
-    }
-}
-
 /// `/v1/webhook-endpoints`, `/v1/events`, and everything below them.
 pub async fn handle<S: Store, R: Deliver + Sync>(
     context: &Context<S, R>,
     request: Request,
 ) -> Response<Body> {
-    let wish = Wish::of(&request);
-    let limit = if wish == Wish::SendSample { SAMPLE_MAX } else { WORK_MAX };
+    let route = Managing::of(&request);
+    let limit = if matches!(route, Ok(Managing::SendSample)) { SAMPLE_MAX } else { WORK_MAX };
     // The work of ten routes in one future is too large to be moved about.
-    let work = Box::pin(grant(context, &request, wish));
+    let work = Box::pin(async { grant(context, &request, route?).await });
     respond_within(limit, &request, work).await
 }
 
 async fn grant<S: Store, R: Deliver + Sync>(
     context: &Context<S, R>,
     request: &Request,
-    wish: Wish,
+    route: Managing,
 ) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::WebhooksManage)?.tenant;
-    match wish {
-        Wish::CreateEndpoint => endpoints::create(context, request, &tenant).await,
-        Wish::ListEndpoints => endpoints::list(context, request, &tenant).await,
-        Wish::GetEndpoint => endpoints::get(context, request, &tenant).await,
-        Wish::ChangeEndpoint => endpoints::change(context, request, &tenant).await,
-        Wish::DeleteEndpoint => endpoints::delete(context, request, &tenant).await,
-        Wish::RotateSecret => endpoints::rotate_secret(context, request, &tenant).await,
-        Wish::SendSample => sample::send(context, request, &tenant).await,
-        Wish::ListEvents => events::list(context, request, &tenant).await,
-        Wish::GetEvent => events::get(context, request, &tenant).await,
-        Wish::Redeliver => redeliver::redeliver(context, request, &tenant).await,
+    match route {
+        Managing::CreateEndpoint => endpoints::create(context, request, &tenant).await,
+        Managing::ListEndpoints => endpoints::list(context, request, &tenant).await,
+        Managing::GetEndpoint => endpoints::get(context, request, &tenant).await,
+        Managing::ChangeEndpoint => endpoints::change(context, request, &tenant).await,
+        Managing::DeleteEndpoint => endpoints::delete(context, request, &tenant).await,
+        Managing::RotateSecret => endpoints::rotate_secret(context, request, &tenant).await,
+        Managing::SendSample => sample::send(context, request, &tenant).await,
+        Managing::ListEvents => events::list(context, request, &tenant).await,
+        Managing::GetEvent => events::get(context, request, &tenant).await,
+        Managing::Redeliver => redeliver::redeliver(context, request, &tenant).await,
     }
 }

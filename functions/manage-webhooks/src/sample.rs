@@ -43,7 +43,7 @@ pub(crate) async fn send<S: Store, R: Deliver>(
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
     let id = named(request)?;
-    request::body(request)?.finish()?;
+    request::body(request, &[])?.finish()?;
     let endpoint = found(context, tenant, &id).await?;
     let (event, at) = (EventId::random((context.random)()), (context.now)());
     let Some(body) = sample(tenant, at).and_then(|refund| {

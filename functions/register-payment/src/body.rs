@@ -11,7 +11,7 @@ use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::{Metadata, Text};
 use recoup_domain::time::Timestamp;
 use recoup_http::fields::{Entry, Fields, Given, invalid};
-use recoup_http::problem::Problem;
+use recoup_http::problem::{Code, Problem};
 use recoup_http::request;
 use recoup_processors::stripe;
 
@@ -32,11 +32,29 @@ pub(crate) struct Wanted {
     metadata: Option<Metadata>,
 }
 
+/// Each name that the body may have.
+const KNOWN: &[&str] = &[
+    "currency",
+    "amount",
+    "routing.platform.amount",
+    "routing.merchants[].account_id",
+    "routing.merchants[].amount",
+    "invoice_details[].id",
+    "invoice_details[].amount",
+    "processor.name",
+    "processor.reference",
+    "status",
+    "settlement",
+    "payout",
+    "disputed",
+    "partial_refunds",
+    "refundable_until",
+    "metadata.*",
+];
+
 pub(crate) fn parse(request: &Request) -> Result<Wanted, Problem> {
-    let mut fields = request::body(request)?;
-    let currency = fields.require("currency")?;
-    let currency =
-        currency.read(|code| Currency::parse(code).ok_or("must be an ISO 4217 code such as EUR"))?;
+    let mut fields = request::body(request, KNOWN)?;
+    let currency = fields.require("currency")?.currency()?;
     let amount = positive(fields.require("amount")?, currency)?;
     let wanted = Wanted {
         amount,
@@ -75,9 +93,13 @@ impl Wanted {
             (Environment::Live, Some(processor)) if processor.name != ProcessorName::Sandbox => {
                 processor.clone()
             }
-            (Environment::Live, _) => {
+            (Environment::Live, Some(_)) => {
                 let what = "must name a processor that moves real money; the sandbox's does not";
                 return Err(invalid("processor.name", what));
+            }
+            (Environment::Live, None) => {
+                let detail = "processor.name is required in live: it says who gives the money back.";
+                return Err(Problem::new(Code::MissingParameter, detail).about("processor.name"));
             }
         };
         Ok(Terms {

@@ -42,6 +42,10 @@ async fn register<S: Register + Refunds + Sync>(
     let tenant = Caller::with_scope(request, Scope::PaymentsWrite)?.tenant;
     let id = path_parameter(request, "payment_id").unwrap_or_default();
     let id = PaymentId::try_from(id.as_str()).map_err(|why| invalid("payment_id", why))?;
+    // Clients and proxies take such segments out of a path, so nobody could ask for the payment again.
+    if [".", ".."].contains(&id.as_str()) {
+        return Err(invalid("payment_id", "must not be . or .., which clients take out of a path"));
+    }
     let wanted = body::parse(request)?;
     for _ in 0..TRIES_MAX {
         let now = (context.now)();

@@ -2,7 +2,7 @@
 
 mod metadata;
 
-use lambda_http::http::{Method, StatusCode};
+use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
 use recoup_domain::ids::RefundId;
@@ -12,6 +12,7 @@ use recoup_http::problem::{Code, Problem};
 use recoup_http::refund::{named, not_found};
 use recoup_http::request::{self, Caller};
 use recoup_http::respond::{Answer, respond};
+use recoup_http::route::Updating;
 use recoup_http::view::{PublicUrl, RefundView};
 use recoup_ports::settlement::{Settle, Settled};
 
@@ -31,13 +32,15 @@ pub struct Context<S> {
 /// `PATCH /v1/refunds/{refund_id}` and `POST /v1/refunds/{refund_id}/cancel`.
 pub async fn handle<S: Settle + Sync>(context: &Context<S>, request: Request) -> Response<Body> {
     let answer = async {
+        let route = Updating::of(&request)?;
         let caller = Caller::with_scope(&request, Scope::RefundsWrite)?;
         let id = named(&request)?;
-        let wish = if request.method() == Method::PATCH {
-            Wish::Metadata(metadata::parse(&request)?)
-        } else {
-            request::body(&request)?.finish()?;
-            Wish::Cancel
+        let wish = match route {
+            Updating::Metadata => Wish::Metadata(metadata::parse(&request)?),
+            Updating::Cancel => {
+                request::body(&request, &[])?.finish()?;
+                Wish::Cancel
+            }
         };
         change(context, &caller, &id, &wish).await
     };

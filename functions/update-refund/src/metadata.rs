@@ -12,7 +12,7 @@ use recoup_http::request;
 pub(crate) struct Change(BTreeMap<String, Option<String>>);
 
 pub(crate) fn parse(request: &Request) -> Result<Change, Problem> {
-    let mut fields = request::body(request)?;
+    let mut fields = request::body(request, &["metadata.*"])?;
     let mut pairs = fields.require("metadata")?.object()?;
     fields.finish()?;
     let mut change = BTreeMap::new();

@@ -46,12 +46,12 @@ impl World {
         let path = format!("/v1/refunds/{}/cancel", self.refund.id);
         let event = Event::of_fixtures_tenant(GET_REFUND).of_refund(self.refund.id.as_str());
         let event = event.with("/rawPath", path.as_str()).with("/requestContext/http/path", path.as_str());
-        self.send(event.with("/requestContext/http/method", "POST")).await
+        self.send(event.route("POST /v1/refunds/{refund_id}/cancel")).await
     }
 
     async fn patch(&self, body: &Value) -> Reply {
         let event = Event::of_fixtures_tenant(GET_REFUND).of_refund(self.refund.id.as_str());
-        self.send(event.with("/requestContext/http/method", "PATCH").json(body)).await
+        self.send(event.route("PATCH /v1/refunds/{refund_id}").json(body)).await
     }
 
     async fn refundable(&self) -> u64 {
@@ -152,6 +152,9 @@ async fn a_change_that_cannot_be_is_refused_by_name() {
         (json!({ "metadata": { "a": 1 } }), "invalid_parameter", "metadata.a"),
         (json!({ "metadata": many }), "invalid_parameter", "metadata"),
         (json!({ "metadata": {}, "amount": 1 }), "unknown_parameter", "amount"),
+        // What is unknown explains what is missing.
+        (json!({ "amount": 1 }), "unknown_parameter", "amount"),
+        (json!({ "metadata": { "note": "a\0b" } }), "invalid_parameter", "metadata.note"),
     ] {
         let reply = world.patch(&body).await;
         assert_eq!(reply.problem(), (400, code), "{body}");
@@ -159,6 +162,6 @@ async fn a_change_that_cannot_be_is_refused_by_name() {
     }
     assert_eq!(world.stored().await, world.refund);
     let stranger = Event::of_fixtures_tenant(GET_REFUND).of_refund("rfd_00000000000000000000000000");
-    let stranger = stranger.with("/requestContext/http/method", "PATCH").json(&json!({ "metadata": {} }));
+    let stranger = stranger.route("PATCH /v1/refunds/{refund_id}").json(&json!({ "metadata": {} }));
     assert_eq!(world.send(stranger).await.problem(), (404, "refund_not_found"));
 }

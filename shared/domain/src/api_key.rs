@@ -57,6 +57,38 @@ impl Scope {
     }
 }
 
+/// Why a credential is nobody's, as far as its holder may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Nothing that could have been given out: a part of a key, a typo, another scheme.
+    Malformed,
+    /// A client's secret, which buys tokens and opens nothing itself.
+    ClientSecret,
+    /// A token that was good once.
+    Expired,
+    /// Never given out here, or revoked: which of the two is not told.
+    Unknown,
+}
+
+impl Refused {
+    const ALL: [Self; 4] = [Self::Malformed, Self::ClientSecret, Self::Expired, Self::Unknown];
+
+    /// `malformed` and its like.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::ClientSecret => "client_secret",
+            Self::Expired => "expired",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads a reason's name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
 /// The secret with which keys are hashed; it lives outside the table.
 pub struct Pepper(Vec<u8>);
 

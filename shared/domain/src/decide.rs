@@ -58,8 +58,13 @@ pub enum Refusal {
     #[error("{} {} are refundable now", .0.decimal(), .0.currency().code())]
     RefundableChanged(Money),
     /// More than is left.
-    #[error("at most {} {} can still be refunded", .0.decimal(), .0.currency().code())]
-    ExceedsRefundable(Money),
+    #[error("{}", too_much(.wanted.as_ref(), *.left))]
+    ExceedsRefundable {
+        /// What was asked for, as it was understood; none where it is more than any payment can have.
+        wanted: Option<Money>,
+        /// What can still be refunded.
+        left: Money,
+    },
     /// More than an actor has left.
     #[error("an actor would give back more than it has left of this payment")]
     ActorsShort(Vec<ShortActor>),
@@ -81,6 +86,21 @@ pub enum Refusal {
     /// A line that another refund covers, or that is named twice.
     #[error("line {0} is already refunded or its refund is on the way")]
     LineTaken(LineId),
+}
+
+/// A sum that no payment can have.
+fn beyond(payment: &Payment) -> Refusal {
+    Refusal::ExceedsRefundable { wanted: None, left: payment.refundable }
+}
+
+fn too_much(wanted: Option<&Money>, left: Money) -> String {
+    let code = left.currency().code();
+    let limit = format!("at most {} {code} can still be refunded", left.decimal());
+    match wanted {
+        None => limit,
+        // `"1000"` and `1000` are far apart: whoever wrote the one for the other sees it here.
+        Some(wanted) => format!("the amount is {} {code}, and {limit}", wanted.decimal()),
+    }
 }
 
 /// How a routing does not fit.
@@ -200,7 +220,7 @@ fn split(
     }
     // Of all that is left, every share is all that the actor has left.
     let split = left.refundable.proportional(amount);
-    split.map(Some).ok_or(Refusal::ExceedsRefundable(payment.refundable))
+    split.map(Some).ok_or(Refusal::ExceedsRefundable { wanted: Some(amount), left: payment.refundable })
 }
 
 fn may_be_refunded(payment: &Payment, wanted: &Wanted, now: Timestamp) -> Result<(), Refusal> {
@@ -243,7 +263,7 @@ fn lines_sum(payment: &Payment, wanted: &[LineId]) -> Result<Option<Money>, Refu
         }
         let so_far = sum.unwrap_or(Money::zero(payment.amount.currency()));
         // The lines add up to the payment's amount, so their sum cannot pass the bound.
-        sum = Some(so_far.plus(line.amount).ok_or(Refusal::ExceedsRefundable(payment.refundable))?);
+        sum = Some(so_far.plus(line.amount).ok_or_else(|| beyond(payment))?);
     }
     Ok(sum)
 }
@@ -275,7 +295,7 @@ fn split_of(payment: &Payment, wanted: &WantedParts) -> Result<Split, Refusal> {
         amount: parts.get(&merchant.account).copied().unwrap_or(Money::zero(currency)),
     });
     // The merchants are the payment's own, so all that can be wrong is a sum beyond every payment.
-    Split::new(platform, merchants.collect()).map_err(|_| Refusal::ExceedsRefundable(payment.refundable))
+    Split::new(platform, merchants.collect()).map_err(|_| beyond(payment))
 }
 
 fn amount_of(
@@ -299,14 +319,11 @@ fn amount_of(
         return Err(Refusal::Amount { param: "routing".into(), why: MoneyError::Zero });
     }
     if let Some(sum) = lines_sum.filter(|sum| amount.exceeds(*sum)) {
-        return Err(Refusal::ExceedsRefundable(if sum.exceeds(payment.refundable) {
-            payment.refundable
-        } else {
-            sum
-        }));
+        let left = if sum.exceeds(payment.refundable) { payment.refundable } else { sum };
+        return Err(Refusal::ExceedsRefundable { wanted: Some(amount), left });
     }
     if amount.exceeds(payment.refundable) {
-        return Err(Refusal::ExceedsRefundable(payment.refundable));
+        return Err(Refusal::ExceedsRefundable { wanted: Some(amount), left: payment.refundable });
     }
     Ok(amount)
 }

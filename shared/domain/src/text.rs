@@ -24,7 +24,8 @@ impl<const MAX: usize> Text<MAX> {
 
     /// As much of a sentence of our own as fits; a dash in place of none.
     pub fn cut(text: &str) -> Self {
-        let fitting: String = text.chars().take(MAX).collect();
+        // Receivers' databases choke on NUL.
+        let fitting: String = text.chars().filter(|character| *character != '\0').take(MAX).collect();
         if fitting.is_empty() { Self("-".to_owned()) } else { Self(fitting) }
     }
 
@@ -106,9 +107,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_is_cut_by_characters_and_never_empty() {
+    fn a_sentence_is_cut_by_characters_without_nul_and_never_empty() {
         assert_eq!(Text::<3>::cut("äöüß").as_str(), "äöü");
         assert_eq!(Text::<3>::cut("ab"), Text::new("ab".to_owned()).unwrap());
         assert_eq!(Text::<3>::cut("").as_str(), "-");
+        assert_eq!(Text::<3>::cut("a\0b").as_str(), "ab");
     }
 }

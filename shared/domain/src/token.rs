@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::api_key::{Pepper, Scope};
+use crate::api_key::{Pepper, Refused, Scope};
 use crate::ids::{AccountId, Environment, KeyId, Tenant};
 use crate::time::Timestamp;
 
@@ -44,8 +44,13 @@ impl Claims {
         Some(format!("{signed}.{}", hex(&signature)))
     }
 
-    /// Reads a token back; `None` unless it was signed under this pepper and has not expired.
-    pub fn read(token: &str, pepper: &Pepper, now: Timestamp) -> Option<Self> {
+    /// Reads a token back. Only whoever shows one that was signed under this pepper learns that it has expired.
+    pub fn read(token: &str, pepper: &Pepper, now: Timestamp) -> Result<Self, Refused> {
+        let claims = Self::verified(token, pepper).ok_or(Refused::Unknown)?;
+        if claims.expires_at > now { Ok(claims) } else { Err(Refused::Expired) }
+    }
+
+    fn verified(token: &str, pepper: &Pepper) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
         mac(signed, pepper)?.verify_slice(&unhex(signature)?).ok()?;
         let claims = signed.strip_prefix("at_")?;
@@ -56,7 +61,7 @@ impl Claims {
         let scopes = claims.next()?.split('+').map(Scope::parse).collect::<Option<_>>()?;
         let expires_at = Timestamp::from_unix_millis(claims.next()?.parse().ok()?)?;
         let tenant = Tenant { environment: Environment::parse(environment)?, account };
-        (expires_at > now).then_some(Self { tenant, client, scopes, expires_at })
+        Some(Self { tenant, client, scopes, expires_at })
     }
 }
 
@@ -106,21 +111,22 @@ mod tests {
     fn a_token_says_what_was_signed_until_it_expires() {
         let token = claims().sign(&pepper(1)).unwrap();
         let at = |millis| Claims::read(&token, &pepper(1), Timestamp::from_unix_millis(millis).unwrap());
-        assert_eq!(at(1_999), Some(claims()));
-        assert_eq!(at(2_000), None);
+        assert_eq!(at(1_999), Ok(claims()));
+        assert_eq!(at(2_000), Err(Refused::Expired));
     }
 
     #[test]
     fn a_token_that_was_changed_anywhere_or_signed_by_another_is_nothing() {
         let token = claims().sign(&pepper(1)).unwrap();
         let now = Timestamp::from_unix_millis(0).unwrap();
-        assert_eq!(Claims::read(&token, &pepper(2), now), None);
+        assert_eq!(Claims::read(&token, &pepper(2), now), Err(Refused::Unknown));
         for index in 0..token.len() {
             let mut changed = token.clone().into_bytes();
             changed[index] = if changed[index] == b'a' { b'b' } else { b'a' };
-            assert_eq!(Claims::read(&String::from_utf8(changed).unwrap(), &pepper(1), now), None, "{index}");
+            let changed = String::from_utf8(changed).unwrap();
+            assert_eq!(Claims::read(&changed, &pepper(1), now), Err(Refused::Unknown), "{index}");
         }
         let live = token.replace("at_sandbox_", "at_live_");
-        assert_eq!(Claims::read(&live, &pepper(1), now), None);
+        assert_eq!(Claims::read(&live, &pepper(1), now), Err(Refused::Unknown));
     }
 }

@@ -2,9 +2,10 @@
 //! is unknown.
 
 use recoup_domain::ids::InvalidId;
-use recoup_domain::money::WrittenAmount;
+use recoup_domain::money::{Currency, WrittenAmount};
 use recoup_domain::text::{Metadata, Text};
 
+use crate::idempotency::{HEADER, is_nearly_its_name};
 use crate::json::Node;
 use crate::problem::{Code, Problem};
 
@@ -35,21 +36,26 @@ pub struct Fields {
 
 impl Fields {
     /// Reads a whole body; an empty one has no fields.
-    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+    ///
+    /// `known` has each name that the body may have, by path: `amount`, `routing.merchants[].amount`, and `metadata.*`
+    /// where the caller chooses the names. What is unknown is told first: a misspelt name explains what is missing.
+    pub fn parse(body: &[u8], known: &[&str]) -> Result<Self, Problem> {
         if body.is_empty() {
             return Ok(Self { path: String::new(), left: Vec::new() });
         }
         let node = Node::parse(body).map_err(|why| {
             Problem::new(Code::InvalidJson, format!("The body is not the JSON this endpoint reads: {why}."))
         })?;
-        match node {
-            Node::Object(left) => Ok(Self { path: String::new(), left }),
-            _ => Err(Problem::new(Code::InvalidJson, "The body must be a JSON object.")),
+        if !matches!(node, Node::Object(_)) {
+            return Err(Problem::new(Code::InvalidJson, "The body must be a JSON object."));
         }
+        refuse_unknown(&node, known, &Place::default())?;
+        refuse_nul(&node, "")?;
+        Entry { path: String::new(), node }.object()
     }
 
     fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        joined(&self.path, name)
     }
 
     /// A field, if it is there and not null.
@@ -102,11 +108,7 @@ impl Fields {
     pub fn finish(self) -> Result<(), Problem> {
         match self.left.first() {
             None => Ok(()),
-            Some((name, _)) => {
-                let path = self.path_of(name);
-                Err(Problem::new(Code::UnknownParameter, format!("{path} is not a parameter here."))
-                    .about(path))
-            }
+            Some((name, _)) => Err(unknown(&self.path_of(name))),
         }
     }
 }
@@ -175,6 +177,16 @@ impl Entry {
         Text::new(text).map_err(|why| invalid(&path, why))
     }
 
+    /// A currency by its code.
+    pub fn currency(self) -> Result<Currency, Problem> {
+        self.read(|code| {
+            Currency::parse(code).ok_or_else(|| match Currency::parse(&code.to_ascii_uppercase()) {
+                Some(meant) => format!("must be upper case: {}", meant.code()),
+                None => "must be an ISO 4217 code such as EUR".to_owned(),
+            })
+        })
+    }
+
     /// True or false.
     pub fn boolean(self) -> Result<bool, Problem> {
         match self.node {
@@ -219,6 +231,78 @@ impl Entry {
         }
         Metadata::new(pairs).map_err(|why| invalid(&path, why))
     }
+}
+
+fn joined(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// Where a value stands, for the caller (`merchants[1].id`) and for the list of what is known (`merchants[].id`).
+#[derive(Default)]
+struct Place {
+    path: String,
+    pattern: String,
+}
+
+fn refuse_unknown(node: &Node, known: &[&str], place: &Place) -> Result<(), Problem> {
+    match node {
+        Node::Object(fields) => {
+            if known.contains(&joined(&place.pattern, "*").as_str()) {
+                return Ok(());
+            }
+            for (name, node) in fields {
+                let (path, pattern) = (joined(&place.path, name), joined(&place.pattern, name));
+                let holds = |known: &&str| {
+                    let below = known.strip_prefix(pattern.as_str());
+                    below.is_some_and(|below| below.is_empty() || below.starts_with(['.', '[']))
+                };
+                if !known.iter().any(holds) {
+                    return Err(unknown(&path));
+                }
+                refuse_unknown(node, known, &Place { path, pattern })?;
+            }
+            Ok(())
+        }
+        Node::List(items) => items.iter().enumerate().try_for_each(|(index, node)| {
+            let path = format!("{}[{index}]", place.path);
+            refuse_unknown(node, known, &Place { path, pattern: format!("{}[]", place.pattern) })
+        }),
+        Node::Null | Node::Bool(_) | Node::Whole(_) | Node::Negative | Node::Inexact | Node::Text(_) => {
+            Ok(())
+        }
+    }
+}
+
+/// NUL is in no text that people write, and many a receiver's database cannot store it.
+fn refuse_nul(node: &Node, path: &str) -> Result<(), Problem> {
+    match node {
+        Node::Text(text) if text.contains('\0') => Err(invalid(path, "must not contain NUL (U+0000)")),
+        Node::Object(fields) => fields.iter().try_for_each(|(name, node)| {
+            if name.contains('\0') {
+                return Err(invalid(path, "must not have a name that contains NUL (U+0000)"));
+            }
+            refuse_nul(node, &joined(path, name))
+        }),
+        Node::List(items) => {
+            let mut items = items.iter().enumerate();
+            items.try_for_each(|(index, node)| refuse_nul(node, &format!("{path}[{index}]")))
+        }
+        Node::Null | Node::Bool(_) | Node::Whole(_) | Node::Negative | Node::Inexact | Node::Text(_) => {
+            Ok(())
+        }
+    }
+}
+
+/// The problem of a parameter that does not exist, and where to say what it means.
+pub(crate) fn unknown(path: &str) -> Problem {
+    let mut detail = format!("{path} is not a parameter here.");
+    if is_nearly_its_name(path) || path == HEADER {
+        detail.push_str(" The key is sent in the header Idempotency-Key.");
+    }
+    if path == "expand" {
+        detail.push_str(" It is one of GET /v1/refunds/{refund_id} and of the lists of refunds.");
+    }
+    Problem::new(Code::UnknownParameter, detail).about(path)
 }
 
 /// An `invalid_parameter` problem about the value at a path.

@@ -8,11 +8,13 @@ use recoup_domain::time::Timestamp;
 use recoup_ports::lists::Place;
 use serde::Serialize;
 
-use crate::fields::invalid;
-use crate::problem::{Code, Problem};
+use crate::fields::{invalid, unknown};
+use crate::problem::Problem;
 
 /// Entries of a page where nothing is said.
 const LIMIT_DEFAULT: u16 = 20;
+/// The one parameter that is a list: `expand=a,b`, `expand[]=a&expand[]=b`, or the name twice, as clients write lists.
+pub const EXPAND: &str = "expand";
 /// Most entries of a page.
 const LIMIT_MAX: u16 = 100;
 
@@ -21,15 +23,23 @@ const LIMIT_MAX: u16 = 100;
 pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Those of a request; one that stands twice is refused.
+    /// Those of a request; one that stands twice is refused, but for [`EXPAND`], which is a list.
     pub fn of(request: &Request) -> Result<Self, Problem> {
         let mut left: Vec<(String, String)> = Vec::new();
         if let Some(given) = request.query_string_parameters_ref() {
             for (name, value) in given.iter() {
-                if left.iter().any(|(other, _)| other == name) {
-                    return Err(invalid(name, "stands twice"));
+                if name.contains('\0') || value.contains('\0') {
+                    return Err(invalid(name, "must not contain NUL (U+0000)"));
                 }
-                left.push((name.to_owned(), value.to_owned()));
+                let name = if name.strip_suffix("[]") == Some(EXPAND) { EXPAND } else { name };
+                match left.iter_mut().find(|(other, _)| other == name) {
+                    None => left.push((name.to_owned(), value.to_owned())),
+                    Some((_, values)) if name == EXPAND => {
+                        values.push(',');
+                        values.push_str(value);
+                    }
+                    Some(_) => return Err(invalid(name, "stands twice")),
+                }
             }
         }
         Ok(Self(left))
@@ -70,10 +80,7 @@ impl Parameters {
     pub fn finish(self) -> Result<(), Problem> {
         match self.0.into_iter().next() {
             None => Ok(()),
-            Some((name, _)) => {
-                let detail = format!("{name} is not a parameter here.");
-                Err(Problem::new(Code::UnknownParameter, detail).about(name))
-            }
+            Some((name, _)) => Err(unknown(&name)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use recoup_domain::balance::Balances;
 use recoup_domain::payment::Payment;
+use recoup_domain::refund::Refund;
 use recoup_ports::refunds::Refunds;
 
 use crate::problem::{Code, Problem};
@@ -19,7 +20,12 @@ pub async fn show(
         [] => Vec::new(),
         ids => store.refunds(&payment.tenant, ids).await?,
     };
-    let balances = Balances::of(payment, &refunds).ok_or_else(|| {
+    view(payment, &refunds, public_url)
+}
+
+/// Shows a payment, with all its refunds as they were read after it.
+pub fn view(payment: &Payment, refunds: &[Refund], public_url: &PublicUrl) -> Result<PaymentView, Problem> {
+    let balances = Balances::of(payment, refunds).ok_or_else(|| {
         tracing::error!(payment.id = %payment.id, "the payment and its refunds do not add up");
         Problem::new(Code::Internal, "The payment's refunds do not add up.")
     })?;
@@ -28,5 +34,7 @@ pub async fn show(
 
 /// The problem of a payment that this tenant does not have.
 pub fn not_found() -> Problem {
-    Problem::new(Code::PaymentNotFound, "There is no such payment in this account and environment.")
+    let detail = "There is no such payment in this account and environment. A payment is registered, with \
+        PUT /v1/payments/{payment_id}, before it can be refunded.";
+    Problem::new(Code::PaymentNotFound, detail)
 }

@@ -43,6 +43,8 @@ codes! {
     InvalidNotification = 400 "invalid_notification" "The notification cannot be read";
     /// Nobody we know signed this notification.
     InvalidSignature = 403 "invalid_signature" "The signature is not accepted";
+    /// Nobody has this credential.
+    InvalidCredential = 403 "invalid_credential" "The credential is not accepted";
     /// The credential lacks a scope.
     InsufficientScope = 403 "insufficient_scope" "The credential may not do this";
     /// This tenant has no such payment.
@@ -57,6 +59,10 @@ codes! {
     ProcessorNotFound = 404 "processor_not_found" "No such processor";
     /// No report is kept of that day, or of any.
     ReportNotFound = 404 "report_not_found" "No such report";
+    /// No route has such a path.
+    UnknownRoute = 404 "unknown_route" "No such path";
+    /// The path has routes, and none of this method.
+    MethodNotAllowed = 405 "method_not_allowed" "The path does not take this method";
     /// The same key is being written right now.
     IdempotencyKeyInUse = 409 "idempotency_key_in_use" "The idempotency key is in use";
     /// The guard does not hold.
@@ -75,8 +81,8 @@ codes! {
     NoReceiver = 409 "no_receiver" "Nobody is to be told";
     /// More than 64 KiB; of a notification, 256.
     BodyTooLarge = 413 "body_too_large" "The body is too large";
-    /// Not JSON.
-    UnsupportedMediaType = 415 "unsupported_media_type" "The body is not JSON";
+    /// Not JSON, or packed.
+    UnsupportedMediaType = 415 "unsupported_media_type" "The body is not plain JSON";
     /// The key named another request.
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The idempotency key was used for another request";
     /// More than is left.
@@ -118,6 +124,8 @@ pub struct Problem {
     detail: String,
     param: Option<String>,
     extra: Map<String, Value>,
+    /// The methods that the path takes, where this one is none of them.
+    allowed: Option<String>,
     /// Whether sending the same again could do the same twice.
     uncertain: bool,
 }
@@ -125,7 +133,7 @@ pub struct Problem {
 impl Problem {
     /// A problem with one sentence of ours.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), param: None, extra: Map::new(), uncertain: false }
+        Self { code, detail: detail.into(), param: None, extra: Map::new(), allowed: None, uncertain: false }
     }
 
     /// Names the parameter by path.
@@ -147,6 +155,18 @@ impl Problem {
     pub fn uncertain(mut self) -> Self {
         self.uncertain = true;
         self
+    }
+
+    /// Names the methods that the path takes, for the `allow` header.
+    #[must_use]
+    pub(crate) fn allowing(mut self, methods: String) -> Self {
+        self.allowed = Some(methods);
+        self
+    }
+
+    /// The `allow` header.
+    pub(crate) fn allowed(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(self.allowed.as_deref()?).ok()
     }
 
     /// What is wrong.

@@ -50,7 +50,9 @@ impl From<Refusal> for Problem {
             Refusal::RefundableChanged(money) => {
                 left(problem(Code::RefundableAmountChanged).about("expected_refundable_amount"), money)
             }
-            Refusal::ExceedsRefundable(money) => left(problem(Code::AmountExceedsRefundable), money),
+            Refusal::ExceedsRefundable { left: money, .. } => {
+                left(problem(Code::AmountExceedsRefundable), money)
+            }
             Refusal::ActorsShort(actors) => problem(Code::ActorAmountExceedsRefundable)
                 .about("routing")
                 .with("actors", actors.iter().map(short).collect()),

@@ -1,19 +1,23 @@
-//! What every handler needs of a request: who calls, the body, the key, the path.
+//! What every handler needs of a request: who calls, the body, the path.
+
+use std::collections::HashMap;
 
 use lambda_http::http::HeaderMap;
-use lambda_http::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
-use recoup_domain::api_key::Scope;
-use recoup_domain::ids::{AccountId, Environment, IdempotencyKey, Tenant};
+use recoup_domain::api_key::{Refused, Scope};
+use recoup_domain::ids::{AccountId, Environment, Tenant};
+use serde_json::Value;
 
 use crate::fields::Fields;
+use crate::list::Parameters;
 use crate::problem::{Code, Problem};
 
 /// Most bytes in a body: 64 KiB.
 pub const BODY_BYTES_MAX: usize = 65_536;
 
-/// Who calls, as the authorizer found.
+/// Who calls, as the authorizer found. There is no other way to a tenant.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Whose data the call is about.
@@ -23,13 +27,8 @@ pub struct Caller {
 
 impl Caller {
     /// Reads what the authorizer put into the request's context, and asks for a scope.
-    ///
-    /// A request without it did not come through the authorizer: that is a fault of the deployment.
     pub fn with_scope(request: &Request, scope: Scope) -> Result<Self, Problem> {
-        let caller = Self::read(request).ok_or_else(|| {
-            tracing::error!("the request carries no authorizer context; is the route behind the authorizer?");
-            Problem::new(Code::Internal, "The request could not be attributed to an account.")
-        })?;
+        let caller = Self::of(request)?;
         if caller.scopes.contains(&scope) {
             return Ok(caller);
         }
@@ -37,12 +36,23 @@ impl Caller {
         Err(Problem::new(Code::InsufficientScope, detail))
     }
 
-    fn read(request: &Request) -> Option<Self> {
-        let RequestContext::ApiGatewayV2(context) = request.request_context() else {
-            return None;
-        };
-        // `fields` is what stands under `authorizer.lambda` in the event.
-        let fields = context.authorizer?.fields;
+    /// Reads what the authorizer put into the request's context, whatever the caller may do.
+    ///
+    /// The gateway lets everybody through who shows a credential: one that nobody has comes with the reason of its
+    /// refusal and without a tenant. A request with neither did not come through the authorizer: that is a fault of
+    /// the deployment.
+    pub fn of(request: &Request) -> Result<Self, Problem> {
+        let fields = told_by_the_authorizer(request);
+        if let Some(reason) = fields.and_then(|fields| fields.get("refused")) {
+            return Err(refused(reason.as_str().and_then(Refused::parse)));
+        }
+        fields.and_then(Self::read).ok_or_else(|| {
+            tracing::error!("the request carries no authorizer context; is the route behind the authorizer?");
+            Problem::new(Code::Internal, "The request could not be attributed to an account.")
+        })
+    }
+
+    fn read(fields: &HashMap<String, Value>) -> Option<Self> {
         let field = |name: &str| fields.get(name)?.as_str();
         let environment = Environment::parse(field("environment")?)?;
         let account = AccountId::try_from(field("account_id")?).ok()?;
@@ -51,8 +61,38 @@ impl Caller {
     }
 }
 
-/// The fields of the request's JSON body; an empty body has none.
-pub fn body(request: &Request) -> Result<Fields, Problem> {
+/// What stands under `authorizer.lambda` in the event.
+fn told_by_the_authorizer(request: &Request) -> Option<&HashMap<String, Value>> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => Some(&context.authorizer.as_ref()?.fields),
+        _ => None,
+    }
+}
+
+fn refused(why: Option<Refused>) -> Problem {
+    let detail = match why {
+        Some(Refused::Malformed) => {
+            "The Authorization header holds no whole key and no token. Send `Bearer` and the key, every character of \
+             it, or the key as the user or password of Basic."
+        }
+        Some(Refused::ClientSecret) => {
+            "This is the secret of a client. Exchange it for an access token at POST /v1/oauth/token, and send that."
+        }
+        Some(Refused::Expired) => "The access token has expired. Fetch a new one at POST /v1/oauth/token.",
+        Some(Refused::Unknown) | None => {
+            "The key or token is not known here, or was revoked. Check that it is of this deployment, or have a new \
+             one made: admin's create_api_key makes keys, POST /v1/oauth/token gives tokens."
+        }
+    };
+    Problem::new(Code::InvalidCredential, detail)
+}
+
+/// The fields of the request's JSON body; an empty body has none. Each name that the body may have is in `known`,
+/// as [`Fields::parse`] reads it.
+///
+/// A request with a body says all that it says there, so a query string has nothing to add.
+pub fn body(request: &Request, known: &[&str]) -> Result<Fields, Problem> {
+    Parameters::of(request)?.finish()?;
     let bytes: &[u8] = match request.body() {
         Body::Text(text) => text.as_bytes(),
         Body::Binary(bytes) => bytes,
@@ -64,39 +104,32 @@ pub fn body(request: &Request) -> Result<Fields, Problem> {
         return Err(Problem::new(Code::BodyTooLarge, detail));
     }
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Fields::parse(&[]);
+        return Fields::parse(&[], known);
+    }
+    let encoding = header(request.headers(), CONTENT_ENCODING.as_str()).unwrap_or("identity").trim();
+    if !encoding.eq_ignore_ascii_case("identity") || GZIP.iter().any(|magic| bytes.starts_with(magic)) {
+        let detail = "The body is compressed. Send it as plain JSON, without a content-encoding.";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
     let media_type = header(request.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(Problem::new(Code::UnsupportedMediaType, "The content-type must be application/json."));
     }
-    Fields::parse(bytes)
+    if BYTE_ORDER_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
+        let detail = "The body begins with a byte-order mark. Send it as UTF-8 without one.";
+        return Err(Problem::new(Code::InvalidJson, detail));
+    }
+    Fields::parse(bytes, known)
 }
+
+/// How gzip begins: as it is, and as what a gateway makes of it that takes it for text.
+const GZIP: [&[u8]; 2] = [b"\x1f\x8b", b"\x1f\xef\xbf\xbd\x08"];
+/// Of UTF-8, and of UTF-16 in both orders.
+const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// The idempotency key, bare or as a quoted string; both name the same key.
-pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
-    let mut values = request.headers().get_all("idempotency-key").iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let problem =
-        |why: &str| Problem::new(Code::InvalidIdempotencyKey, format!("The Idempotency-Key {why}."));
-    if values.next().is_some() {
-        return Err(problem("stands twice"));
-    }
-    let text = value.to_str().map_err(|_| problem("must be 1 to 255 visible ASCII characters"))?.trim();
-    let key = match text.strip_prefix('"') {
-        None => text,
-        Some(rest) => {
-            let inner = rest.strip_suffix('"').filter(|inner| !inner.contains('"'));
-            // Half a quoted key, taken as it stands, would be another key, and the retry another refund.
-            inner.ok_or_else(|| problem("begins with a quote and is no quoted string"))?
-        }
-    };
-    IdempotencyKey::try_from(key).map(Some).map_err(|why| problem(&why.to_string()))
 }
 
 /// A parameter of the path, if the route has it.

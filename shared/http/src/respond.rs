@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lambda_http::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY,
 };
 use lambda_http::http::{HeaderMap, HeaderName, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::problem::{Code, Problem};
 use crate::request::request_id;
+use crate::route::{Creating, Managing, key};
 
 /// Longest work on one request where nothing else is said: a second less than the 10 s that the template gives its functions, so that
 /// the answer is still ours.
@@ -121,12 +122,17 @@ fn write(request: &Request, id: &str, outcome: Result<Answer, Problem>) -> Respo
             }
         }
         Err(problem) => {
-            response = Response::new(Body::from(problem.body(request.uri().path(), id)));
+            // An answer to HEAD has no body, not even of a problem.
+            let body = (request.method() != Method::HEAD).then(|| problem.body(request.uri().path(), id));
+            response = Response::new(body.map_or(Body::Empty, Body::from));
             *response.status_mut() = problem.code().status();
             let json = HeaderValue::from_static("application/problem+json");
             response.headers_mut().insert(CONTENT_TYPE, json);
             if let Some(seconds) = problem.retry_after() {
                 response.headers_mut().insert(RETRY_AFTER, seconds);
+            }
+            if let Some(methods) = problem.allowed() {
+                response.headers_mut().insert(ALLOW, methods);
             }
         }
     }
@@ -161,13 +167,11 @@ fn unavailable() -> Problem {
 
 /// Doing the same twice does it once, but for two: a refund that is made without a key, and an endpoint.
 fn too_late(request: &Request) -> Problem {
-    let makes = |collection| request.method() == Method::POST && request.uri().path().ends_with(collection);
-    if makes("/refunds") && !request.headers().contains_key("idempotency-key") {
-        unknown_outcome()
-    } else if makes("/webhook-endpoints") {
-        crate::endpoint::unknown_outcome()
-    } else {
-        unavailable()
+    let keyed = request.headers().contains_key("idempotency-key");
+    match (Creating::parse(key(request)), Managing::parse(key(request))) {
+        (Some(Creating::Refund | Creating::RefundOfPayment), _) if !keyed => unknown_outcome(),
+        (_, Some(Managing::CreateEndpoint)) => crate::endpoint::unknown_outcome(),
+        _ => unavailable(),
     }
 }
 

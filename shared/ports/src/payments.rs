@@ -13,6 +13,13 @@ pub trait Payments {
         tenant: &Tenant,
         id: &PaymentId,
     ) -> impl Future<Output = Result<Option<Payment>, ReadError>> + Send;
+
+    /// Those of these payments that exist, in any order.
+    fn payments(
+        &self,
+        tenant: &Tenant,
+        ids: &[PaymentId],
+    ) -> impl Future<Output = Result<Vec<Payment>, ReadError>> + Send;
 }
 
 /// What became of a first registration.

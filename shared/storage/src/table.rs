@@ -119,6 +119,17 @@ impl Payments for Table {
     async fn payment(&self, tenant: &Tenant, id: &PaymentId) -> Result<Option<Payment>, ReadError> {
         self.item(&Key::payment(tenant, id)).await?.map(read_payment).transpose()
     }
+
+    async fn payments(&self, tenant: &Tenant, ids: &[PaymentId]) -> Result<Vec<Payment>, ReadError> {
+        let mut payments = Vec::with_capacity(ids.len());
+        for some in ids.chunks(KEYS_PER_READ) {
+            let keys: Vec<Key> = some.iter().map(|id| Key::payment(tenant, id)).collect();
+            for item in self.items(&keys).await? {
+                payments.push(read_payment(item)?);
+            }
+        }
+        Ok(payments)
+    }
 }
 
 impl Refunds for Table {

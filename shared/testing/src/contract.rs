@@ -37,11 +37,10 @@ pub fn described(
     body: &Value,
 ) -> Result<(), String> {
     let path = path.split('?').next().unwrap_or_default();
-    let Some(operation) = operation(method, path) else {
-        // Where there is no route, the gateway has to say so.
-        return if status == 404 { Ok(()) } else { Err("the route is not described".into()) };
+    let response = match operation(method, path) {
+        Some(operation) => &operation["responses"][status.to_string()],
+        None => elsewhere(status).ok_or("the route is not described")?,
     };
-    let response = &operation["responses"][status.to_string()];
     let response = resolved(response).ok_or("the status is not described")?;
     for (name, header) in entries(&response["headers"]) {
         let header = resolved(header).ok_or("a header is not described")?;
@@ -51,6 +50,9 @@ pub fn described(
             None if header["required"] == true => return Err(format!("header {name} is absent")),
             None => {}
         }
+    }
+    if method == "HEAD" {
+        return if body.is_null() { Ok(()) } else { Err("an answer to HEAD has a body".into()) };
     }
     if response["content"].is_null() {
         // Nothing may be said; a gateway may give even that a media type.
@@ -64,6 +66,18 @@ pub fn described(
     }
     conforms(&content["schema"], body, Fields::Closed)?;
     if media_type == "application/problem+json" { says_so(response, status, body) } else { Ok(()) }
+}
+
+/// What may be said where there is no route.
+fn elsewhere(status: u16) -> Option<&'static Value> {
+    let name = match status {
+        401 => "NoCredential",
+        403 => "Forbidden",
+        404 => "NoRoute",
+        405 => "MethodNotAllowed",
+        _ => return None,
+    };
+    Some(&DESCRIPTION["components"]["responses"][name])
 }
 
 /// A problem has its answer's status, and one of the codes that are described for it.
@@ -93,7 +107,8 @@ pub fn operation(method: &str, path: &str) -> Option<&'static Value> {
     let parts: Vec<&str> = path.split('/').collect();
     let matches = |(template, _): &(&String, &Value)| {
         let wanted: Vec<&str> = template.split('/').collect();
-        let fits = |(wanted, part): (&&str, &&str)| wanted == part || wanted.starts_with('{');
+        let fits =
+            |(wanted, part): (&&str, &&str)| wanted == part || (wanted.starts_with('{') && !part.is_empty());
         wanted.len() == parts.len() && wanted.iter().zip(&parts).all(fits)
     };
     let items = entries(&DESCRIPTION["paths"]).filter(matches);

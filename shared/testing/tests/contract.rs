@@ -145,7 +145,8 @@ fn operations() -> Vec<(String, String)> {
 fn every_route_of_the_template_is_described_and_no_other() {
     let template = include_str!("../../../template.yaml");
     let routes = template.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: "));
-    let routes: BTreeSet<String> = routes.map(str::to_owned).collect();
+    // What has no route of its own is described in prose.
+    let routes: BTreeSet<String> = routes.filter(|key| *key != "$default").map(str::to_owned).collect();
     // One route; what each processor sends is described by itself.
     let route = |path: String| {
         let (stripe, http) = ("/v1/processors/stripe/", "/v1/processors/http/");

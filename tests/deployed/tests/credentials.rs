@@ -11,10 +11,58 @@ async fn without_a_key_401_and_with_a_wrong_one_403() {
     assert_eq!(stack.with_authorization(None).get("/v1/payments/pay_1").await.status, 401);
     for wrong in ["Bearer sk_sandbox_wrong", "Basic c2s6", "nonsense", "Bearer "] {
         let answer = stack.with_authorization(Some(wrong)).get("/v1/payments/pay_1").await;
-        assert!([401, 403].contains(&answer.status), "{wrong}: {}", answer.status);
+        assert_eq!((answer.status, answer.text("code")), (403, "invalid_credential"), "{wrong}");
     }
-    let wrong = stack.with_authorization(Some("Bearer sk_sandbox_wrong")).get("/v1/payments/pay_1").await;
-    assert_eq!(wrong.status, 403);
+}
+
+/// The keys of the routes behind the authorizer, but for that of what has none.
+fn routes() -> Vec<&'static str> {
+    let template = include_str!("../../../template.yaml");
+    let blocks = template.split("RouteKey: ").skip(1).filter_map(|block| block.split_once('\n'));
+    let behind = blocks.filter(|(_, rest)| rest.trim_start().starts_with("AuthorizationType: CUSTOM"));
+    behind.map(|(key, _)| key).filter(|key| *key != "$default").collect()
+}
+
+/// A path of a route; every parameter is called `x`.
+fn a_path(template: &str) -> String {
+    let segments = template.split('/').map(|part| if part.starts_with('{') { "x" } else { part });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_told_at_every_route_what_to_do() {
+    let nobody = Stack::running().with_authorization(Some("Bearer sk_sandbox_wrong"));
+    assert!(routes().len() > 20, "{:?}", routes());
+    for route in routes().into_iter().chain(["GET /v1/nowhere", "DELETE /v1/refunds"]) {
+        let (method, path) = route.split_once(' ').unwrap();
+        // What is wrong with the request is told to nobody.
+        let answer = nobody.send(method, &a_path(path), &[], Some("{".to_owned())).await;
+        assert_eq!((answer.status, answer.text("code")), (403, "invalid_credential"), "{route}");
+        assert!(answer.text("detail").contains("every character"), "{:?}", answer.body);
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{route}");
+        assert_eq!(answer.text("request_id"), answer.header("request-id"), "{route}");
+    }
+}
+
+#[tokio::test]
+async fn a_known_path_says_its_methods_and_an_unknown_one_where_to_look() {
+    let stack = Stack::running();
+    let account = stack.new_account().await;
+    for route in routes() {
+        let (_, path) = route.split_once(' ').unwrap();
+        for method in ["HEAD", "TRACE"] {
+            let answer = account.send(method, &a_path(path), &[], None).await;
+            assert_eq!(answer.status, 405, "{method} {path}: {:?}", answer.body);
+            assert!(!answer.header("allow").is_empty(), "{method} {path}");
+        }
+    }
+    let wrong = account.send("DELETE", "/v1/refunds", &[], None).await;
+    assert_eq!((wrong.text("code"), wrong.header("allow")), ("method_not_allowed", "GET, POST"));
+    for path in ["/v1/payments", "/v1/refunds/", "/v1/refunds/a/b", "/"] {
+        let unknown = account.get(path).await;
+        assert_eq!((unknown.status, unknown.text("code")), (404, "unknown_route"), "{path}");
+        assert_eq!(stack.with_authorization(None).get(path).await.status, 401, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -51,7 +99,9 @@ async fn a_revoked_key_is_refused_and_a_narrow_one_may_do_only_what_it_names() {
     let done = stack.admin(json!({ "command": "revoke_api_key", "id": revoked["id"] })).await.unwrap();
     assert_eq!(done["revoked"], true);
     let bearer = format!("Bearer {}", revoked["secret"].as_str().unwrap());
-    assert_eq!(stack.with_authorization(Some(&bearer)).get("/v1/payments/pay_1").await.status, 403);
+    let refused = stack.with_authorization(Some(&bearer)).get("/v1/payments/pay_1").await;
+    assert_eq!((refused.status, refused.text("code")), (403, "invalid_credential"));
+    assert!(refused.text("detail").contains("create_api_key"), "{:?}", refused.body);
 }
 
 #[tokio::test]
@@ -121,10 +171,9 @@ async fn a_client_buys_an_access_token_that_does_what_its_scopes_say() {
     assert_eq!(reader.get("/v1/refunds").await.status, 200);
 
     // The client's secret opens nothing itself, and a broken token is nobody's.
-    assert_eq!(
-        stack.with_authorization(Some(&format!("Bearer {secret}"))).get("/v1/refunds").await.status,
-        403
-    );
+    let itself = stack.with_authorization(Some(&format!("Bearer {secret}"))).get("/v1/refunds").await;
+    assert_eq!((itself.status, itself.text("code")), (403, "invalid_credential"));
+    assert!(itself.text("detail").contains("POST /v1/oauth/token"), "{:?}", itself.body);
     let broken = format!("Bearer {}0", token.text("access_token"));
     assert_eq!(stack.with_authorization(Some(&broken)).get("/v1/refunds").await.status, 403);
 

@@ -2,7 +2,8 @@
 //!
 //! Two of the contract's codes cannot be provoked here, because the local AWS never collides or throttles:
 //! 409 `idempotency_key_in_use` and 503 `unavailable` are tested at the handler (`create-refund/tests`).
-//! 429 is the gateway's own answer. A missing or wrong credential is the gateway's, too: `credentials.rs`.
+//! 429 is the gateway's own answer, and so is a missing credential; a wrong one, a wrong method and an unknown path are
+//! in `credentials.rs`.
 
 #![cfg(test)]
 
@@ -27,8 +28,12 @@ fn refund(status: u16, code: &'static str, param: Option<&'static str>, body: &V
 }
 
 impl Case {
-    fn keyed(mut self, key: &'static str) -> Self {
-        self.headers.push(("idempotency-key", key));
+    fn keyed(self, key: &'static str) -> Self {
+        self.with("idempotency-key", key)
+    }
+
+    fn with(mut self, header: &'static str, value: &'static str) -> Self {
+        self.headers.push((header, value));
         self
     }
 
@@ -51,7 +56,8 @@ impl Case {
         assert_eq!(answer.header("retry-after"), "", "{code}");
         assert_eq!(answer.header("content-type"), "application/problem+json", "{code}");
         assert_eq!(answer.text("type"), format!("urn:recoup:problem:{code}"));
-        assert!(answer.text("instance").ends_with(&self.path), "{body:?}");
+        let path = self.path.split('?').next().unwrap_or_default();
+        assert!(answer.text("instance").ends_with(path), "{body:?}");
         assert!(!answer.text("title").is_empty(), "{code}");
         assert!(answer.text("detail").ends_with('.'), "{body:?}");
         let request_id = answer.text("request_id");
@@ -105,6 +111,18 @@ fn malformed() -> Vec<Case> {
             &json!({ "payment_id": "pay_plain", "colour": "red" }),
         ),
         refund(400, "invalid_idempotency_key", None, &plain()).keyed("white space"),
+        refund(400, "invalid_idempotency_key", None, &plain()).keyed("a,b"),
+        refund(400, "invalid_idempotency_key", None, &plain()).keyed("a").keyed("a"),
+        refund(400, "unknown_parameter", Some("expand"), &plain()).at("POST", "/v1/refunds?expand=payment"),
+        refund(
+            400,
+            "invalid_parameter",
+            Some("reason"),
+            &json!({ "payment_id": "pay_plain", "reason": "\0" }),
+        ),
+        refund(400, "invalid_json", None, &json!({})).body("\u{feff}{}"),
+        refund(415, "unsupported_media_type", None, &plain()).with("content-encoding", "gzip"),
+        refund(400, "invalid_idempotency_key", None, &plain()).with("x-idempotency-key", "a"),
         refund(413, "body_too_large", None, &json!({ "information": "x".repeat(65_536) })),
         refund(422, "idempotency_key_reused", None, &plain()).keyed("used"),
         refund(404, "payment_not_found", None, &json!({ "payment_id": "pay_nobody" })),
@@ -193,7 +211,7 @@ async fn every_problem_has_its_status_code_parameter_and_request_id() {
     // With those of the next two tests, these are all codes that a caller can provoke.
     codes.sort_unstable();
     codes.dedup();
-    assert_eq!(codes.len(), 26);
+    assert_eq!(codes.len(), 27);
     // Nothing that was refused has taken anything.
     for (id, left) in [("pay_plain", 900), ("pay_routed", 3_100), ("pay_whole", 1_000), ("pay_lines", 400)] {
         assert_eq!(account.payment(id).await["refundable_amount"], left, "{id}");
@@ -207,6 +225,10 @@ async fn a_refusal_says_what_would_fit() {
     let too_much = account.refund(None, json!({ "payment_id": "pay_plain", "amount": "9.01" })).await;
     assert_eq!(too_much.body["refundable_amount"], 900);
     assert_eq!(too_much.text("refundable_amount_decimal"), "9.00");
+    // Major units taken for minor ones show in the sentence.
+    let major = account.refund(None, json!({ "payment_id": "pay_plain", "amount": "1000" })).await;
+    let detail = "The amount is 1000.00 EUR, and at most 9.00 EUR can still be refunded.";
+    assert_eq!(major.text("detail"), detail);
     let expected = json!({ "payment_id": "pay_plain", "expected_refundable_amount": 1_000 });
     assert_eq!(account.refund(None, expected).await.body["refundable_amount"], 900);
     let platform = json!({ "payment_id": "pay_routed", "routing": { "platform": { "amount": 101 } } });

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod pages;
+mod routes;
 mod sources;
 
 use std::collections::BTreeSet;

@@ -1,10 +1,13 @@
 //! Journeys: events on their way through relay-events, dispatch-webhook and release-due, joined by the stream of
 //! a real table and queues on a virtual clock. Each function is proven alone beside itself; here it is that
 //! nothing is lost between them. And refunds on theirs through relay-events, process-refund, release-due and
-//! reconcile, whatever a queue or the stream forgets.
+//! reconcile, whatever a queue or the stream forgets. And credentials that nobody has, from authorize to every route.
 #![cfg(test)]
 
 mod cost;
+mod door;
+#[path = "../../events/gateway.rs"]
+mod gateway;
 mod lost;
 mod refund_world;
 mod refunds;

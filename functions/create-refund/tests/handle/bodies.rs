@@ -71,6 +71,101 @@ async fn an_unknown_field_is_named_by_its_path() {
 }
 
 #[tokio::test]
+async fn an_unknown_field_is_named_before_a_missing_or_an_invalid_one() {
+    for (body, path) in [
+        (json!({"ammount": 1}), "ammount"),
+        (json!({"amount": 1.5, "payment": PAYMENT}), "payment"),
+        (
+            json!({"routing": {"merchants": [{"amount": 1, "acount_id": SELLER}]}}),
+            "routing.merchants[0].acount_id",
+        ),
+        (json!({"urls": {"webhok": 1}}), "urls.webhok"),
+        // Under metadata every name is the caller's own.
+        (json!({"metadata": {"amount": "1"}, "x": 1}), "x"),
+    ] {
+        let reply = at_the_door(&asking(&body)).await;
+        assert_eq!(reply.problem(), (400, "unknown_parameter"), "{body}");
+        assert_eq!(reply.body["param"], path, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn nul_is_refused_wherever_it_stands() {
+    for (field, value, path) in [
+        ("reason", json!("a\0"), "reason"),
+        ("metadata", json!({"note": "\0"}), "metadata.note"),
+        ("metadata", json!({"no\0te": "a"}), "metadata"),
+        ("urls", json!({"webhook": "https://example.com/\0"}), "urls.webhook"),
+        ("invoice_detail_ids", json!(["l1", "l\0"]), "invoice_detail_ids[1]"),
+        ("amount", json!("10\0"), "amount"),
+    ] {
+        let reply = at_the_door(&asking(&json!({"payment_id": PAYMENT, field: value}))).await;
+        assert_eq!(reply.problem(), (400, "invalid_parameter"), "{path}");
+        assert_eq!(reply.body["param"], path);
+        assert!(reply.body["detail"].as_str().unwrap().contains("NUL"), "{}", reply.text);
+    }
+    let path = Event::of_fixtures_tenant(CREATE_OF_PAYMENT).with("/pathParameters/payment_id", "pay\0");
+    let reply = at_the_door(&path).await;
+    assert_eq!(reply.problem(), (400, "invalid_parameter"));
+    assert_eq!(reply.body["param"], "payment_id");
+}
+
+#[tokio::test]
+async fn a_compressed_body_and_a_byte_order_mark_are_told() {
+    let json = json!({"payment_id": PAYMENT}).to_string();
+    for encoding in ["gzip", "br", "deflate", "gzip, identity"] {
+        let reply = at_the_door(&recorded().text(&json).header("content-encoding", encoding)).await;
+        assert_eq!(reply.problem(), (415, "unsupported_media_type"), "{encoding}");
+        assert!(reply.body["detail"].as_str().unwrap().contains("compressed"), "{}", reply.text);
+    }
+    // Without a header, too: as bytes, and as what is left of them in a text.
+    let bytes = b"\x1f\x8b\x08\0\0\0\0\0";
+    let encoded = recorded().with("/body", STANDARD.encode(bytes)).with("/isBase64Encoded", true);
+    for event in [encoded, recorded().text(&String::from_utf8_lossy(bytes))] {
+        let reply = at_the_door(&event).await;
+        assert_eq!(reply.problem(), (415, "unsupported_media_type"));
+        assert!(reply.body["detail"].as_str().unwrap().contains("compressed"), "{}", reply.text);
+    }
+    let utf_16: Vec<u8> = std::iter::once('\u{feff}')
+        .chain(json.chars())
+        .flat_map(|c| u32::from(c).to_le_bytes().into_iter().take(2))
+        .collect();
+    let utf_16 = recorded().with("/body", STANDARD.encode(utf_16)).with("/isBase64Encoded", true);
+    for event in [recorded().text(&format!("\u{feff}{json}")), utf_16] {
+        let reply = at_the_door(&event).await;
+        assert_eq!(reply.problem(), (400, "invalid_json"));
+        assert!(reply.body["detail"].as_str().unwrap().contains("byte-order mark"), "{}", reply.text);
+    }
+    let world = World::with(&plain()).await;
+    assert_eq!(world.post(&recorded().text(&json).header("content-encoding", "identity")).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_query_string_is_refused_where_the_body_says_all() {
+    let quote = asking(&json!({"payment_id": PAYMENT})).route("POST /v1/refunds/quote");
+    for event in [recorded(), Event::of_fixtures_tenant(CREATE_OF_PAYMENT), quote] {
+        for (query, param) in
+            [("expand=payment", "expand"), ("expand[]=payment", "expand"), ("dry_run=true", "dry_run")]
+        {
+            let reply = at_the_door(&event.clone().with("/rawQueryString", query)).await;
+            assert_eq!(reply.problem(), (400, "unknown_parameter"), "{query}");
+            assert_eq!(reply.body["param"], param);
+            let says_where = reply.body["detail"].as_str().unwrap().contains("GET /v1/refunds/{refund_id}");
+            assert_eq!(says_where, param == "expand", "{}", reply.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_currency_in_lower_case_is_told_its_upper_case() {
+    for (code, told) in [("eur", "must be upper case: EUR"), ("xyz", "ISO 4217"), ("EURO", "ISO 4217")] {
+        let reply = at_the_door(&asking(&json!({"payment_id": PAYMENT, "currency": code}))).await;
+        assert_eq!(reply.problem(), (400, "invalid_parameter"), "{code}");
+        assert!(reply.body["detail"].as_str().unwrap().contains(told), "{}", reply.text);
+    }
+}
+
+#[tokio::test]
 async fn a_value_of_the_wrong_kind_or_size_is_named_by_its_path() {
     let many: Vec<String> = (0..101).map(|n| format!("l{n}")).collect();
     let keys: serde_json::Map<String, Value> = (0..51).map(|n| (format!("k{n}"), json!("v"))).collect();

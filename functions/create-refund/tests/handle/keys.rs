@@ -64,11 +64,96 @@ async fn another_key_is_another_refund() {
 async fn only_1_to_255_visible_ascii_characters_are_a_key() {
     let world = World::with(&plain()).await;
     let ask = |key: &str| asking(&json!({"payment_id": PAYMENT})).header("idempotency-key", key);
-    for key in ["", "\"\"", "\"half", "\"in\"side\"", "two words", "\"two words\"", &"k".repeat(256)] {
+    for key in [
+        "",
+        "\"\"",
+        "\"half",
+        "\"a\",\"b\"",
+        "a,b",
+        "a, a",
+        ",",
+        "a\",\"b",
+        "\"in\"side\"",
+        "two words",
+        "\"two words\"",
+        &"k".repeat(256),
+    ] {
         assert_eq!(world.post(&ask(key)).await.problem(), (400, "invalid_idempotency_key"), "{key:?}");
     }
     assert_eq!(world.table.take_calls().count(), 0);
     assert_eq!(world.post(&ask(&"k".repeat(255))).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_key_that_stands_twice_is_refused_and_one_with_a_comma_is_quoted() {
+    let world = World::with(&plain()).await;
+    let ask = |key: &str| asking(&json!({"payment_id": PAYMENT, "amount": 1})).header("idempotency-key", key);
+    // The gateway joins a header that stands twice with a comma.
+    let twice = world.post(&ask("key-1,key-1")).await;
+    assert_eq!(twice.problem(), (400, "invalid_idempotency_key"));
+    let detail = twice.body["detail"].as_str().unwrap();
+    assert!(detail.contains("stands twice") && detail.contains("\"a,b\""), "{detail}");
+    assert_eq!(world.table.take_calls().count(), 0);
+    assert_eq!(world.post(&ask("\"key-1,key-1\"")).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_header_that_is_nearly_the_keys_is_told() {
+    let world = World::with(&plain()).await;
+    let ask = || asking(&json!({"payment_id": PAYMENT, "amount": 1})).without("/headers/idempotency-key");
+    for near in [
+        "x-idempotency-key",
+        "idempotencykey",
+        "idempotency_key",
+        "x-request-idempotency-key",
+        "idempotent-key",
+        "idempotency",
+    ] {
+        let reply = world.post(&ask().header(near, "REFUND-1")).await;
+        assert_eq!(reply.problem(), (400, "invalid_idempotency_key"), "{near}");
+        let detail = reply.body["detail"].as_str().unwrap();
+        assert!(detail.contains(near) && detail.contains("Idempotency-Key"), "{detail}");
+        // Beside the header itself it may say the same, and nothing else.
+        let both = ask().header(near, "REFUND-1").header("idempotency-key", "REFUND-2");
+        assert_eq!(world.post(&both).await.problem(), (400, "invalid_idempotency_key"), "{near}");
+    }
+    assert_eq!(world.table.take_calls().count(), 0);
+    let same = ask().header("x-idempotency-key", "REFUND-1").header("idempotency-key", "REFUND-1");
+    assert_eq!(world.post(&same).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_key_in_the_body_or_the_query_is_told_where_it_belongs() {
+    let world = World::with(&plain()).await;
+    let body = asking(&json!({"payment_id": PAYMENT, "idempotency_key": "a"}));
+    let query = asking(&json!({"payment_id": PAYMENT})).with("/rawQueryString", "idempotency_key=a");
+    for event in [body, query] {
+        let reply = world.post(&event).await;
+        assert_eq!(reply.problem(), (400, "unknown_parameter"));
+        assert_eq!(reply.body["param"], "idempotency_key");
+        assert!(reply.body["detail"].as_str().unwrap().contains("header Idempotency-Key"), "{}", reply.text);
+    }
+    assert_eq!(world.table.take_calls().count(), 0);
+}
+
+#[tokio::test]
+async fn the_fingerprint_holds_method_and_path_as_it_always_did() {
+    let world = World::with(&plain()).await;
+    let wanted = fixtures::wanted(&plain(), Some(100));
+    let body = json!({"payment_id": PAYMENT, "amount": 100});
+    let of_payment = Event::of_fixtures_tenant(CREATE_OF_PAYMENT).json(&body).header("idempotency-key", "2");
+    let endpoints = ["POST /v1/refunds".to_owned(), format!("POST /v1/payments/{PAYMENT}/refunds")];
+    for (event, endpoint) in [asking(&body), of_payment].iter().zip(endpoints) {
+        let made = world.post(event).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let id = made.body["id"].as_str().unwrap().try_into().unwrap();
+        let refund = world.table.store().refund(&fixtures::tenant(), &id).await.unwrap().unwrap();
+        assert_eq!(
+            refund.fingerprint,
+            wanted.fingerprint(&endpoint, plain().amount.currency()),
+            "{endpoint}"
+        );
+    }
 }
 
 #[tokio::test]

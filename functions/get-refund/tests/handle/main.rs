@@ -3,9 +3,11 @@
 
 #[path = "../../../../tests/events/gateway.rs"]
 mod gateway;
+mod lists;
 mod payments;
 mod refunds;
 mod reports;
+mod unrouted;
 
 use gateway::{Event, Reply};
 use get_refund::{Context, handle};

@@ -168,6 +168,10 @@ impl Payments for Moving<'_> {
     async fn payment(&self, tenant: &Tenant, id: &PaymentId) -> Result<Option<Payment>, ReadError> {
         self.world.context.store.payment(tenant, id).await
     }
+
+    async fn payments(&self, tenant: &Tenant, ids: &[PaymentId]) -> Result<Vec<Payment>, ReadError> {
+        self.world.context.store.payments(tenant, ids).await
+    }
 }
 
 impl Refunds for Moving<'_> {

@@ -36,7 +36,7 @@ fn reading(day: &str) -> Event {
 
 /// The read of the latest one by its own route, which has no parameter.
 fn reading_latest() -> Event {
-    reading("latest").without("/pathParameters").with("/routeKey", "GET /v1/reports/reconciliation/latest")
+    reading("latest").without("/pathParameters").route("GET /v1/reports/reconciliation/latest")
 }
 
 fn of(event: Event, tenant: &Tenant) -> Event {

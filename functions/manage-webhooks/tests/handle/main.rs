@@ -180,17 +180,19 @@ fn asking(method: &str, path: &str) -> GatewayEvent {
 fn asking_as(tenant: &Tenant, method: &str, path: &str) -> GatewayEvent {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut parts = path.trim_start_matches("/v1/").split('/');
-    let parameters = match (parts.next(), parts.next()) {
-        (Some("webhook-endpoints"), Some(id)) => json!({ "endpoint_id": id }),
-        (Some("events"), Some(id)) => json!({ "event_id": id }),
-        _ => json!({}),
+    let (parameters, template) = match (parts.next(), parts.next()) {
+        (Some("webhook-endpoints"), Some(id)) => {
+            (json!({ "endpoint_id": id }), path.replace(id, "{endpoint_id}"))
+        }
+        (Some("events"), Some(id)) => (json!({ "event_id": id }), path.replace(id, "{event_id}")),
+        _ => (json!({}), path.to_owned()),
     };
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let query_parameters: BTreeMap<&str, &str> = pairs.collect();
     GatewayEvent::as_recorded(RECORDED)
         .with("/requestContext/authorizer/lambda/account_id", tenant.account.as_str())
         .with("/requestContext/authorizer/lambda/environment", tenant.environment.as_str())
-        .with("/requestContext/http/method", method)
+        .route(&format!("{method} {template}"))
         .with("/requestContext/http/path", path)
         .with("/rawPath", path)
         .with("/pathParameters", parameters)

@@ -97,10 +97,17 @@ async fn what_is_missing_or_unknown_is_named_by_its_path() {
         ),
         (
             json!({"amount": 1, "currency": "EUR", "routing": {"merchants": [{"id": "a", "amount": 1}]}}),
+            "unknown_parameter",
+            "routing.merchants[0].id",
+        ),
+        (
+            json!({"amount": 1, "currency": "EUR", "routing": {"merchants": [{"amount": 1}]}}),
             "missing_parameter",
             "routing.merchants[0].account_id",
         ),
         (json!({"amount": 1, "currency": "EUR", "captured": true}), "unknown_parameter", "captured"),
+        (json!({"amount": 1, "currncy": "EUR"}), "unknown_parameter", "currncy"),
+        (json!({"amount": 1, "processor": {"nam": "stripe"}}), "unknown_parameter", "processor.nam"),
         (
             json!({"amount": 1, "currency": "EUR", "invoice_details": [{"id": "l", "amount": 1, "tax": 0}]}),
             "unknown_parameter",
@@ -121,12 +128,12 @@ async fn what_is_missing_or_unknown_is_named_by_its_path() {
 
 #[tokio::test]
 async fn a_payment_has_an_id_that_is_safe_in_a_path() {
-    for id in ["no%20id", "a/b", "é", &"p".repeat(65)] {
+    for id in ["no%20id", "a/b", "é", "nul\0", &"p".repeat(65), ".", ".."] {
         let reply = at_the_door(&recorded().with("/pathParameters/payment_id", id)).await;
         assert_eq!(reply.problem(), (400, "invalid_parameter"), "{id}");
         assert_eq!(reply.body["param"], "payment_id");
     }
-    for id in ["1", "ORD-123:456_7.8", &"p".repeat(64)] {
+    for id in ["1", "...", ".a", "ORD-123:456_7.8", &"p".repeat(64)] {
         assert_eq!(World::new().put(&recorded().of_payment(id)).await.status, 201, "{id}");
     }
 }

@@ -106,7 +106,7 @@ proptest! {
                     prop_assert_eq!(left.part_of(&actor.actor), actor.refundable);
                 }
             }
-            Err(Refusal::ExceedsRefundable(left)) => prop_assert!(!left.exceeds(payment.refundable)),
+            Err(Refusal::ExceedsRefundable { left, .. }) => prop_assert!(!left.exceeds(payment.refundable)),
             Err(Refusal::RefundableChanged(left)) => prop_assert_eq!(left, payment.refundable),
             _ => {}
         }

@@ -1,0 +1,168 @@
+//! A credential that nobody has, through authorize to every route behind it: told what is wrong, and nothing more.
+
+use lambda_http::{Body, Response};
+use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Refused, Scope, StoredKey};
+use recoup_domain::ids::{Environment, KeyId};
+use recoup_domain::time::Timestamp;
+use recoup_domain::token::Claims;
+use recoup_http::route::SERVED;
+use recoup_http::view::PublicUrl;
+use recoup_outbound::webhooks::Webhooks;
+use recoup_ports::credentials::{Accounts, Revoked};
+use recoup_ports::webhooks::Reach;
+use recoup_storage::Table;
+use recoup_testing::{TestTable, fixtures};
+use serde_json::{Value, json};
+
+use crate::gateway::{Event, Reply};
+
+const CREATE: &str = include_str!("../../events/create-refund.json");
+const AUTHORIZE: &str = include_str!("../../events/authorize.json");
+const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+fn now() -> Timestamp {
+    fixtures::now()
+}
+
+fn pepper(byte: u8) -> Pepper {
+    Pepper::new(vec![byte; 32]).unwrap()
+}
+
+/// The keys of the routes behind the authorizer, as the template has them.
+fn routes() -> Vec<&'static str> {
+    let blocks = TEMPLATE.split("RouteKey: ").skip(1).filter_map(|block| block.split_once('\n'));
+    let behind = |rest: &str| rest.trim_start().starts_with("AuthorizationType: CUSTOM");
+    blocks.filter(|(_, rest)| behind(rest)).map(|(key, _)| key).collect()
+}
+
+/// Runs the function that serves a route.
+async fn serve(table: &TestTable, key: &str, event: &Event) -> Response<Body> {
+    let (store, request) = (table.store(), event.request());
+    let public_url = PublicUrl::new("https://api.example.com");
+    let reach = Reach::Public;
+    let random = || 7;
+    let served = SERVED.iter().find(|(_, keys)| keys.contains(&key));
+    match served.map(|(function, _)| *function) {
+        Some("get-refund") => get_refund::handle(&get_refund::Context { store, public_url }, request).await,
+        Some("create-refund") => {
+            let context = create_refund::Context { store, public_url, reach, now, random };
+            create_refund::handle(&context, request).await
+        }
+        Some("update-refund") => {
+            update_refund::handle(&update_refund::Context { store, public_url, now }, request).await
+        }
+        Some("register-payment") => {
+            register_payment::handle(&register_payment::Context { store, public_url, now }, request).await
+        }
+        Some("manage-webhooks") => {
+            let receivers = Webhooks::new(reach).unwrap();
+            let context = manage_webhooks::Context { store, receivers, public_url, reach, now, random };
+            manage_webhooks::handle(&context, request).await
+        }
+        other => panic!("{key} is served by {other:?}: say here how"),
+    }
+}
+
+/// A request to a route that would be carried out, were it not for what the authorizer says.
+fn asking(key: &str, told: &Value) -> Event {
+    let none = |prefix: &str| format!("{prefix}_{}", "0".repeat(26));
+    let parameters = json!({
+        "payment_id": "pay_1", "date": "2026-11-22",
+        "refund_id": none("rfd"), "endpoint_id": none("whe"), "event_id": none("evt"),
+    });
+    let body = match key {
+        "PUT /v1/payments/{payment_id}" => json!({ "amount": 1, "currency": "EUR" }),
+        "POST /v1/webhook-endpoints" => json!({ "url": "https://example.com/" }),
+        "PATCH /v1/refunds/{refund_id}" => json!({ "metadata": {} }),
+        "POST /v1/refunds" | "POST /v1/refunds/quote" => json!({ "payment_id": "pay_1" }),
+        _ => json!({}),
+    };
+    Event::as_recorded(CREATE)
+        .route(key)
+        .with("/pathParameters", parameters)
+        .with("/requestContext/authorizer/lambda", told.clone())
+        .json(&body)
+}
+
+/// A table that knows one key, which was revoked, and authorize over it.
+async fn authorizer() -> (TestTable, authorize::Context<Table>) {
+    let table = TestTable::new();
+    let key = ApiKey::random(Environment::Sandbox, 1, 2);
+    let stored = StoredKey {
+        id: key.id().clone(),
+        hash: key.hash(&pepper(1)),
+        tenant: fixtures::tenant(),
+        scopes: Scope::ALL.to_vec(),
+        revoked: false,
+    };
+    table.store().create_key(&stored, now()).await.unwrap();
+    assert_eq!(table.store().revoke_key(key.id(), now()).await.unwrap(), Revoked::Yes);
+    let context = authorize::Context { keys: table.store(), pepper: pepper(1), now };
+    (table, context)
+}
+
+/// Credentials that nobody has, each with a word of the sentence that helps.
+fn nobodys() -> Vec<(String, Refused, &'static str)> {
+    let token = |pepper: &Pepper| {
+        let (client, scopes) = (KeyId::random(5), Scope::ALL.to_vec());
+        let claims = Claims { tenant: fixtures::tenant(), client, scopes, expires_at: now() };
+        claims.sign(pepper).unwrap()
+    };
+    let key = |name| ApiKey::random(Environment::Sandbox, name, 2).reveal().to_owned();
+    let client = ApiKey::random_for(KeyUse::Client, Environment::Sandbox, 1, 2).reveal().to_owned();
+    vec![
+        ("sk_sandbox_wrong".to_owned(), Refused::Malformed, "every character"),
+        (key(1), Refused::Unknown, "create_api_key"),
+        (key(9), Refused::Unknown, "create_api_key"),
+        (client, Refused::ClientSecret, "Exchange it"),
+        (token(&pepper(1)), Refused::Expired, "has expired"),
+        (token(&pepper(2)), Refused::Unknown, "create_api_key"),
+    ]
+}
+
+#[tokio::test]
+async fn a_credential_that_nobody_has_is_refused_by_every_route() {
+    let (table, context) = authorizer().await;
+    assert!(routes().len() > 20 && routes().contains(&"$default"), "{:?}", routes());
+    for (credential, reason, help) in nobodys() {
+        let mut event: Value = serde_json::from_str(AUTHORIZE).unwrap();
+        event["headers"]["authorization"] = format!("Bearer {credential}").into();
+        let decision = authorize::handle(&context, &event).await.unwrap();
+        let decision = serde_json::to_value(decision).unwrap();
+        assert_eq!(decision, json!({ "isAuthorized": true, "context": { "refused": reason.as_str() } }));
+        table.take_calls();
+        for key in routes() {
+            let event = asking(key, &decision["context"]);
+            let reply = Reply::read(&event, serve(&table, key, &event).await);
+            assert_eq!(reply.problem(), (403, "invalid_credential"), "{key}: {}", reply.text);
+            assert!(reply.body["detail"].as_str().unwrap().contains(help), "{key}: {}", reply.text);
+            assert!(!reply.text.contains(&credential), "{key}: {}", reply.text);
+            assert_eq!(table.take_calls().count(), 0, "{key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_outweighs_whatever_stands_beside_it() {
+    let table = TestTable::new();
+    let account = fixtures::tenant().account;
+    let mut told = json!({
+        "account_id": account.as_str(), "environment": "sandbox", "key_id": KeyId::random(1).as_str(),
+        "scopes": Scope::ALL.map(Scope::as_str).join(" "),
+    });
+    for key in routes() {
+        let event = asking(key, &told);
+        let reply = serve(&table, key, &event).await;
+        assert_ne!(reply.status(), 403, "{key}: the request would be carried out");
+    }
+    table.take_calls();
+    for refused in [json!("unknown"), json!("a reason of tomorrow"), json!(null), json!(7)] {
+        told["refused"] = refused;
+        for key in routes() {
+            let event = asking(key, &told);
+            let reply = Reply::read(&event, serve(&table, key, &event).await);
+            assert_eq!(reply.problem(), (403, "invalid_credential"), "{key}");
+            assert_eq!(table.take_calls().count(), 0, "{key}");
+        }
+    }
+}
