@@ -1,14 +1,18 @@
 //! Pages of refunds, newest first: of the account, or of one payment.
 //!
-//! A page is stable under new refunds, because they come before its cursor. Under a status filter it may be
-//! shorter than its limit while `has_more` is true: so many refunds are looked through, and no more.
+//! A page is stable under new refunds, because they come before its cursor. It may be shorter than its limit while
+//! `has_more` is true: under a status filter, because so many refunds are looked through and no more; and because an
+//! answer holds so many bytes and no more.
+
+use std::collections::{HashMap, HashSet};
 
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::refund::{Refund, State};
+use recoup_domain::time::Timestamp;
 use recoup_http::fields::invalid;
-use recoup_http::list::{Page, Parameters};
+use recoup_http::list::{Entries, Parameters};
 use recoup_http::payment::not_found;
 use recoup_http::problem::Problem;
 use recoup_http::respond::Answer;
@@ -16,6 +20,7 @@ use recoup_http::view::RefundView;
 use recoup_ports::lists::{Place, RefundList, Stretch};
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
+use recoup_ports::rows::Rows;
 
 use crate::Context;
 
@@ -52,7 +57,10 @@ pub(crate) fn parse(request: &Request, payment: Option<PaymentId>) -> Result<Wan
 enum Source {
     Account,
     /// All refunds of one payment, oldest first, as the payment itself lists them.
-    Payment(Vec<RefundId>),
+    Payment {
+        ids: Vec<RefundId>,
+        registered_at: Timestamp,
+    },
 }
 
 pub(crate) async fn page<S: Payments + Refunds + RefundList>(
@@ -62,34 +70,78 @@ pub(crate) async fn page<S: Payments + Refunds + RefundList>(
 ) -> Result<Answer, Problem> {
     let source = match &wanted.payment {
         None => Source::Account,
-        Some(id) => Source::Payment(context.store.payment(tenant, id).await?.ok_or_else(not_found)?.refunds),
+        Some(id) => {
+            let payment = context.store.payment(tenant, id).await?.ok_or_else(not_found)?;
+            Source::Payment { ids: payment.refunds, registered_at: payment.created_at }
+        }
     };
-    let limit = usize::from(wanted.limit);
-    let mut found: Vec<Refund> = Vec::new();
+    let mut entries = Entries::default();
     let mut more = true;
     for _ in 0..LOOKS_MAX {
-        let ids = next_ids(context, tenant, &source, &wanted).await?;
-        more = ids.len() > limit;
-        let some = ids.get(..limit).unwrap_or(&ids);
-        let mut refunds = context.store.refunds(tenant, some).await?;
-        refunds.sort_by_key(|refund| std::cmp::Reverse(Place::of(refund)));
-        for refund in refunds {
-            if found.len() == limit {
-                more = true;
-                break;
-            }
-            wanted.stretch.behind = Some(Place::of(&refund));
-            if wanted.accepts(&refund) {
-                found.push(refund);
-            }
+        let look = look(context, tenant, &source, &wanted).await?;
+        more = look.more;
+        let end = gather(context, &mut wanted, &mut entries, look)?;
+        if end {
+            more = true;
+            break;
         }
-        if !more || found.len() == limit {
+        if !more || entries.count() == usize::from(wanted.limit) {
             break;
         }
     }
     let next = wanted.stretch.behind.as_ref().filter(|_| more);
-    let views = found.iter().map(|refund| RefundView::of(refund, &context.public_url)).collect();
-    Answer::new(StatusCode::OK, &Page::new(views, next))
+    Answer::new(StatusCode::OK, &entries.page(next))
+}
+
+/// A stretch of the list.
+struct Look {
+    places: Vec<Place>,
+    refunds: HashMap<RefundId, Refund>,
+    unreadable: HashSet<String>,
+    /// Whether there are more behind it.
+    more: bool,
+}
+
+async fn look<S: Refunds + RefundList>(
+    context: &Context<S>,
+    tenant: &Tenant,
+    source: &Source,
+    wanted: &Wanted,
+) -> Result<Look, Problem> {
+    let mut places = next_places(context, tenant, source, wanted).await?;
+    let more = places.len() > usize::from(wanted.limit);
+    places.truncate(usize::from(wanted.limit));
+    let ids: Vec<RefundId> = places.iter().map(|place| place.id.clone()).collect();
+    let Rows { read, unreadable } = context.store.refunds(tenant, &ids).await?;
+    Ok(Look {
+        places,
+        refunds: read.into_iter().map(|refund| (refund.id.clone(), refund)).collect(),
+        unreadable: unreadable.into_iter().map(|row| row.id).collect(),
+        more,
+    })
+}
+
+/// Puts what a look has found onto the page; true if the page was full before the look's end.
+fn gather<S>(
+    context: &Context<S>,
+    wanted: &mut Wanted,
+    entries: &mut Entries<RefundView>,
+    look: Look,
+) -> Result<bool, Problem> {
+    for place in look.places {
+        if entries.count() == usize::from(wanted.limit) {
+            return Ok(true);
+        }
+        if let Some(refund) = look.refunds.get(&place.id).filter(|refund| wanted.accepts(refund)) {
+            if !entries.takes(RefundView::of(refund, &context.public_url))? {
+                return Ok(true);
+            }
+        } else if look.unreadable.contains(place.id.as_str()) {
+            entries.name_unreadable(place.id.to_string());
+        }
+        wanted.stretch.behind = Some(place);
+    }
+    Ok(false)
 }
 
 impl Wanted {
@@ -99,20 +151,17 @@ impl Wanted {
     }
 }
 
-/// The ids behind the cursor, newest first: one more than the limit, to know whether there are more.
-async fn next_ids<S: RefundList>(
+/// The places behind the cursor, newest first: one more than the limit, to know whether there are more.
+async fn next_places<S: RefundList>(
     context: &Context<S>,
     tenant: &Tenant,
     source: &Source,
     wanted: &Wanted,
-) -> Result<Vec<RefundId>, Problem> {
+) -> Result<Vec<Place>, Problem> {
     let count = wanted.limit.saturating_add(1);
     match source {
-        Source::Account => {
-            let places = context.store.places(tenant, &wanted.stretch, count).await?;
-            Ok(places.into_iter().map(|place| place.id).collect())
-        }
-        Source::Payment(ids) => {
+        Source::Account => Ok(context.store.places(tenant, &wanted.stretch, count).await?),
+        Source::Payment { ids, registered_at } => {
             let older = match &wanted.stretch.behind {
                 None => ids.as_slice(),
                 Some(behind) => {
@@ -121,7 +170,9 @@ async fn next_ids<S: RefundList>(
                     older.ok_or_else(|| invalid("cursor", "belongs to another list"))?
                 }
             };
-            Ok(older.iter().rev().take(usize::from(count)).cloned().collect())
+            // Here a place is found by its id alone.
+            let place = |id: &RefundId| Place { created_at: *registered_at, id: id.clone() };
+            Ok(older.iter().rev().take(usize::from(count)).map(place).collect())
         }
     }
 }

@@ -71,7 +71,10 @@ impl Wanted {
     pub(crate) fn first_terms(&self, environment: Environment) -> Result<Terms, Problem> {
         let currency = self.amount.currency();
         if !currency.is_current() {
-            let what = format!("{} has been withdrawn from ISO 4217; nothing new is registered in it", currency.code());
+            let what = format!(
+                "{} has been withdrawn from ISO 4217; nothing new is registered in it",
+                currency.code()
+            );
             return Err(invalid("currency", what));
         }
         let processor = match (environment, &self.processor) {

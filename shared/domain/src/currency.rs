@@ -63,7 +63,10 @@ mod tests {
         assert!(WITHDRAWN.is_sorted(), "it is searched by halves");
         for (code, exponent) in WITHDRAWN {
             let currency = Currency::parse(code).unwrap();
-            assert_eq!((currency.code(), currency.exponent(), currency.is_current()), (code, exponent, false));
+            assert_eq!(
+                (currency.code(), currency.exponent(), currency.is_current()),
+                (code, exponent, false)
+            );
         }
         for (code, exponent) in [("ANG", 2), ("BGN", 2), ("HRK", 2), ("DEM", 2), ("ITL", 0), ("BYR", 0)] {
             assert_eq!(Currency::parse(code).map(Currency::exponent), Some(exponent), "{code}");

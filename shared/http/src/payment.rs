@@ -17,7 +17,8 @@ pub async fn show(
 ) -> Result<PaymentView, Problem> {
     let refunds = match payment.refunds.as_slice() {
         [] => Vec::new(),
-        ids => store.refunds(&payment.tenant, ids).await?,
+        // Where its money is cannot be told without one of them.
+        ids => store.refunds(&payment.tenant, ids).await?.whole()?,
     };
     let balances = Balances::of(payment, &refunds).ok_or_else(|| {
         tracing::error!(payment.id = %payment.id, "the payment and its refunds do not add up");

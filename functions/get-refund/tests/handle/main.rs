@@ -3,6 +3,7 @@
 
 #[path = "../../../../tests/events/gateway.rs"]
 mod gateway;
+mod lists;
 mod payments;
 mod refunds;
 mod reports;

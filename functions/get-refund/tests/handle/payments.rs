@@ -175,7 +175,11 @@ impl Refunds for Moving<'_> {
         self.world.context.store.refund(tenant, id).await
     }
 
-    async fn refunds(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Vec<Refund>, ReadError> {
+    async fn refunds(
+        &self,
+        tenant: &Tenant,
+        ids: &[RefundId],
+    ) -> Result<recoup_ports::rows::Rows<Refund>, ReadError> {
         if !self.moved.swap(true, Ordering::Relaxed) {
             self.world.settle(&self.failing, fixtures::failed()).await;
             let again = self.world.refund("again", &fixtures::wanted(&self.world.payment, None)).await;
