@@ -79,7 +79,9 @@ pub(crate) async fn list<S: Store, R>(
         last = Some(place(endpoint));
     }
     // They have no place that could be read, so every page names them.
-    unreadable.into_iter().for_each(|row| entries.name_unreadable(row.id));
+    for row in unreadable {
+        entries.name_unreadable(row.id);
+    }
     Answer::new(StatusCode::OK, &entries.page(next.as_ref()))
 }
 

@@ -19,39 +19,47 @@ const WITHDRAWN: [(&str, u32); 54] = [
 
 /// An ISO 4217 currency that has, or had, minor units (`XAU` and its like have none and cannot be refunded).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Currency {
-    code: &'static str,
-    exponent: u32,
+pub struct Currency(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Current(iso_currency::Currency),
+    /// Its position in [`WITHDRAWN`], so that money stays small.
+    Withdrawn(u8),
 }
 
 impl Currency {
     /// Reads a three-letter upper-case code, in force or withdrawn: for what is stored, and what refers to it.
     pub fn parse(code: &str) -> Option<Self> {
-        if let Some(&(code, exponent)) = withdrawn(code) {
-            return Some(Self { code, exponent });
+        if let Ok(position) = WITHDRAWN.binary_search_by(|(withdrawn, _)| (*withdrawn).cmp(code)) {
+            return Some(Self(Kind::Withdrawn(u8::try_from(position).ok()?)));
         }
         let currency = iso_currency::Currency::from_code(code)?;
-        Some(Self { code: currency.code(), exponent: currency.exponent()?.into() })
+        currency.exponent().map(|_| Self(Kind::Current(currency)))
     }
 
     /// Whether it is in force. What is new is in such a currency.
     pub fn is_current(self) -> bool {
-        withdrawn(self.code).is_none()
+        matches!(self.0, Kind::Current(_))
     }
 
     /// The three-letter code, `EUR`.
     pub fn code(self) -> &'static str {
-        self.code
+        match self.0 {
+            Kind::Current(currency) => currency.code(),
+            Kind::Withdrawn(position) => WITHDRAWN.get(usize::from(position)).map_or("", |(code, _)| code),
+        }
     }
 
     /// Decimal places of the major unit: JPY 0, EUR 2, KWD 3.
     pub fn exponent(self) -> u32 {
-        self.exponent
+        match self.0 {
+            Kind::Current(currency) => currency.exponent().map_or(0, u32::from),
+            Kind::Withdrawn(position) => {
+                WITHDRAWN.get(usize::from(position)).map_or(0, |(_, exponent)| *exponent)
+            }
+        }
     }
-}
-
-fn withdrawn(code: &str) -> Option<&'static (&'static str, u32)> {
-    WITHDRAWN.binary_search_by(|(withdrawn, _)| (*withdrawn).cmp(code)).ok().and_then(|at| WITHDRAWN.get(at))
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn fifty_plain_pairs_of_the_largest_size_fit_and_no_more_bytes_than_the_bound() {
+    fn fifty_plain_pairs_fit_and_no_more_bytes_than_the_bound() {
         assert!(Metadata::new(pairs(50, "x")).is_ok());
         assert_eq!(Metadata::new(pairs(50, "ä")), Err(MetadataError::TooLarge));
         let mut full = pairs(31, "ä");

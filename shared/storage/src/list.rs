@@ -8,7 +8,7 @@ use recoup_ports::ReadError;
 use recoup_ports::lists::{Place, RefundList, Stretch};
 
 use crate::expression::text;
-use crate::keys::{BY_TIME, LIST_PK, LIST_SK, PK, by_time, list_of, place_in_list};
+use crate::keys::{BY_TIME, LIST_PK, LIST_SK, by_time, list_of, place_in_list};
 use crate::table::{Table, key_text, unavailable, unreadable};
 
 /// Sorts before and after every time that RFC 3339 can write.
@@ -49,7 +49,7 @@ impl RefundList for Table {
                 }
                 match place_in_list(key) {
                     Some(place) => places.push(place),
-                    None => drop(unreadable(key_text(&item, PK), format_args!("list_sk {key} is no place"))),
+                    None => drop(unreadable(key, "list_sk is no place")),
                 }
             }
             start = page.last_evaluated_key;

@@ -55,9 +55,7 @@ impl Tenants for Table {
                 let place = key_text(&item, LIST_SK);
                 match account_at(place) {
                     Some(tenant) => tenants.push(tenant),
-                    None => {
-                        drop(unreadable(key_text(&item, PK), format_args!("list_sk {place} is no account")))
-                    }
+                    None => drop(unreadable(place, "list_sk is no account")),
                 }
             }
             start = page.last_evaluated_key;

@@ -153,7 +153,7 @@ async fn nothing_new_is_registered_in_a_withdrawn_currency() {
 }
 
 #[tokio::test]
-async fn what_was_registered_in_a_currency_before_it_was_withdrawn_still_moves_forward() {
+async fn a_payment_in_a_currency_withdrawn_since_still_moves_forward() {
     let world = World::saying(&json!({})).await;
     let item = world.table.item("payment").await;
     world.table.set_text(&item, "currency", "BGN").await;
