@@ -1,6 +1,6 @@
 //! The newest reports of all accounts in one answer, and the accounts that reports are made for.
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::report::Report;
 use recoup_http::report::ReportFacts;
@@ -29,9 +29,16 @@ struct Gathered {
     reports: Vec<Value>,
     bytes: usize,
     more: bool,
+    /// The accounts whose newest report cannot be read.
+    unreadable: Vec<String>,
 }
 
 impl Gathered {
+    fn name_unreadable(&mut self, tenant: &Tenant) {
+        self.accounts = self.accounts.saturating_add(1);
+        self.unreadable.push(format!("{}/{}", tenant.environment.as_str(), tenant.account));
+    }
+
     fn add(&mut self, report: Option<&Report>) -> Result<(), AdminError> {
         self.accounts = self.accounts.saturating_add(1);
         let Some(report) = report else {
@@ -66,24 +73,35 @@ pub(crate) async fn latest(store: &(impl Tenants + Reports + Sync)) -> Result<Va
     let mut behind: Option<Tenant> = None;
     loop {
         let tenants = store.tenants(behind.as_ref(), TENANTS_AT_ONCE).await?;
-        for report in try_join_all(tenants.iter().map(|tenant| store.latest_report(tenant))).await? {
-            gathered.add(report.as_ref())?;
+        let reports = join_all(tenants.iter().map(|tenant| store.latest_report(tenant))).await;
+        for (tenant, report) in tenants.iter().zip(reports) {
+            match report {
+                Ok(report) => gathered.add(report.as_ref())?,
+                // One account's trouble is no other's.
+                Err(ReadError::Unreadable { .. }) => gathered.name_unreadable(tenant),
+                Err(error @ ReadError::Unavailable(_)) => return Err(error.into()),
+            }
         }
         match tenants.into_iter().last() {
             Some(last) => behind = Some(last),
             None => break,
         }
     }
-    let Gathered { accounts, without_report, incomplete, with_drift, reports, more, .. } = gathered;
+    let Gathered { accounts, without_report, incomplete, with_drift, reports, more, unreadable, .. } =
+        gathered;
     tracing::info!(accounts, with_drift, "reports read");
-    Ok(json!({
+    let mut answer = json!({
         "accounts": accounts,
         "without_report": without_report,
         "incomplete": incomplete,
         "with_drift": with_drift,
         "reports": reports,
         "more": more,
-    }))
+    });
+    if let Some(answer) = answer.as_object_mut().filter(|_| !unreadable.is_empty()) {
+        answer.insert("unreadable".to_owned(), unreadable.into());
+    }
+    Ok(answer)
 }
 
 /// Lists both tenants of accounts that were made before there was a list.

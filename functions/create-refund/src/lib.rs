@@ -1,12 +1,14 @@
 //! Decides a refund and reserves its amount: read, decide, ONE transaction.
 
 mod body;
+mod losses;
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
-use recoup_domain::decide::{Identity, decide};
+use recoup_domain::decide::{Identity, Reservation, decide};
 use recoup_domain::ids::RefundId;
+use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Fingerprint, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::Wanted;
@@ -21,8 +23,7 @@ use recoup_http::view::{PublicUrl, RefundView};
 use recoup_ports::refunds::{Reserve, ReserveError, Reserved};
 use recoup_ports::webhooks::Reach;
 
-/// How often a refund is decided again because its payment changed before it could be written.
-const DECISIONS_MAX: usize = 5;
+use losses::Losses;
 
 /// What the function needs.
 pub struct Context<S> {
@@ -84,19 +85,30 @@ async fn create<S: Reserve>(
         return asked.replay(&refund, &context.public_url);
     }
     let mut payment = found.payment.ok_or_else(not_found)?;
-    for _ in 0..DECISIONS_MAX {
-        let fingerprint = asked.wanted.fingerprint(&asked.endpoint, payment.amount.currency());
-        let identity = Identity { id: id.clone(), fingerprint, now: (context.now)() };
-        let reservation = decide(&payment, &asked.wanted, identity)?;
+    let (started, mut losses) = ((context.now)(), Losses::default());
+    loop {
+        let reservation = asked.decided(&payment, &id, (context.now)())?;
         let reserved = context.store.reserve(&reservation).await;
         match reserved.map_err(|error| no_outcome(error, keyed))? {
             Reserved::New => return created(&reservation.refund, &context.public_url),
             Reserved::Existing(refund) => return asked.replay(&refund, &context.public_url),
-            Reserved::PaymentChanged(changed) => payment = *changed,
+            // What the payment has become may refuse the refund: that is told at once.
+            Reserved::PaymentChanged(changed) => drop(asked.decided(&changed, &id, (context.now)())?),
         }
+        let elapsed = (context.now)().since(started);
+        tokio::time::sleep(losses.wait(elapsed, (context.random)()).ok_or_else(keeps_changing)?).await;
+        // What was seen before the wait is old by now, and decided on it the next race would be lost, too.
+        let found = context.store.payment_and_refund(&tenant, &asked.wanted.payment_id, keyed).await?;
+        if let Some(refund) = found.refund {
+            return asked.replay(&refund, &context.public_url);
+        }
+        payment = found.payment.ok_or_else(not_found)?;
     }
-    let detail = "The payment keeps changing. The same request may be sent again.";
-    Err(Problem::new(Code::Unavailable, detail))
+}
+
+/// Certainly nothing was written, so the same request may be sent again, with a key or without.
+fn keeps_changing() -> Problem {
+    Problem::new(Code::Unavailable, "The payment keeps changing. The same request may be sent again.")
 }
 
 /// Where it is unknown whether the refund was made, a request without a key must not just be sent again.
@@ -116,6 +128,13 @@ struct Asked {
 }
 
 impl Asked {
+    /// The refund that this request makes of a payment as it stands.
+    fn decided(&self, payment: &Payment, id: &RefundId, now: Timestamp) -> Result<Reservation, Problem> {
+        let fingerprint = self.wanted.fingerprint(&self.endpoint, payment.amount.currency());
+        let identity = Identity { id: id.clone(), fingerprint, now };
+        Ok(decide(payment, &self.wanted, identity)?)
+    }
+
     /// The refund as it now stands, if it is this request's; else the key was used for another one.
     fn replay(&self, refund: &Refund, public_url: &PublicUrl) -> Result<Answer, Problem> {
         if self.wanted.fingerprint(&self.endpoint, refund.amount.currency()) != refund.fingerprint {

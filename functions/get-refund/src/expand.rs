@@ -1,6 +1,6 @@
 //! `?expand=`: which references of a refund are shown as the objects they name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::payment::Payment;
@@ -9,7 +9,7 @@ use recoup_http::list::{EXPAND, Parameters};
 use recoup_http::payment::view;
 use recoup_http::problem::Problem;
 use recoup_http::view::{PaymentView, PublicUrl, RefundView};
-use recoup_ports::payments::Payments;
+use recoup_ports::payments as ports;
 use recoup_ports::refunds::Refunds;
 
 /// Most refunds that are read to sort the money of a page's payments, beside those of its first payment. Behind so
@@ -54,51 +54,84 @@ impl Expand {
     }
 }
 
-/// The payments of a page of refunds, each read once. Cuts the page where they have too many refunds to be sorted.
+/// The payments of a page of refunds.
+#[derive(Default)]
+pub(crate) struct Payments {
+    views: HashMap<PaymentId, PaymentView>,
+    /// Those for which this page has no room.
+    put_off: HashSet<PaymentId>,
+}
+
+/// A refund with its payment.
+pub(crate) enum Expanded {
+    Whole(RefundView),
+    /// The page ends before it.
+    NextPage,
+    /// Its payment cannot be told.
+    Unreadable,
+}
+
+impl Payments {
+    pub(crate) fn expanded(&self, expand: Expand, view: RefundView, payment: &PaymentId) -> Expanded {
+        match self.views.get(payment) {
+            Some(payment) => Expanded::Whole(expand.apply(view, payment.clone())),
+            None if self.put_off.contains(payment) => Expanded::NextPage,
+            None => Expanded::Unreadable,
+        }
+    }
+}
+
+/// Reads the payments of a page of refunds, each once, as far as they have not too many refunds to be sorted.
 ///
 /// `read` is the payment of all of them, where that is known.
-pub(crate) async fn payments<S: Payments + Refunds>(
+pub(crate) async fn payments<S: ports::Payments + Refunds>(
     store: &S,
     tenant: &Tenant,
-    page: &mut Vec<Refund>,
+    page: &[&Refund],
     read: Option<Payment>,
     public_url: &PublicUrl,
-) -> Result<HashMap<PaymentId, PaymentView>, Problem> {
-    let payments = match read {
+) -> Result<Payments, Problem> {
+    let read = match read {
         Some(payment) => vec![payment],
         None => read_of(store, tenant, page).await?,
     };
-    let mut payments: HashMap<PaymentId, Payment> =
-        payments.into_iter().map(|payment| (payment.id.clone(), payment)).collect();
-    let (mut shown, mut ids): (Vec<Payment>, Vec<RefundId>) = (Vec::new(), Vec::new());
-    let mut fitting = 0_usize;
-    for refund in page.iter() {
-        // One that is not there any more was taken already, or does not exist.
-        if let Some(payment) = payments.remove(&refund.payment_id) {
-            if !shown.is_empty() && ids.len().saturating_add(payment.refunds.len()) > REFUNDS_READ_MAX {
-                break;
-            }
-            ids.extend(payment.refunds.iter().cloned());
-            shown.push(payment);
+    let mut by_id: HashMap<PaymentId, Payment> =
+        read.into_iter().map(|payment| (payment.id.clone(), payment)).collect();
+    let mut payments = Payments::default();
+    let (mut fitting, mut ids): (Vec<Payment>, Vec<RefundId>) = (Vec::new(), Vec::new());
+    for refund in page {
+        // One that is not there any more was taken already, or cannot be read.
+        let Some(payment) = by_id.remove(&refund.payment_id) else { continue };
+        if !fitting.is_empty() && ids.len().saturating_add(payment.refunds.len()) > REFUNDS_READ_MAX {
+            payments.put_off.insert(payment.id);
+            payments.put_off.extend(by_id.into_keys());
+            break;
         }
-        fitting = fitting.saturating_add(1);
+        ids.extend(payment.refunds.iter().cloned());
+        fitting.push(payment);
     }
-    page.truncate(fitting);
-    let refunds = if ids.is_empty() { Vec::new() } else { store.refunds(tenant, &ids).await? };
+    let refunds = if ids.is_empty() { Vec::new() } else { store.refunds(tenant, &ids).await?.read };
     let mut by_payment: HashMap<PaymentId, Vec<Refund>> = HashMap::new();
     for refund in refunds {
         by_payment.entry(refund.payment_id.clone()).or_default().push(refund);
     }
-    let views = shown.into_iter().map(|payment| {
+    for payment in fitting {
         let refunds = by_payment.remove(&payment.id).unwrap_or_default();
-        Ok((payment.id.clone(), view(&payment, &refunds, public_url)?))
-    });
-    views.collect()
+        // Without one of its refunds a payment does not add up; that is logged, and harms no other.
+        if let Ok(view) = view(&payment, &refunds, public_url) {
+            payments.views.insert(payment.id, view);
+        }
+    }
+    Ok(payments)
 }
 
-async fn read_of<S: Payments>(store: &S, tenant: &Tenant, page: &[Refund]) -> Result<Vec<Payment>, Problem> {
+async fn read_of<S: ports::Payments>(
+    store: &S,
+    tenant: &Tenant,
+    page: &[&Refund],
+) -> Result<Vec<Payment>, Problem> {
     let mut ids: Vec<PaymentId> = page.iter().map(|refund| refund.payment_id.clone()).collect();
     ids.sort();
     ids.dedup();
-    if ids.is_empty() { Ok(Vec::new()) } else { Ok(store.payments(tenant, &ids).await?) }
+    if ids.is_empty() { Ok(Vec::new()) } else { Ok(store.payments(tenant, &ids).await?.read) }
 }

@@ -1,7 +1,10 @@
 //! Pages of refunds, newest first: of the account, or of one payment.
 //!
-//! A page is stable under new refunds, because they come before its cursor. Under a status filter it may be
-//! shorter than its limit while `has_more` is true: so many refunds are looked through, and no more.
+//! A page is stable under new refunds, because they come before its cursor. It may be shorter than its limit while
+//! `has_more` is true: under a status filter, because so many refunds are looked through and no more; and because an
+//! answer holds so many bytes and no more.
+
+use std::collections::{HashMap, HashSet};
 
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
@@ -9,7 +12,7 @@ use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Refund, State};
 use recoup_http::fields::invalid;
-use recoup_http::list::{Page, Parameters};
+use recoup_http::list::{Entries, Parameters};
 use recoup_http::payment::not_found;
 use recoup_http::problem::Problem;
 use recoup_http::respond::Answer;
@@ -17,9 +20,10 @@ use recoup_http::view::RefundView;
 use recoup_ports::lists::{Place, RefundList, Stretch};
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
+use recoup_ports::rows::Rows;
 
 use crate::Context;
-use crate::expand::{self, Expand};
+use crate::expand::{self, Expand, Expanded};
 
 /// Most stretches that one page looks through.
 const LOOKS_MAX: usize = 10;
@@ -59,6 +63,13 @@ enum Source {
     Payment(Box<Payment>),
 }
 
+/// One place of the page.
+struct Entry {
+    place: Place,
+    /// Nothing, where it cannot be read.
+    refund: Option<Refund>,
+}
+
 pub(crate) async fn page<S: Payments + Refunds + RefundList>(
     context: &Context<S>,
     tenant: &Tenant,
@@ -70,63 +81,108 @@ pub(crate) async fn page<S: Payments + Refunds + RefundList>(
             Source::Payment(Box::new(context.store.payment(tenant, id).await?.ok_or_else(not_found)?))
         }
     };
-    let limit = usize::from(wanted.limit);
-    let mut found: Vec<Refund> = Vec::new();
+    let mut found = Vec::new();
     let mut more = true;
     for _ in 0..LOOKS_MAX {
-        let ids = next_ids(context, tenant, &source, &wanted).await?;
-        more = ids.len() > limit;
-        let some = ids.get(..limit).unwrap_or(&ids);
-        let mut refunds = context.store.refunds(tenant, some).await?;
-        refunds.sort_by_key(|refund| std::cmp::Reverse(Place::of(refund)));
-        for refund in refunds {
-            if found.len() == limit {
-                more = true;
-                break;
-            }
-            wanted.stretch.behind = Some(Place::of(&refund));
-            if wanted.accepts(&refund) {
-                found.push(refund);
-            }
+        let look = look(context, tenant, &source, &wanted).await?;
+        more = look.more;
+        if gather(&mut wanted, &mut found, look) {
+            more = true;
+            break;
         }
-        if !more || found.len() == limit {
+        if !more || found.len() == usize::from(wanted.limit) {
             break;
         }
     }
-    let next = wanted.stretch.behind.filter(|_| more);
-    let (views, next) = shown(context, tenant, found, wanted.expand, source, next).await?;
-    Answer::new(StatusCode::OK, &Page::new(views, next.as_ref()))
+    let next = wanted.stretch.behind.clone().filter(|_| more);
+    let (entries, cut) = shown(context, tenant, found, wanted.expand, source).await?;
+    Answer::new(StatusCode::OK, &entries.page(cut.or(next).as_ref()))
 }
 
-/// The page's refunds as they are shown, and where the next page starts. With their payments there may be fewer.
+/// A stretch of the list.
+struct Look {
+    places: Vec<Place>,
+    refunds: HashMap<RefundId, Refund>,
+    unreadable: HashSet<String>,
+    /// Whether there are more behind it.
+    more: bool,
+}
+
+async fn look<S: Refunds + RefundList>(
+    context: &Context<S>,
+    tenant: &Tenant,
+    source: &Source,
+    wanted: &Wanted,
+) -> Result<Look, Problem> {
+    let mut places = next_places(context, tenant, source, wanted).await?;
+    let more = places.len() > usize::from(wanted.limit);
+    places.truncate(usize::from(wanted.limit));
+    let ids: Vec<RefundId> = places.iter().map(|place| place.id.clone()).collect();
+    let Rows { read, unreadable } = context.store.refunds(tenant, &ids).await?;
+    Ok(Look {
+        places,
+        refunds: read.into_iter().map(|refund| (refund.id.clone(), refund)).collect(),
+        unreadable: unreadable.into_iter().map(|row| row.id).collect(),
+        more,
+    })
+}
+
+/// Adds what a look has found; true if the page had enough before the look's end.
+fn gather(wanted: &mut Wanted, found: &mut Vec<Entry>, mut look: Look) -> bool {
+    for place in look.places {
+        if found.len() == usize::from(wanted.limit) {
+            return true;
+        }
+        let refund = look.refunds.remove(&place.id).filter(|refund| wanted.accepts(refund));
+        if refund.is_some() || look.unreadable.contains(place.id.as_str()) {
+            found.push(Entry { place: place.clone(), refund });
+        }
+        wanted.stretch.behind = Some(place);
+    }
+    false
+}
+
+/// The page's entries as they are shown, and where it was cut, for not all may fit.
 async fn shown<S: Payments + Refunds>(
     context: &Context<S>,
     tenant: &Tenant,
-    mut found: Vec<Refund>,
+    found: Vec<Entry>,
     expand: Expand,
     source: Source,
-    next: Option<Place>,
-) -> Result<(Vec<RefundView>, Option<Place>), Problem> {
-    let public_url = &context.public_url;
-    if !expand.any() {
-        return Ok((found.iter().map(|refund| RefundView::of(refund, public_url)).collect(), next));
-    }
-    let read = match source {
-        Source::Account => None,
-        Source::Payment(payment) => Some(*payment),
-    };
-    let all = found.len();
-    let payments = expand::payments(&context.store, tenant, &mut found, read, public_url).await?;
-    let next = if found.len() < all { found.last().map(Place::of) } else { next };
-    let view = |refund: &Refund| {
-        let view = RefundView::of(refund, public_url);
-        let Some(payment) = payments.get(&refund.payment_id) else {
-            tracing::error!(refund.id = %refund.id, "the payment of a refund does not exist");
-            return view;
+) -> Result<(Entries<RefundView>, Option<Place>), Problem> {
+    let payments = if expand.any() {
+        let refunds: Vec<&Refund> = found.iter().filter_map(|entry| entry.refund.as_ref()).collect();
+        let read = match source {
+            Source::Account => None,
+            Source::Payment(payment) => Some(*payment),
         };
-        expand.apply(view, payment.clone())
+        expand::payments(&context.store, tenant, &refunds, read, &context.public_url).await?
+    } else {
+        expand::Payments::default()
     };
-    Ok((found.iter().map(view).collect(), next))
+    let mut entries = Entries::default();
+    let mut last = None;
+    for Entry { place, refund } in found {
+        let view = refund.map(|refund| {
+            let view = RefundView::of(&refund, &context.public_url);
+            if expand.any() {
+                payments.expanded(expand, view, &refund.payment_id)
+            } else {
+                Expanded::Whole(view)
+            }
+        });
+        match view {
+            Some(Expanded::Whole(view)) => {
+                if !entries.takes(view)? {
+                    return Ok((entries, last));
+                }
+            }
+            Some(Expanded::NextPage) => return Ok((entries, last)),
+            None | Some(Expanded::Unreadable) => entries.name_unreadable(place.id.to_string()),
+        }
+        last = Some(place);
+    }
+    Ok((entries, None))
 }
 
 impl Wanted {
@@ -136,19 +192,16 @@ impl Wanted {
     }
 }
 
-/// The ids behind the cursor, newest first: one more than the limit, to know whether there are more.
-async fn next_ids<S: RefundList>(
+/// The places behind the cursor, newest first: one more than the limit, to know whether there are more.
+async fn next_places<S: RefundList>(
     context: &Context<S>,
     tenant: &Tenant,
     source: &Source,
     wanted: &Wanted,
-) -> Result<Vec<RefundId>, Problem> {
+) -> Result<Vec<Place>, Problem> {
     let count = wanted.limit.saturating_add(1);
     match source {
-        Source::Account => {
-            let places = context.store.places(tenant, &wanted.stretch, count).await?;
-            Ok(places.into_iter().map(|place| place.id).collect())
-        }
+        Source::Account => Ok(context.store.places(tenant, &wanted.stretch, count).await?),
         Source::Payment(payment) => {
             let ids = &payment.refunds;
             let older = match &wanted.stretch.behind {
@@ -159,7 +212,9 @@ async fn next_ids<S: RefundList>(
                     older.ok_or_else(|| invalid("cursor", "belongs to another list"))?
                 }
             };
-            Ok(older.iter().rev().take(usize::from(count)).cloned().collect())
+            // Here a place is found by its id alone.
+            let place = |id: &RefundId| Place { created_at: payment.created_at, id: id.clone() };
+            Ok(older.iter().rev().take(usize::from(count)).map(place).collect())
         }
     }
 }

@@ -7,11 +7,12 @@ use recoup_domain::ids::{EndpointId, Tenant};
 use recoup_domain::signing::{Secret, Secrets, TooManySecrets};
 use recoup_domain::time::Timestamp;
 use recoup_http::endpoint::{EndpointView, named, not_found, unknown_outcome};
-use recoup_http::list::{Page, Parameters};
+use recoup_http::list::{Entries, Parameters};
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request;
 use recoup_http::respond::Answer;
 use recoup_ports::endpoints::{Changed, Created};
+use recoup_ports::rows::Rows;
 
 use crate::{Context, Store, body};
 
@@ -65,13 +66,23 @@ pub(crate) async fn list<S: Store, R>(
     let limit = usize::from(parameters.limit()?);
     parameters.finish()?;
     let place = |endpoint: &Endpoint| (endpoint.created_at, endpoint.id.clone());
-    let mut endpoints = context.store.endpoints(tenant).await?;
-    endpoints.retain(|endpoint| behind.as_ref().is_none_or(|behind| place(endpoint) > *behind));
-    let has_more = endpoints.len() > limit;
-    endpoints.truncate(limit);
-    let next = endpoints.last().map(place).filter(|_| has_more);
-    let views = endpoints.iter().map(|endpoint| context.view(endpoint)).collect();
-    Answer::new(StatusCode::OK, &Page::new(views, next.as_ref()))
+    let Rows { read, unreadable } = context.store.endpoints(tenant).await?;
+    let mut entries = Entries::default();
+    let mut last = None;
+    let left = read.iter().filter(|endpoint| behind.as_ref().is_none_or(|behind| place(endpoint) > *behind));
+    let mut next = None;
+    for (position, endpoint) in left.enumerate() {
+        if position == limit || !entries.takes(context.view(endpoint))? {
+            next = last;
+            break;
+        }
+        last = Some(place(endpoint));
+    }
+    // They have no place that could be read, so every page names them.
+    for row in unreadable {
+        entries.name_unreadable(row.id);
+    }
+    Answer::new(StatusCode::OK, &entries.page(next.as_ref()))
 }
 
 /// The endpoint that the path names.

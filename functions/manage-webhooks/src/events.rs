@@ -3,7 +3,7 @@
 //! Most are read from the feed. The beginning of a refund of which nobody was told is not there: the list of
 //! refunds tells it, and the refund itself says how it was.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use lambda_http::Request;
@@ -13,7 +13,7 @@ use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
 use recoup_domain::time::Timestamp;
 use recoup_http::event::{EventView, named, not_found};
-use recoup_http::list::{Page, Parameters};
+use recoup_http::list::{Entries, Parameters};
 use recoup_http::problem::{Code, Problem};
 use recoup_http::respond::Answer;
 use recoup_ports::ReadError;
@@ -24,8 +24,6 @@ use recoup_ports::refunds::Refunds;
 use crate::feed::{self, Told};
 use crate::{Context, Store, of_refund};
 
-/// Most bytes of a page: Lambda answers with 6 MB at most, and escapes the quotation marks in them.
-const PAGE_BYTES_MAX: usize = 3_500_000;
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 /// Refunds of one millisecond that are read at once, and how often.
 pub(crate) const SAME_MOMENT: u16 = 100;
@@ -101,48 +99,56 @@ pub(crate) async fn list<S: Store, R>(
         },
     };
     let refunds = match known {
-        Some(refund) => HashMap::from([(refund.id.clone(), refund)]),
+        Some(refund) => {
+            Subjects { read: HashMap::from([(refund.id.clone(), refund)]), ..Subjects::default() }
+        }
         None => refunds_of(&context.store, tenant, &page.told).await?,
     };
-    let (views, next) = fitting(context, page, &refunds);
-    Answer::new(StatusCode::OK, &Page::new(views, next.as_ref()))
+    let (entries, next) = fitting(context, page, &refunds)?;
+    Answer::new(StatusCode::OK, &entries.page(next.as_ref()))
 }
 
 /// As much of a page as an answer may hold; the next page starts behind it.
 fn fitting<S, R>(
     context: &Context<S, R>,
     page: Stretched,
-    refunds: &HashMap<RefundId, Refund>,
-) -> (Vec<EventView>, Option<EventId>) {
-    let (mut views, mut bytes, mut last) = (Vec::new(), 0_usize, None);
+    refunds: &Subjects,
+) -> Result<(Entries<EventView>, Option<EventId>), Problem> {
+    let (mut entries, mut last) = (Entries::default(), None);
     for told in page.told {
         let id = told.id().clone();
-        if let Some(view) = view(context, told, refunds) {
-            bytes = bytes.saturating_add(serde_json::to_vec(&view).map_or(0, |text| text.len()));
-            if bytes > PAGE_BYTES_MAX && !views.is_empty() {
-                return (views, last);
-            }
-            views.push(view);
+        if told.is_unreadable() || told.refund().is_some_and(|id| refunds.unreadable.contains(id.as_str())) {
+            entries.name_unreadable(id.to_string());
+        } else if let Some(view) = view(context, told, &refunds.read)
+            && !entries.takes(view)?
+        {
+            return Ok((entries, last));
         }
         last = Some(id);
     }
-    (views, page.next)
+    Ok((entries, page.next))
+}
+
+/// The refunds that events are about, and the ids of those that cannot be read.
+#[derive(Default)]
+struct Subjects {
+    read: HashMap<RefundId, Refund>,
+    unreadable: HashSet<String>,
 }
 
 /// The refunds that events are about, in as few calls as can be.
-async fn refunds_of<S: Refunds>(
-    store: &S,
-    tenant: &Tenant,
-    told: &[Told],
-) -> Result<HashMap<RefundId, Refund>, ReadError> {
+async fn refunds_of<S: Refunds>(store: &S, tenant: &Tenant, told: &[Told]) -> Result<Subjects, ReadError> {
     let mut ids: Vec<RefundId> = told.iter().filter_map(Told::refund).cloned().collect();
     ids.sort();
     ids.dedup();
     if ids.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Subjects::default());
     }
-    let refunds = store.refunds(tenant, &ids).await?.into_iter();
-    Ok(refunds.map(|refund| (refund.id.clone(), refund)).collect())
+    let refunds = store.refunds(tenant, &ids).await?;
+    Ok(Subjects {
+        read: refunds.read.into_iter().map(|refund| (refund.id.clone(), refund)).collect(),
+        unreadable: refunds.unreadable.into_iter().map(|row| row.id).collect(),
+    })
 }
 
 fn view<S, R>(context: &Context<S, R>, told: Told, refunds: &HashMap<RefundId, Refund>) -> Option<EventView> {

@@ -11,7 +11,7 @@ use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
-use recoup_ports::events::{EventStretch, Events, Recorded};
+use recoup_ports::events::{EventStretch, Events, InFeed, Recorded};
 use recoup_ports::lists::{Place, RefundList, Stretch};
 
 use crate::events::{MILLISECOND, SAME_MOMENT, SAME_MOMENT_LOOKS_MAX, Stretched, Wanted};
@@ -28,13 +28,24 @@ pub(crate) enum Told {
     Recorded(Recorded),
     /// The beginning of this refund, whatever was recorded of it.
     Beginning(EventId, RefundId),
+    /// One that cannot be read.
+    Unreadable(EventId),
+}
+
+impl From<InFeed> for Told {
+    fn from(one: InFeed) -> Self {
+        match one {
+            InFeed::Recorded(recorded) => Self::Recorded(recorded),
+            InFeed::Unreadable(id) => Self::Unreadable(id),
+        }
+    }
 }
 
 impl Told {
     pub(crate) fn id(&self) -> &EventId {
         match self {
             Self::Recorded(recorded) => &recorded.event.id,
-            Self::Beginning(id, _) => id,
+            Self::Beginning(id, _) | Self::Unreadable(id) => id,
         }
     }
 
@@ -42,13 +53,20 @@ impl Told {
         match self {
             Self::Recorded(recorded) => recorded.event.refund(),
             Self::Beginning(_, refund) => Some(refund),
+            Self::Unreadable(_) => None,
         }
     }
 
-    fn r#type(&self) -> EventType {
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Unreadable(_))
+    }
+
+    /// Whether it is asked for; what cannot be read may be.
+    pub(crate) fn is_in(&self, wanted: &Wanted) -> bool {
         match self {
-            Self::Recorded(recorded) => recorded.event.r#type,
-            Self::Beginning(..) => EventType::Initiated,
+            Self::Recorded(recorded) => wanted.accepts(recorded.event.r#type),
+            Self::Beginning(..) => wanted.accepts(EventType::Initiated),
+            Self::Unreadable(_) => true,
         }
     }
 
@@ -59,6 +77,7 @@ impl Told {
             Self::Beginning(..) => {
                 Some(Recorded { event: Event::of_beginning(refund?), deliveries: Vec::new() })
             }
+            Self::Unreadable(_) => None,
         }
     }
 }
@@ -92,7 +111,7 @@ pub(crate) async fn page<S: Events + RefundList + Sync>(
                 return Ok(Stretched { told, next: wanted.before });
             }
             wanted.before = Some(one.id().clone());
-            if wanted.accepts(one.r#type()) {
+            if one.is_in(&wanted) {
                 told.push(one);
             }
         }
@@ -116,10 +135,10 @@ async fn look<S: Events + RefundList + Sync>(
     let count = if wanted.r#type.is_some() { FILTERED } else { wanted.limit.saturating_add(1) };
     let (recorded, begun) =
         try_join(recorded(store, tenant, wanted, count), begun(store, tenant, wanted, count)).await?;
-    let known: HashSet<EventId> = recorded.told.iter().map(|one| one.event.id.clone()).collect();
+    let known: HashSet<EventId> = recorded.told.iter().map(|one| one.id().clone()).collect();
     let begun_only = begun.told.into_iter().filter(|(id, _)| !known.contains(id));
     let mut told: Vec<Told> = begun_only.map(|(id, refund)| Told::Beginning(id, refund)).collect();
-    told.extend(recorded.told.into_iter().map(Told::Recorded));
+    told.extend(recorded.told.into_iter().map(Told::from));
     let floor = recorded.floor.max(begun.floor);
     told.retain(|one| floor.as_ref().is_none_or(|floor| one.id() >= floor));
     told.sort_by(|one, other| other.id().cmp(one.id()));
@@ -131,11 +150,11 @@ async fn recorded<S: Events>(
     tenant: &Tenant,
     wanted: &Wanted,
     count: u16,
-) -> Result<Look<Recorded>, ReadError> {
+) -> Result<Look<InFeed>, ReadError> {
     let stretch = EventStretch { from: wanted.from.clone(), before: wanted.before.clone() };
     let told = store.recorded_events(tenant, &stretch, count).await?;
     let is_full = told.len() >= usize::from(count);
-    let floor = told.last().filter(|_| is_full).map(|last| last.event.id.clone());
+    let floor = told.last().filter(|_| is_full).map(|last| last.id().clone());
     Ok(Look { told, floor })
 }
 

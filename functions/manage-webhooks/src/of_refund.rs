@@ -32,8 +32,7 @@ pub(crate) async fn page<S: Events + Sync>(
                 return Ok(Stretched { told, next });
             }
             next = Some(id.clone());
-            let accepted = recorded.filter(|recorded| wanted.accepts(recorded.event.r#type));
-            told.extend(accepted.map(Told::Recorded));
+            told.extend(recorded.filter(|one| one.is_in(wanted)));
         }
         if told.len() == limit {
             break;
@@ -43,10 +42,14 @@ pub(crate) async fn page<S: Events + Sync>(
     Ok(Stretched { told, next: next.filter(|_| more) })
 }
 
-async fn event<S: Events>(store: &S, refund: &Refund, id: &EventId) -> Result<Option<Recorded>, ReadError> {
-    if let Some(recorded) = store.event(&refund.tenant, id).await? {
-        return Ok(Some(recorded));
+async fn event<S: Events>(store: &S, refund: &Refund, id: &EventId) -> Result<Option<Told>, ReadError> {
+    match store.event(&refund.tenant, id).await {
+        Ok(Some(recorded)) => return Ok(Some(Told::Recorded(recorded))),
+        Ok(None) => {}
+        Err(ReadError::Unreadable { .. }) => return Ok(Some(Told::Unreadable(id.clone()))),
+        Err(error @ ReadError::Unavailable(_)) => return Err(error),
     }
     let beginning = Event::of_beginning(refund);
-    Ok((beginning.id == *id).then(|| Recorded { event: beginning, deliveries: Vec::new() }))
+    let begun = || Told::Recorded(Recorded { event: beginning.clone(), deliveries: Vec::new() });
+    Ok((beginning.id == *id).then(begun))
 }

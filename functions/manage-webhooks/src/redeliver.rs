@@ -56,7 +56,7 @@ async fn targets<S: Store, R>(
         }
         return Ok(vec![Target::Endpoint(id)]);
     }
-    let listening = context.store.endpoints(&event.tenant).await?.into_iter();
+    let listening = context.store.endpoints(&event.tenant).await?.read.into_iter();
     let listening = listening.filter(|endpoint| endpoint.hears(event.r#type));
     let own = found.refund.as_ref().and_then(|refund| refund.notes.webhook_url.as_ref());
     let targets = listening.map(|endpoint| Target::Endpoint(endpoint.id));

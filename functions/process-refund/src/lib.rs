@@ -14,6 +14,7 @@ use lambda_runtime::Error;
 use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
 use recoup_domain::refund::{Outcome, Pending, Refund, State, Step};
 use recoup_domain::time::Timestamp;
+use recoup_ports::ReadError;
 use recoup_ports::jobs::{Pace, RefundJob};
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
@@ -82,6 +83,8 @@ async fn one<S: Settle + Sync, P: Processor + Sync, V: Pace>(
             match work(context, &job).instrument(span).await {
                 Done::Finished => return None,
                 Done::NotYet => wait(record.receive_count),
+                // To come again later would not make it readable: the dead letters' alarm should ring at once.
+                Done::Unreadable => 0,
             }
         }
         Err(error) => {
@@ -104,6 +107,8 @@ fn wait(receive_count: u32) -> u32 {
 enum Done {
     Finished,
     NotYet,
+    /// Its refund cannot be read, now or later.
+    Unreadable,
 }
 
 async fn work<S: Settle + Sync, P: Processor, V>(context: &Context<S, P, V>, job: &RefundJob) -> Done {
@@ -117,10 +122,14 @@ async fn work<S: Settle + Sync, P: Processor, V>(context: &Context<S, P, V>, job
             }
             Err(error) => {
                 tracing::error!(%error, cause = ?std::error::Error::source(&error), "the refund cannot be read");
-                return Done::NotYet;
+                return match error {
+                    ReadError::Unavailable(_) => Done::NotYet,
+                    ReadError::Unreadable { .. } => Done::Unreadable,
+                };
             }
         };
-        if !refund.state.holds_money() {
+        let once_more = context.processor.asked_once_more_after(&refund);
+        if !refund.state.holds_money() && once_more.is_none() {
             tracing::info!(refund.status = refund.state.as_str(), "nothing to do: the refund has ended");
             return Done::Finished;
         }
@@ -162,6 +171,8 @@ async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
     let outcome = ask(&context.processor, &refund).await;
     context.circuits.heard(&refund, outcome != Outcome::Unknown, (context.now)());
     match refund.step(outcome, (context.now)()) {
+        // A success that stands.
+        Step::Stay if !refund.state.holds_money() => Asked::Settled(Done::Finished),
         Step::Stay => {
             let next = later(context, &refund, None);
             written(context.store.schedule(&refund, &next).await, &next)
@@ -170,7 +181,15 @@ async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
             let next = later(context, &next, None);
             written(context.store.move_on(&refund, &next).await, &next)
         }
-        step @ (Step::Move(_) | Step::GiveBack(_) | Step::TakeAgain(_)) => {
+        Step::Move(next) => {
+            let once_more = context.processor.asked_once_more_after(&next);
+            let next = match once_more {
+                Some(wait) => next.asked_after((context.now)(), wait),
+                None => next,
+            };
+            written(context.store.move_on(&refund, &next).await, &next)
+        }
+        step @ (Step::GiveBack(_) | Step::TakeAgain(_)) => {
             written(context.store.carry_out(&refund, &step).await, step.next().unwrap_or(&refund))
         }
     }
@@ -198,7 +217,10 @@ fn written(settled: Result<Settled, SettleError>, next: &Refund) -> Asked {
         Ok(Settled::NothingLeft) => Asked::Settled(Done::Finished),
         Err(error) => {
             tracing::error!(%error, cause = ?std::error::Error::source(&error), "the outcome was not written");
-            Asked::Settled(Done::NotYet)
+            Asked::Settled(match error {
+                SettleError::Contended | SettleError::Missing | SettleError::Unavailable(_) => Done::NotYet,
+                SettleError::Unreadable { .. } => Done::Unreadable,
+            })
         }
     }
 }
@@ -214,8 +236,11 @@ async fn ask<P: Processor>(processor: &P, refund: &Refund) -> Outcome {
             LookedUp::NeverReceived => Outcome::Unknown,
         },
         // A job that was cut off between sending and writing sends the same id again: the processor knows it.
-        State::Initiated | State::Succeeded | State::Failed(_) | State::Cancelled => {
-            processor.refund(refund).await
-        }
+        State::Initiated => processor.refund(refund).await,
+        // What has ended is never sent again.
+        State::Succeeded | State::Failed(_) | State::Cancelled => match processor.look_up(refund).await {
+            LookedUp::Stands(outcome) => outcome,
+            LookedUp::NeverReceived => Outcome::Unknown,
+        },
     }
 }

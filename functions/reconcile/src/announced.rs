@@ -8,7 +8,7 @@ use recoup_domain::ids::EventId;
 use recoup_domain::refund::Refund;
 use recoup_domain::report::{Mismatch, Remedy};
 use recoup_domain::time::Timestamp;
-use recoup_ports::events::{EventStretch, Recorded};
+use recoup_ports::events::{EventStretch, InFeed, Recorded};
 use recoup_ports::processor::Processor;
 use recoup_ports::{ReadError, WriteError};
 
@@ -30,11 +30,18 @@ impl Told {
     }
 }
 
+/// What the feed says of an event.
+enum Announced {
+    To(Told),
+    /// Something, and nobody can read it.
+    Unreadable,
+}
+
 /// The events of a stretch of time, as keys and receivers alone: their content would not fit into memory.
 pub(crate) struct Feed {
     from: Timestamp,
     to: Timestamp,
-    told: HashMap<EventId, Told>,
+    told: HashMap<EventId, Announced>,
 }
 
 impl Feed {
@@ -53,21 +60,22 @@ impl Feed {
                 return Ok(Self { from, to, told });
             }
             let page = run.context.store.recorded_events(run.tenant, &stretch, PAGE).await;
-            let page = match page {
-                Ok(page) => page,
-                Err(ReadError::Unreadable { why, .. }) => {
-                    let about = About::nothing_that_can_be_named();
-                    let detail =
-                        format!("an event's item cannot be read, so no events before it are compared: {why}");
-                    run.findings.add(Mismatch::Unreadable, about, Remedy::None, &detail);
-                    let from = stretch.before.as_ref().map_or(to, EventId::time);
-                    return Ok(Self { from, to, told });
-                }
-                Err(error) => return Err(error),
-            };
+            let page = page?;
             let Some(last) = page.last() else { return Ok(Self { from, to, told }) };
-            stretch.before = Some(last.event.id.clone());
-            told.extend(page.iter().map(|recorded| (recorded.event.id.clone(), Told::of(recorded))));
+            stretch.before = Some(last.id().clone());
+            for one in &page {
+                match one {
+                    InFeed::Recorded(recorded) => {
+                        told.insert(recorded.event.id.clone(), Announced::To(Told::of(recorded)));
+                    }
+                    InFeed::Unreadable(id) => {
+                        let about = About::nothing_that_can_be_named();
+                        let detail = format!("an item of event {id} cannot be read, so it is not compared");
+                        run.findings.add(Mismatch::Unreadable, about, Remedy::None, &detail);
+                        told.insert(id.clone(), Announced::Unreadable);
+                    }
+                }
+            }
         }
     }
 }
@@ -82,7 +90,11 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
             }
             self.checked.events = self.checked.events.saturating_add(1);
             let told = if (feed.from..feed.to).contains(&id.time()) {
-                feed.told.get(id).cloned()
+                match feed.told.get(id) {
+                    Some(Announced::To(told)) => Some(told.clone()),
+                    Some(Announced::Unreadable) => continue,
+                    None => None,
+                }
             } else {
                 match self.context.store.event(self.tenant, id).await {
                     Ok(recorded) => recorded.as_ref().map(Told::of),

@@ -57,7 +57,7 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
 
     async fn read(&self, id: &PaymentId) -> Result<Option<(Payment, Vec<Refund>)>, ReadError> {
         let Some(payment) = self.context.store.payment(self.tenant, id).await? else { return Ok(None) };
-        let mut refunds = self.context.store.refunds(self.tenant, &payment.refunds).await?;
+        let mut refunds = self.context.store.refunds(self.tenant, &payment.refunds).await?.whole()?;
         refunds.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(Some((payment, refunds)))
     }

@@ -12,6 +12,7 @@ use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
 use recoup_ports::lists::{Place, Stretch};
 use recoup_ports::processor::Processor;
+use recoup_ports::rows::Rows;
 
 use crate::announced::Feed;
 use crate::findings::{About, Findings};
@@ -52,17 +53,15 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
         started: Timestamp,
     ) -> Result<Self, ReadError> {
         let mut findings = Findings::new(context.now);
-        let endpoints = match context.store.endpoints(tenant).await {
-            Ok(endpoints) => endpoints,
-            Err(ReadError::Unreadable { why, .. }) => {
-                let about = About::nothing_that_can_be_named();
-                let detail =
-                    format!("an endpoint's item cannot be read, so none are expected to be told: {why}");
-                findings.add(Mismatch::Unreadable, about, Remedy::None, &detail);
-                Vec::new()
-            }
-            Err(error) => return Err(error),
-        };
+        let Rows { read: endpoints, unreadable } = context.store.endpoints(tenant).await?;
+        for row in unreadable {
+            let about = About::nothing_that_can_be_named();
+            let detail = format!(
+                "the item of endpoint {} cannot be read, so it is not expected to be told: {}",
+                row.id, row.why
+            );
+            findings.add(Mismatch::Unreadable, about, Remedy::None, &detail);
+        }
         Ok(Self {
             context,
             tenant,
@@ -152,27 +151,17 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
 
     /// These refunds, newest first. One that cannot be read is a finding and stands in nobody's way.
     pub(crate) async fn refunds(&mut self, ids: &[RefundId]) -> Result<Vec<Refund>, ReadError> {
-        match self.context.store.refunds(self.tenant, ids).await {
-            Ok(mut refunds) => {
-                refunds.sort_by_cached_key(|refund| std::cmp::Reverse(Place::of(refund)));
-                Ok(refunds)
-            }
-            Err(ReadError::Unreadable { .. }) => {
-                let mut refunds = Vec::with_capacity(ids.len());
-                for id in ids {
-                    match self.context.store.refund(self.tenant, id).await {
-                        Ok(refund) => refunds.extend(refund),
-                        Err(ReadError::Unreadable { why, .. }) => {
-                            let about = About::refund_id(id, None);
-                            let detail = format!("the refund's item cannot be read: {why}");
-                            self.findings.add(Mismatch::Unreadable, about, Remedy::None, &detail);
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
-                Ok(refunds)
-            }
-            Err(error) => Err(error),
+        let Rows { read: mut refunds, unreadable } = self.context.store.refunds(self.tenant, ids).await?;
+        for row in unreadable {
+            let id = RefundId::try_from(row.id.as_str()).ok();
+            let about = match &id {
+                Some(id) => About::refund_id(id, None),
+                None => About::nothing_that_can_be_named(),
+            };
+            let detail = format!("the refund's item cannot be read: {}", row.why);
+            self.findings.add(Mismatch::Unreadable, about, Remedy::None, &detail);
         }
+        refunds.sort_by_cached_key(|refund| std::cmp::Reverse(Place::of(refund)));
+        Ok(refunds)
     }
 }

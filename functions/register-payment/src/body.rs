@@ -87,6 +87,14 @@ pub(crate) fn parse(request: &Request) -> Result<Wanted, Problem> {
 impl Wanted {
     /// What is fixed from now on. In live the processor has to be named, and the sandbox's is none there.
     pub(crate) fn first_terms(&self, environment: Environment) -> Result<Terms, Problem> {
+        let currency = self.amount.currency();
+        if !currency.is_current() {
+            let what = format!(
+                "{} has been withdrawn from ISO 4217; nothing new is registered in it",
+                currency.code()
+            );
+            return Err(invalid("currency", what));
+        }
         let processor = match (environment, &self.processor) {
             (Environment::Sandbox, Some(processor)) => processor.clone(),
             (Environment::Sandbox, None) => Processor { name: ProcessorName::Sandbox, reference: succeed()? },

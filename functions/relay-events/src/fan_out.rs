@@ -11,11 +11,18 @@ use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::jobs::{Job, Lane, WebhookJob};
+use recoup_ports::rows::{Rows, UnreadableRow};
 
 /// The endpoints of the accounts of one batch, read once each.
 pub(crate) struct FanOut<'store, S> {
     store: &'store S,
-    known: HashMap<Tenant, Vec<Endpoint>>,
+    known: HashMap<Tenant, Rows<Endpoint>>,
+}
+
+/// Who is told first, and who may have to be.
+pub(crate) struct FirstTries {
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) unreadable: Vec<UnreadableRow>,
 }
 
 impl<'store, S: Endpoints> FanOut<'store, S> {
@@ -23,18 +30,23 @@ impl<'store, S: Endpoints> FanOut<'store, S> {
         Self { store, known: HashMap::new() }
     }
 
-    async fn endpoints(&mut self, tenant: &Tenant) -> Result<&[Endpoint], ReadError> {
+    async fn endpoints(&mut self, tenant: &Tenant) -> Result<&Rows<Endpoint>, ReadError> {
         if !self.known.contains_key(tenant) {
             let endpoints = self.store.endpoints(tenant).await?;
             self.known.insert(tenant.clone(), endpoints);
         }
-        Ok(self.known.get(tenant).map(Vec::as_slice).unwrap_or_default())
+        Ok(self.known.entry(tenant.clone()).or_default())
     }
 
-    /// The first try of an event to each who is told.
-    pub(crate) async fn first_tries(&mut self, event: &Event, has_url: bool) -> Result<Vec<Job>, ReadError> {
-        let listening = self.endpoints(&event.tenant).await?.iter();
-        let listening = listening.filter(|endpoint| endpoint.hears(event.r#type));
+    /// The first try of an event to each who is told, and the endpoints that cannot be read: they may listen, too.
+    pub(crate) async fn first_tries(
+        &mut self,
+        event: &Event,
+        has_url: bool,
+    ) -> Result<FirstTries, ReadError> {
+        let endpoints = self.endpoints(&event.tenant).await?;
+        let unreadable = endpoints.unreadable.clone();
+        let listening = endpoints.read.iter().filter(|endpoint| endpoint.hears(event.r#type));
         let endpoints = listening.map(|endpoint| {
             // One that fails has its tries beside the others', so that they do not wait for it.
             let lane = if endpoint.failing_since.is_some() { Lane::Retries } else { Lane::First };
@@ -42,12 +54,13 @@ impl<'store, S: Endpoints> FanOut<'store, S> {
         });
         let own = has_url.then_some((Target::RefundUrl, Lane::First));
         let targets = endpoints.chain(own);
-        Ok(targets
+        let jobs = targets
             .map(|(target, lane)| {
                 let job = WebhookJob { event: event.clone(), target, turn: 1 };
                 Job::Webhook { job, lane, delay: Duration::ZERO }
             })
-            .collect())
+            .collect();
+        Ok(FirstTries { jobs, unreadable })
     }
 }
 

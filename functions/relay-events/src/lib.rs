@@ -11,11 +11,11 @@ mod fan_out;
 use lambda_runtime::Error;
 use recoup_batch::{BatchResponse, stream_records};
 use recoup_domain::time::Timestamp;
+use recoup_ports::BoxError;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::RecordEvents;
 use recoup_ports::images::Images;
 use recoup_ports::jobs::{Job, Jobs};
-use recoup_ports::{BoxError, ReadError};
 use serde_json::Value;
 
 use changes::{Change, change};
@@ -120,15 +120,19 @@ async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
         }
     };
     let told = match fan_out.first_tries(&event, has_url).await {
-        Ok(tries) if tries.is_empty() && !event.is_beginning() => {
-            context.store.record_event(&event).await.map_err(|error| Untold::NotNow(error.into()))
-        }
         Ok(tries) => {
-            jobs.extend(tries);
-            Ok(())
-        }
-        Err(ReadError::Unreadable { key, why }) => {
-            Err(Untold::Unreadable(format!("the item {key} cannot be read: {why}")))
+            let nobody = tries.jobs.is_empty();
+            jobs.extend(tries.jobs);
+            match tries.unreadable.into_iter().next() {
+                // Whom it may have to tell is found out by a person; all others are told now.
+                Some(row) => {
+                    Err(Untold::Unreadable(format!("the item {} cannot be read: {}", row.key, row.why)))
+                }
+                None if nobody && !event.is_beginning() => {
+                    context.store.record_event(&event).await.map_err(|error| Untold::NotNow(error.into()))
+                }
+                None => Ok(()),
+            }
         }
         Err(error) => Err(Untold::NotNow(error.into())),
     };

@@ -27,7 +27,7 @@ pub(crate) fn parse(request: &Request) -> Result<Change, Problem> {
 }
 
 impl Change {
-    /// What the metadata become; their bounds are those of a new refund.
+    /// What the metadata become; their bounds are those of a new refund, but for what is already above them.
     pub(crate) fn applied_to(&self, metadata: &Metadata) -> Result<Metadata, Problem> {
         let mut pairs = metadata.pairs().clone();
         for (key, value) in &self.0 {
@@ -36,6 +36,6 @@ impl Change {
                 None => drop(pairs.remove(key)),
             }
         }
-        Metadata::new(pairs).map_err(|why| invalid("metadata", why))
+        metadata.changed_to(pairs).map_err(|why| invalid("metadata", why))
     }
 }

@@ -5,6 +5,7 @@
 pub mod api_key;
 pub mod audit;
 pub mod balance;
+pub mod currency;
 pub mod decide;
 pub mod delivery;
 pub mod endpoint;

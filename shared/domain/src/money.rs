@@ -3,27 +3,7 @@
 use rust_decimal::Decimal;
 use thiserror::Error;
 
-/// An ISO 4217 currency that has minor units (`XAU` and its like have none and cannot be refunded).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Currency(iso_currency::Currency);
-
-impl Currency {
-    /// Reads a three-letter upper-case code.
-    pub fn parse(code: &str) -> Option<Self> {
-        let currency = iso_currency::Currency::from_code(code)?;
-        currency.exponent().map(|_| Self(currency))
-    }
-
-    /// The three-letter code, `EUR`.
-    pub fn code(self) -> &'static str {
-        self.0.code()
-    }
-
-    /// Decimal places of the major unit: JPY 0, EUR 2, KWD 3.
-    pub fn exponent(self) -> u32 {
-        self.0.exponent().map_or(0, u32::from)
-    }
-}
+pub use crate::currency::Currency;
 
 /// Why a text or number is no amount of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -51,6 +51,9 @@ pub enum MetadataError {
     /// A value is too long.
     #[error("must have values of at most 500 characters")]
     Value,
+    /// All keys and values together are too large.
+    #[error("must have at most 32768 bytes of keys and values together, in UTF-8")]
+    TooLarge,
 }
 
 impl Metadata {
@@ -60,6 +63,8 @@ impl Metadata {
     pub const KEY_MAX: usize = 40;
     /// Most characters in a value.
     pub const VALUE_MAX: usize = 500;
+    /// Most bytes of all keys and values together, in UTF-8: pairs as large as can be fit if they are plain ASCII.
+    pub const BYTES_MAX: usize = 32_768;
 
     /// Takes pairs within the bounds.
     pub fn new(pairs: BTreeMap<String, String>) -> Result<Self, MetadataError> {
@@ -74,7 +79,26 @@ impl Metadata {
                 return Err(MetadataError::Value);
             }
         }
-        Ok(Self(pairs))
+        let metadata = Self(pairs);
+        if metadata.bytes() > Self::BYTES_MAX { Err(MetadataError::TooLarge) } else { Ok(metadata) }
+    }
+
+    /// Pairs that were taken before, perhaps under wider bounds.
+    pub fn stored(pairs: BTreeMap<String, String>) -> Self {
+        Self(pairs)
+    }
+
+    /// Other pairs in place of these. Where these are larger than can be taken today, less of them is taken.
+    pub fn changed_to(&self, pairs: BTreeMap<String, String>) -> Result<Self, MetadataError> {
+        let next = Self::stored(pairs.clone());
+        match Self::new(pairs) {
+            Err(MetadataError::TooLarge) if next.bytes() < self.bytes() => Ok(next),
+            taken => taken,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len().saturating_add(value.len())).fold(0, usize::saturating_add)
     }
 
     /// The pairs, sorted by key.
@@ -105,6 +129,30 @@ impl TargetUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pairs(count: usize, value: &str) -> BTreeMap<String, String> {
+        (0..count).map(|number| (format!("{number:040}"), value.repeat(500))).collect()
+    }
+
+    #[test]
+    fn fifty_plain_pairs_fit_and_no_more_bytes_than_the_bound() {
+        assert!(Metadata::new(pairs(50, "x")).is_ok());
+        assert_eq!(Metadata::new(pairs(50, "ä")), Err(MetadataError::TooLarge));
+        let mut full = pairs(31, "ä");
+        full.insert("r".repeat(40), "x".repeat(Metadata::BYTES_MAX - 31 * 1_040 - 40));
+        assert_eq!(Metadata::new(full.clone()).map(|metadata| metadata.bytes()), Ok(Metadata::BYTES_MAX));
+        full.insert("r".repeat(40), "x".repeat(Metadata::BYTES_MAX - 31 * 1_040 - 39));
+        assert_eq!(Metadata::new(full), Err(MetadataError::TooLarge));
+    }
+
+    #[test]
+    fn what_is_stored_above_the_bound_can_become_less_and_not_more() {
+        let stored = Metadata::stored(pairs(45, "€"));
+        assert!(stored.changed_to(pairs(40, "€")).is_ok(), "still above the bound, but less");
+        assert_eq!(stored.changed_to(pairs(45, "€")), Err(MetadataError::TooLarge));
+        assert_eq!(stored.changed_to(pairs(46, "€")), Err(MetadataError::TooLarge));
+        assert_eq!(stored.changed_to(pairs(51, "")), Err(MetadataError::TooMany));
+    }
 
     #[test]
     fn a_sentence_is_cut_by_characters_without_nul_and_never_empty() {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::fields::{invalid, unknown};
 use crate::problem::Problem;
+use crate::respond::unwritable;
 
 /// Entries of a page where nothing is said.
 const LIMIT_DEFAULT: u16 = 20;
@@ -135,6 +136,9 @@ fn position<P: Position>(cursor: &str) -> Option<P> {
     P::read(&String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?)
 }
 
+/// Most bytes of a page's entries as Lambda answers them: it gives 6 MB.
+pub const PAGE_BYTES_MAX: usize = 5_000_000;
+
 /// A page of a list.
 #[derive(Debug, Serialize)]
 pub struct Page<T> {
@@ -142,18 +146,83 @@ pub struct Page<T> {
     data: Vec<T>,
     has_more: bool,
     next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<String>,
 }
 
-impl<T> Page<T> {
-    /// A page; `next` is where the one behind it starts, if there is one.
-    pub fn new(data: Vec<T>, next: Option<&impl Position>) -> Self {
-        Self { object: "list", data, has_more: next.is_some(), next_cursor: next.map(cursor) }
+/// The entries of a page, as many as fit.
+#[derive(Debug)]
+pub struct Entries<T> {
+    data: Vec<T>,
+    bytes: usize,
+    unreadable: Vec<String>,
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self { data: Vec::new(), bytes: 0, unreadable: Vec::new() }
     }
+}
+
+impl<T: Serialize> Entries<T> {
+    /// Takes an entry, or says that the page is full: the next one starts with it. The first is always taken.
+    pub fn takes(&mut self, entry: T) -> Result<bool, Problem> {
+        let text = serde_json::to_string(&entry).map_err(unwritable)?;
+        let bytes = self.bytes.saturating_add(answered_bytes(&text));
+        if bytes > PAGE_BYTES_MAX && !self.data.is_empty() {
+            return Ok(false);
+        }
+        self.bytes = bytes;
+        self.data.push(entry);
+        Ok(true)
+    }
+
+    /// Names an entry that is left out because it cannot be read.
+    pub fn name_unreadable(&mut self, id: String) {
+        if !self.unreadable.contains(&id) {
+            self.unreadable.push(id);
+        }
+    }
+
+    /// How many have been looked at: those that are shown, and those that cannot be.
+    pub fn count(&self) -> usize {
+        self.data.len().saturating_add(self.unreadable.len())
+    }
+
+    /// The page; `next` is where the one behind it starts, if there is one.
+    pub fn page(self, next: Option<&impl Position>) -> Page<T> {
+        let Self { data, unreadable, .. } = self;
+        Page { object: "list", data, has_more: next.is_some(), next_cursor: next.map(cursor), unreadable }
+    }
+}
+
+/// The bytes of a text in Lambda's answer, which is JSON that holds our JSON as a string.
+fn answered_bytes(text: &str) -> usize {
+    let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+    text.len().saturating_add(escaped).saturating_add(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_counted_is_what_lambda_answers() {
+        let entries = [vec!["plain".to_owned()], vec!["\"quoted\" and \\ \n".to_owned(), "é€".to_owned()]];
+        for entry in entries {
+            let text = serde_json::to_string(&entry).unwrap();
+            // The string's own quotes stand in for the comma.
+            assert_eq!(serde_json::to_string(&text).unwrap().len() - 1, answered_bytes(&text));
+        }
+    }
+
+    #[test]
+    fn an_entry_too_large_for_any_page_is_still_shown_alone() {
+        let large = "x".repeat(PAGE_BYTES_MAX + 1);
+        let mut entries = Entries::default();
+        assert!(entries.takes(large.clone()).unwrap());
+        assert!(!entries.takes("small".to_owned()).unwrap());
+    }
 
     #[test]
     fn a_cursor_leads_back_to_its_place_and_nothing_else_is_one() {

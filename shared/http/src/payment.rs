@@ -18,7 +18,8 @@ pub async fn show(
 ) -> Result<PaymentView, Problem> {
     let refunds = match payment.refunds.as_slice() {
         [] => Vec::new(),
-        ids => store.refunds(&payment.tenant, ids).await?,
+        // Where its money is cannot be told without one of them.
+        ids => store.refunds(&payment.tenant, ids).await?.whole()?,
     };
     view(payment, &refunds, public_url)
 }

@@ -39,10 +39,7 @@ enum Media {
 impl Answer {
     /// 200 or 201 with an object.
     pub fn new(status: StatusCode, view: &impl Serialize) -> Result<Self, Problem> {
-        let body = serde_json::to_string(view).map_err(|error| {
-            tracing::error!(%error, "a view could not be written as JSON");
-            internal()
-        })?;
+        let body = serde_json::to_string(view).map_err(unwritable)?;
         Ok(Self { status, body: Some(body), media: Media::Json, replayed: false })
     }
 
@@ -154,6 +151,12 @@ fn add_page_headers(headers: &mut HeaderMap) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+pub(crate) fn unwritable(error: serde_json::Error) -> Problem {
+    tracing::error!(%error, "a view could not be written as JSON");
+    internal()
+}
+
 fn internal() -> Problem {
     Problem::new(Code::Internal, "Something went wrong here. The request id helps us to find it.")
 }
@@ -211,7 +214,7 @@ impl From<SettleError> for Problem {
         tracing::error!(error = log_chain(&error), "a change was not confirmed");
         match error {
             SettleError::Contended | SettleError::Unavailable(_) => unavailable(),
-            SettleError::Missing => internal(),
+            SettleError::Missing | SettleError::Unreadable { .. } => internal(),
         }
     }
 }

@@ -146,7 +146,7 @@ pub struct RefundView {
     urls: UrlsView,
     processor_reference: Option<String>,
     sequence: u32,
-    arrival_estimate: ArrivalView,
+    arrival_estimate: Option<ArrivalView>,
     created_at: String,
     updated_at: String,
     _links: RefundLinks,
@@ -194,10 +194,10 @@ impl RefundView {
             urls: UrlsView { webhook: notes.webhook_url.as_ref().map(|url| url.as_str().into()) },
             processor_reference: refund.processor_reference.as_ref().map(|text| text.as_str().into()),
             sequence: refund.sequence,
-            arrival_estimate: ArrivalView {
+            arrival_estimate: arrives(&refund.state).then(|| ArrivalView {
                 earliest: refund.created_at.business_days_later(earliest),
                 latest: refund.created_at.business_days_later(latest),
-            },
+            }),
             created_at: refund.created_at.rfc3339(),
             updated_at: refund.updated_at.rfc3339(),
             _links: RefundLinks {
@@ -205,6 +205,14 @@ impl RefundView {
                 payment: public_url.payment(refund.payment_id.as_str()),
             },
         }
+    }
+}
+
+/// Whether the money is on its way to the customer, or may be.
+fn arrives(state: &State) -> bool {
+    match state {
+        State::Initiated | State::Processing(_) | State::Succeeded => true,
+        State::Failed(_) | State::Cancelled => false,
     }
 }
 

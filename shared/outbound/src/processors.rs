@@ -1,5 +1,7 @@
 //! Every processor behind one port: the payment's `processor.name` says who is asked.
 
+use std::time::Duration;
+
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
@@ -46,6 +48,13 @@ impl<K: ProcessorKeys + Sync> Processor for Processors<K> {
             ProcessorName::Sandbox => Sandbox.look_up(refund).await,
             ProcessorName::Stripe => self.stripe.look_up(refund).await,
             ProcessorName::Http => self.adapter.look_up(refund).await,
+        }
+    }
+
+    fn asked_once_more_after(&self, refund: &Refund) -> Option<Duration> {
+        match refund.processor.name {
+            ProcessorName::Sandbox => Sandbox.asked_once_more_after(refund),
+            ProcessorName::Stripe | ProcessorName::Http => None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The sandbox processor: what becomes of a refund is chosen by its payment's `processor.reference`.
 
+use std::time::Duration;
+
 use recoup_domain::ids::Environment;
 use recoup_domain::refund::{Failure, FailureCode, Outcome, Pending, Refund, State};
 use recoup_domain::text::Text;
@@ -11,12 +13,15 @@ pub const SUCCEED: &str = "sandbox_succeed";
 pub const PENDING: &str = "sandbox_pending";
 /// The refund is declined.
 pub const FAIL: &str = "sandbox_fail";
-/// The refund succeeds; asked about once more after that, it has failed.
+/// The refund succeeds; asked about once more after that, which happens within 30 s of its request, it has failed.
 pub const FAIL_LATE: &str = "sandbox_fail_late";
 /// The answer is lost, the refund is not: it has succeeded when it is asked about.
 pub const TIMEOUT: &str = "sandbox_timeout";
 /// The refund never arrives, and succeeds when it is sent again.
 pub const TIMEOUT_LOST: &str = "sandbox_timeout_lost";
+
+/// How long a success that fails late stands.
+pub const FAILS_LATE_AFTER: Duration = Duration::from_secs(15);
 
 /// A processor without memory: its answer depends on the refund as it stands and on the question alone, so it
 /// is the same in every process and at every repeat.
@@ -90,6 +95,11 @@ impl Processor for Sandbox {
             Ok(Script::Pending) if refund.state == State::Initiated => LookedUp::Stands(Outcome::Pending),
             Ok(_) => LookedUp::Stands(succeeded(refund)),
         }
+    }
+
+    fn asked_once_more_after(&self, refund: &Refund) -> Option<Duration> {
+        let fails_late = refund.state == State::Succeeded && Script::of(refund) == Ok(Script::FailLate);
+        fails_late.then_some(FAILS_LATE_AFTER)
     }
 }
 

@@ -4,12 +4,13 @@ use recoup_domain::endpoint::{DisabledReason, Endpoint};
 use recoup_domain::ids::{EndpointId, Tenant};
 use recoup_domain::time::Timestamp;
 
+use crate::rows::Rows;
 use crate::{ReadError, WriteError};
 
 /// Reads endpoints, always as last written.
 pub trait Endpoints {
-    /// All endpoints of this tenant, oldest first; at most [`Endpoint::COUNT_MAX`].
-    fn endpoints(&self, tenant: &Tenant) -> impl Future<Output = Result<Vec<Endpoint>, ReadError>> + Send;
+    /// All endpoints of this tenant, oldest first; at most [`Endpoint::COUNT_MAX`]. One that cannot be read is named.
+    fn endpoints(&self, tenant: &Tenant) -> impl Future<Output = Result<Rows<Endpoint>, ReadError>> + Send;
 
     /// One endpoint of this tenant.
     fn endpoint(

@@ -20,6 +20,25 @@ pub struct Recorded {
     pub deliveries: Vec<Delivery>,
 }
 
+/// An event of the feed, as far as it can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InFeed {
+    /// It can.
+    Recorded(Recorded),
+    /// One of its items cannot.
+    Unreadable(EventId),
+}
+
+impl InFeed {
+    /// Which one.
+    pub fn id(&self) -> &EventId {
+        match self {
+            Self::Recorded(recorded) => &recorded.event.id,
+            Self::Unreadable(id) => id,
+        }
+    }
+}
+
 /// A stretch of the list of events, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventStretch {
@@ -46,7 +65,7 @@ pub trait Events {
         tenant: &Tenant,
         stretch: &EventStretch,
         limit: u16,
-    ) -> impl Future<Output = Result<Vec<Recorded>, ReadError>> + Send;
+    ) -> impl Future<Output = Result<Vec<InFeed>, ReadError>> + Send;
 }
 
 /// Records events of which nobody is told.

@@ -15,6 +15,7 @@ pub mod processor;
 pub mod processor_keys;
 pub mod refunds;
 pub mod reports;
+pub mod rows;
 pub mod settlement;
 pub mod webhooks;
 

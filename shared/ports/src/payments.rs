@@ -3,6 +3,7 @@
 use recoup_domain::ids::{PaymentId, Tenant};
 use recoup_domain::payment::Payment;
 
+use crate::rows::Rows;
 use crate::{ReadError, WriteError};
 
 /// Reads payments, always as last written.
@@ -19,7 +20,7 @@ pub trait Payments {
         &self,
         tenant: &Tenant,
         ids: &[PaymentId],
-    ) -> impl Future<Output = Result<Vec<Payment>, ReadError>> + Send;
+    ) -> impl Future<Output = Result<Rows<Payment>, ReadError>> + Send;
 }
 
 /// What became of a first registration.

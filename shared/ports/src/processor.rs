@@ -1,5 +1,7 @@
 //! Whoever moves the money.
 
+use std::time::Duration;
+
 use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::money::Money;
 use recoup_domain::payment::ProcessorName;
@@ -40,6 +42,12 @@ pub trait Processor {
 
     /// Asks what became of it. Moves nothing.
     fn look_up(&self, refund: &Refund) -> impl Future<Output = LookedUp> + Send;
+
+    /// How long after a success it is asked once more whether the success still stands. Only a rehearsal of one that
+    /// is taken back says so; of all others a later word comes by itself.
+    fn asked_once_more_after(&self, _refund: &Refund) -> Option<Duration> {
+        None
+    }
 
     /// Asks for its own list of what it refunded for a tenant since a moment, where it keeps one. Moves nothing.
     fn list(

@@ -6,6 +6,7 @@ use recoup_domain::payment::Payment;
 use recoup_domain::refund::Refund;
 use thiserror::Error;
 
+use crate::rows::Rows;
 use crate::{BoxError, ReadError};
 
 /// Reads refunds, always as last written.
@@ -17,12 +18,12 @@ pub trait Refunds {
         id: &RefundId,
     ) -> impl Future<Output = Result<Option<Refund>, ReadError>> + Send;
 
-    /// Those of these refunds that exist, in any order.
+    /// Those of these refunds that exist, in any order; one that cannot be read is named.
     fn refunds(
         &self,
         tenant: &Tenant,
         ids: &[RefundId],
-    ) -> impl Future<Output = Result<Vec<Refund>, ReadError>> + Send;
+    ) -> impl Future<Output = Result<Rows<Refund>, ReadError>> + Send;
 }
 
 /// What a decision is made on.

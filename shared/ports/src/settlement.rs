@@ -5,7 +5,7 @@ use recoup_domain::time::Timestamp;
 use thiserror::Error;
 
 use crate::refunds::Refunds;
-use crate::{BoxError, WriteError};
+use crate::{BoxError, ReadError, WriteError};
 
 /// Whether the refund may now be handed to the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,23 @@ pub enum SettleError {
     /// The table did not answer in time: it may or may not be written, a retry tells.
     #[error("the table did not answer")]
     Unavailable(#[source] BoxError),
+    /// What is stored is not what this program writes. Not worth a retry.
+    #[error("the item {key} cannot be read: {why}")]
+    Unreadable {
+        /// The item's key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl From<ReadError> for SettleError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(cause) => Self::Unavailable(cause),
+            ReadError::Unreadable { key, why } => Self::Unreadable { key, why },
+        }
+    }
 }
 
 /// Moves refunds.

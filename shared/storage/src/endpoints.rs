@@ -8,6 +8,7 @@ use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
 use recoup_domain::ids::{EndpointId, Tenant};
 use recoup_domain::time::Timestamp;
 use recoup_ports::endpoints::{Changed, Created, EndpointHealth, Endpoints, KeepEndpoints};
+use recoup_ports::rows::Rows;
 use recoup_ports::{BoxError, ReadError, WriteError};
 
 use crate::endpoint_item::{
@@ -15,7 +16,7 @@ use crate::endpoint_item::{
     URL, off,
 };
 use crate::expression::{Expression, number, text};
-use crate::keys::{Key, PK, endpoints_of};
+use crate::keys::{Key, PK, SK, endpoints_of};
 use crate::secret_item::replace;
 use crate::table::{Item, Table, cause, key_text, unavailable, unreadable};
 use crate::write::{Transacted, condition_failed, past_transactions};
@@ -24,7 +25,7 @@ use crate::write::{Transacted, condition_failed, past_transactions};
 const ENDPOINTS: &str = "endpoints";
 
 pub(crate) fn read_endpoint(item: Item) -> Result<Endpoint, ReadError> {
-    let key = key_text(&item, PK).to_owned();
+    let key = format!("{} {}", key_text(&item, PK), key_text(&item, SK));
     let item: EndpointItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
     item.into_endpoint().map_err(|why| unreadable(&key, why))
 }
@@ -34,7 +35,7 @@ fn failed(error: impl Into<BoxError>) -> WriteError {
 }
 
 impl Endpoints for Table {
-    async fn endpoints(&self, tenant: &Tenant) -> Result<Vec<Endpoint>, ReadError> {
+    async fn endpoints(&self, tenant: &Tenant) -> Result<Rows<Endpoint>, ReadError> {
         let request = self
             .client
             .query()
@@ -47,8 +48,12 @@ impl Endpoints for Table {
             )])));
         // At most 16 items of a few KB each: one page.
         let found = request.send().await.map_err(unavailable)?.items.unwrap_or_default();
-        let mut endpoints = found.into_iter().map(read_endpoint).collect::<Result<Vec<_>, _>>()?;
-        endpoints.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        let mut endpoints = Rows::default();
+        for item in found {
+            let id = key_text(&item, SK).to_owned();
+            endpoints.add(&id, read_endpoint(item))?;
+        }
+        endpoints.read.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         Ok(endpoints)
     }
 

@@ -203,8 +203,7 @@ impl EventItem {
                 failure,
             )?,
             processor_reference: reference.map_err(|_| "processor_reference is empty or too long")?,
-            metadata: Metadata::new(std::mem::take(&mut self.metadata))
-                .map_err(|_| "metadata is out of bounds")?,
+            metadata: Metadata::stored(std::mem::take(&mut self.metadata)),
             updated_at: at,
         };
         Ok(Subject::Refund { id: RefundId::try_from(id).map_err(|_| "refund_id is invalid")?, moment })

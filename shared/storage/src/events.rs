@@ -9,7 +9,8 @@ use recoup_domain::delivery::{Delivery, Target};
 use recoup_domain::event::{Event, Subject};
 use recoup_domain::ids::{EventId, Tenant};
 use recoup_ports::events::{
-    EventStretch, Events, NoteDeliveries, Noted, PrepareTries, Prepared, Receiver, RecordEvents, Recorded,
+    EventStretch, Events, InFeed, NoteDeliveries, Noted, PrepareTries, Prepared, Receiver, RecordEvents,
+    Recorded,
 };
 use recoup_ports::jobs::WebhookJob;
 use recoup_ports::{BoxError, ReadError, WriteError};
@@ -30,21 +31,46 @@ fn read_told(item: Item) -> Result<Told, ReadError> {
     item.read().map_err(|why| unreadable(&key, why))
 }
 
-/// Gathers the items of each event, in the order in which they come.
-fn gather(items: Vec<Item>) -> Result<Vec<Recorded>, ReadError> {
-    let mut gathered: Vec<Recorded> = Vec::new();
+/// One event out of its items; none if there are none.
+fn read_event(items: Vec<Item>) -> Result<Option<Recorded>, ReadError> {
+    let mut gathered: Option<Recorded> = None;
     for item in items {
         let (event, delivery) = match read_told(item)? {
             Told::Event(event) => (event, None),
             Told::Delivery(delivery) => (delivery.event.clone(), Some(delivery)),
         };
-        match gathered.last_mut().filter(|last| last.event.id == event.id) {
-            Some(last) => last.deliveries.extend(delivery),
-            None => gathered.push(Recorded { event, deliveries: delivery.into_iter().collect() }),
+        let recorded = gathered.get_or_insert_with(|| Recorded { event, deliveries: Vec::new() });
+        recorded.deliveries.extend(delivery);
+    }
+    if let Some(recorded) = &mut gathered {
+        recorded.deliveries.sort_by(|one, other| one.target.cmp(&other.target));
+    }
+    Ok(gathered)
+}
+
+/// The events whose items these are, in the order in which they come: one by one, so that none harms another.
+fn gather(items: Vec<Item>) -> Result<Vec<InFeed>, ReadError> {
+    let mut events: Vec<(EventId, Vec<Item>)> = Vec::new();
+    for item in items {
+        let sk = key_text(&item, SK);
+        let id = event_and_target(sk).and_then(|(id, _)| EventId::try_from(id).ok());
+        let Some(id) = id else {
+            // Nobody can name it: it is in the log alone.
+            drop(unreadable(&format!("{} {sk}", key_text(&item, PK)), "sk has no event id"));
+            continue;
+        };
+        match events.last_mut().filter(|(last, _)| *last == id) {
+            Some((_, items)) => items.push(item),
+            None => events.push((id, vec![item])),
         }
     }
-    for recorded in &mut gathered {
-        recorded.deliveries.sort_by(|one, other| one.target.cmp(&other.target));
+    let mut gathered = Vec::with_capacity(events.len());
+    for (id, items) in events {
+        match read_event(items) {
+            Ok(recorded) => gathered.extend(recorded.map(InFeed::Recorded)),
+            Err(ReadError::Unreadable { .. }) => gathered.push(InFeed::Unreadable(id)),
+            Err(error @ ReadError::Unavailable(_)) => return Err(error),
+        }
     }
     Ok(gathered)
 }
@@ -84,7 +110,7 @@ impl Events for Table {
             items.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key;
             if start.is_none() {
-                return Ok(gather(items)?.into_iter().next());
+                return read_event(items);
             }
         }
     }
@@ -94,7 +120,7 @@ impl Events for Table {
         tenant: &Tenant,
         stretch: &EventStretch,
         limit: u16,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<InFeed>, ReadError> {
         let before = stretch.before.as_ref().map(EventId::as_str);
         let query = self.feed(tenant, stretch.from.as_str(), before.unwrap_or(AFTER_ALL_EVENTS));
         let query = query.limit(i32::from(limit).saturating_add(1).saturating_mul(ITEMS_PER_EVENT));

@@ -37,17 +37,26 @@ impl RefundList for Table {
             .set_expression_attribute_values(Some(HashMap::from(values)))
             .scan_index_forward(false)
             .limit(i32::from(limit).saturating_add(1));
-        let found = request.send().await.map_err(unavailable)?;
         let mut places = Vec::with_capacity(usize::from(limit));
-        for item in found.items.unwrap_or_default() {
-            let key = key_text(&item, LIST_SK);
-            if Some(key) == behind.as_deref() {
-                continue;
+        let mut start = None;
+        // One page, unless there is something in it that is no place.
+        loop {
+            let page = request.clone().set_exclusive_start_key(start).send().await.map_err(unavailable)?;
+            for item in page.items.unwrap_or_default() {
+                let key = key_text(&item, LIST_SK);
+                if Some(key) == behind.as_deref() {
+                    continue;
+                }
+                match place_in_list(key) {
+                    Some(place) => places.push(place),
+                    None => drop(unreadable(key, "list_sk is no place")),
+                }
             }
-            let place = place_in_list(key).ok_or_else(|| unreadable(key, "list_sk is no place"))?;
-            places.push(place);
+            start = page.last_evaluated_key;
+            if start.is_none() || places.len() >= usize::from(limit) {
+                places.truncate(usize::from(limit));
+                return Ok(places);
+            }
         }
-        places.truncate(usize::from(limit));
-        Ok(places)
     }
 }

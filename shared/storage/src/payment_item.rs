@@ -163,7 +163,7 @@ impl FactsItem {
                 None => None,
                 Some(text) => Some(Timestamp::parse(&text).ok_or("refundable_until is no time")?),
             },
-            metadata: Metadata::new(self.metadata).map_err(|_| "metadata is out of bounds")?,
+            metadata: Metadata::stored(self.metadata),
         })
     }
 }

@@ -223,7 +223,7 @@ impl RefundItem {
         let state = state(&self.status, self.pending_reason.as_deref(), failure)?;
         let changed_at = self.changed_at.into_iter().map(Timestamp::from_unix_millis);
         let changed_at: Option<Vec<_>> = changed_at.collect();
-        let first_metadata = self.first_metadata.map(Metadata::new).transpose();
+        let first_metadata = self.first_metadata.map(Metadata::stored);
         let id = RefundId::try_from(id).map_err(|_| "pk has no refund id")?;
         let split = match self.split {
             None => None,
@@ -254,7 +254,7 @@ impl RefundItem {
                 information: text(self.information)?,
                 description: text(self.description)?,
                 reference: text(self.reference)?,
-                metadata: Metadata::new(self.metadata).map_err(|_| "metadata is out of bounds")?,
+                metadata: Metadata::stored(self.metadata),
                 webhook_url: self.webhook_url.map(TargetUrl::checked),
             },
             processor: Processor {
@@ -265,7 +265,7 @@ impl RefundItem {
             fingerprint: self.fingerprint.into_array(),
             sequence: self.sequence,
             changed_at: changed_at.ok_or("changed_at has no time")?,
-            first_metadata: first_metadata.map_err(|_| "first_metadata is out of bounds")?,
+            first_metadata,
             handed_over_at: self.handed_over_at.as_deref().and_then(Timestamp::parse),
             turn: self.turn,
             wait,

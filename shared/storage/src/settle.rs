@@ -125,7 +125,7 @@ fn amounts_back(refund: &Refund) -> Expression {
 /// What a refused condition means: an earlier try of this very move, or somebody else's.
 fn refused(old: Option<Item>, next: &Refund) -> Result<Settled, SettleError> {
     let Some(item) = old else { return Err(SettleError::Missing) };
-    let stored = read_refund(item).map_err(|error| SettleError::Unavailable(error.into()))?;
+    let stored = read_refund(item)?;
     let ours = stored.sequence == next.sequence
         && stored.state == next.state
         && stored.notes == next.notes
@@ -178,7 +178,7 @@ impl Settle for Table {
             Ok(()) => Ok(Settled::Applied),
             Err(UpdateRefused::Condition(None)) => Err(SettleError::Missing),
             Err(UpdateRefused::Condition(Some(item))) => {
-                let stored = read_refund(item).map_err(|error| SettleError::Unavailable(error.into()))?;
+                let stored = read_refund(item)?;
                 let ours = stored.turn == next.turn && stored.wait == next.wait;
                 Ok(if ours { Settled::Applied } else { Settled::Overtaken })
             }

@@ -75,6 +75,7 @@ fn elsewhere(status: u16) -> Option<&'static Value> {
         403 => "Forbidden",
         404 => "NoRoute",
         405 => "MethodNotAllowed",
+        500 => "Internal",
         _ => return None,
     };
     Some(&DESCRIPTION["components"]["responses"][name])

@@ -177,6 +177,15 @@ impl TestTable {
         item
     }
 
+    /// Writes behind every rule: this attribute of an item becomes a text.
+    pub async fn set_text(&self, item: &Item, attribute: &str, text: &str) {
+        let update = self.plain.update_item().table_name(NAME).update_expression("SET #it = :it");
+        let update = update.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
+        let update = update.expression_attribute_names("#it", attribute);
+        let update = update.expression_attribute_values(":it", AttributeValue::S(text.to_owned()));
+        update.send().await.expect("the item is written");
+    }
+
     /// Every change so far, as Lambda hands it over: `{"Records": [{"eventName", "dynamodb": {…}}, …]}`.
     pub fn stream_event(&self) -> Value {
         json!({ "Records": self.stream_records(None) })

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::gateway::{Event, Reply};
 use crate::{PAYMENT, World, asking, context, parts, plain, post, recorded, routed};
+use create_refund::Context;
 
 /// What somebody else does just before a reservation is written.
 #[derive(Clone)]
@@ -80,7 +81,7 @@ impl Reserve for Contested {
 async fn meanwhile(world: &World, event: &Event, others: &[Meanwhile]) -> (Reply, usize) {
     let others = Mutex::new(others.to_vec());
     let store = Contested { store: world.table.store(), others, reservations: AtomicUsize::default() };
-    let context = context(store);
+    let context = Context { random: || u128::MAX, ..crate::context(store) };
     let reply = post(&context, event).await;
     let reservations = context.store.reservations.load(Ordering::Relaxed);
     (reply, reservations)
@@ -171,22 +172,53 @@ async fn a_line_that_is_taken_meanwhile_is_not_refunded_twice() {
     world.assert_one_refund_of(1000).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_payment_that_keeps_changing_is_given_up_when_the_time_is_over() {
+    for event in [
+        asking(&json!({"payment_id": PAYMENT, "amount": 100})),
+        asking(&json!({"payment_id": PAYMENT, "amount": 100})).without("/headers/idempotency-key"),
+    ] {
+        let world = World::with(&plain()).await;
+        let flip = Meanwhile::Moves(|facts| {
+            facts.settlement = Settlement::Settled;
+            let until = facts.refundable_until.map_or(0, recoup_domain::time::Timestamp::unix_millis);
+            let later = until.max(fixtures::later(0).unix_millis()).checked_add(1).unwrap();
+            facts.refundable_until = recoup_domain::time::Timestamp::from_unix_millis(later);
+        });
+        let (reply, reservations) = meanwhile(&world, &event, &[flip]).await;
+        assert_eq!(reply.problem(), (503, "unavailable"));
+        assert_eq!((reply.header("retry-after"), &reply.body["retryable"]), (Some("1"), &json!(true)));
+        assert!(reservations > 5, "{reservations}: it is time that ends it");
+        assert_eq!((world.refunds().await, world.refundable().await), ((0, 0), 5000));
+        assert_eq!(world.post(&event).await.status, 201);
+    }
+}
+
 #[tokio::test]
-async fn a_payment_that_keeps_changing_is_given_up_in_the_end() {
-    let world = World::with(&plain()).await;
-    let event = asking(&json!({"payment_id": PAYMENT, "amount": 100}));
-    let flip = Meanwhile::Moves(|facts| {
-        facts.settlement = Settlement::Settled;
-        let until = facts.refundable_until.map_or(0, recoup_domain::time::Timestamp::unix_millis);
-        let later = until.max(fixtures::later(0).unix_millis()).checked_add(1).unwrap();
-        facts.refundable_until = recoup_domain::time::Timestamp::from_unix_millis(later);
+async fn forty_proportional_refunds_at_once_are_all_made_and_add_up() {
+    let world = World::with(&routed()).await;
+    let context =
+        Context { now: recoup_config::now, random: recoup_config::random, ..context(world.table.store()) };
+    let body = json!({"payment_id": PAYMENT, "amount": 62, "routing": {"split": "proportional"}});
+    let event = asking(&body);
+    let posts = (0..40).map(|number| {
+        let event = event.clone().header("idempotency-key", &format!("racing-{number}"));
+        let context = &context;
+        async move { post(context, &event).await }
     });
-    let (reply, reservations) = meanwhile(&world, &event, &[flip]).await;
-    assert_eq!(reply.problem(), (503, "unavailable"));
-    assert_eq!(reply.header("retry-after"), Some("1"));
-    assert_eq!(reservations, 5);
-    assert_eq!((world.refunds().await, world.refundable().await), ((0, 0), 5000));
-    assert_eq!(world.post(&event).await.status, 201);
+    let started = std::time::Instant::now();
+    let replies = futures_util::future::join_all(posts).await;
+    for reply in &replies {
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        let routing = &reply.body["routing"];
+        let merchants = routing["merchants"].as_array().unwrap().iter();
+        let parts = merchants.chain([&routing["platform"]]).map(|part| part["amount"].as_u64().unwrap());
+        assert_eq!(parts.sum::<u64>(), 62);
+    }
+    assert!(started.elapsed() < recoup_http::respond::WORK_MAX);
+    let payment = world.payment().await;
+    assert_eq!((payment.refundable.minor(), world.refunds().await), (3_100 - 40 * 62, (40, 40)));
+    assert_eq!(parts(&payment.routing.unwrap().refundable).iter().sum::<u64>(), 3_100 - 40 * 62);
 }
 
 #[tokio::test]

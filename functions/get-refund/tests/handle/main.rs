@@ -1,6 +1,7 @@
 //! `get-refund`, driven with the gateway's events over a real table.
 #![cfg(test)]
 
+mod expanding;
 #[path = "../../../../tests/events/gateway.rs"]
 mod gateway;
 mod lists;

@@ -11,6 +11,7 @@ use recoup_ports::lists::{Place, RefundList, Stretch};
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
 use recoup_ports::reports::Reports;
+use recoup_ports::rows::Rows;
 use recoup_testing::fixtures::{self, SELLER};
 use serde_json::{Value, json};
 
@@ -169,7 +170,7 @@ impl Payments for Moving<'_> {
         self.world.context.store.payment(tenant, id).await
     }
 
-    async fn payments(&self, tenant: &Tenant, ids: &[PaymentId]) -> Result<Vec<Payment>, ReadError> {
+    async fn payments(&self, tenant: &Tenant, ids: &[PaymentId]) -> Result<Rows<Payment>, ReadError> {
         self.world.context.store.payments(tenant, ids).await
     }
 }
@@ -179,7 +180,11 @@ impl Refunds for Moving<'_> {
         self.world.context.store.refund(tenant, id).await
     }
 
-    async fn refunds(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Vec<Refund>, ReadError> {
+    async fn refunds(
+        &self,
+        tenant: &Tenant,
+        ids: &[RefundId],
+    ) -> Result<Rows<Refund>, ReadError> {
         if !self.moved.swap(true, Ordering::Relaxed) {
             self.world.settle(&self.failing, fixtures::failed()).await;
             let again = self.world.refund("again", &fixtures::wanted(&self.world.payment, None)).await;

@@ -35,6 +35,7 @@ async fn a_refund_shows_where_it_stands() {
         }
         let reference = (outcome == fixtures::succeeded()).then_some("re_3MmlLrLkdIwHu7ix0uke3Ezy");
         assert_eq!(body["processor_reference"], json!(reference));
+        assert_eq!(body["arrival_estimate"].is_null(), outcome == fixtures::failed());
         let failure = json!({"code": "declined", "message": "the customer's bank refused the refund"});
         assert_eq!(body["failure"], if outcome == fixtures::failed() { failure } else { json!(null) });
         assert_eq!(body["created_at"], "2026-11-22T09:30:00.000Z");

@@ -187,7 +187,7 @@ async fn a_page_is_never_larger_than_an_answer_may_be_and_the_next_one_goes_on_b
     for number in 0..100_u64 {
         let refund = world.refund(&format!("key-{number}"), number, None).await;
         let pairs = (0..50).map(|key| (key.to_string(), "é".repeat(500))).collect();
-        let large = recoup_domain::text::Metadata::new(pairs).unwrap();
+        let large = recoup_domain::text::Metadata::stored(pairs);
         let next = refund.with_metadata(large, fixtures::later(1_000_u64.saturating_add(number))).unwrap();
         let changed = world.moved(&refund, next).await;
         let event = Event::of_change(Some(&refund), &changed);
@@ -195,8 +195,62 @@ async fn a_page_is_never_larger_than_an_answer_may_be_and_the_next_one_goes_on_b
         expected.push(event);
     }
     let page = world.get("/v1/events?limit=100&type=refund.updated").await;
-    assert!(page.text.len() < 4_000_000, "{} B", page.text.len());
+    let answered = serde_json::to_string(&page.text).unwrap().len();
+    assert!(answered < 5_001_000, "{answered} B");
     assert!(page.body["has_more"].as_bool().unwrap());
     let (seen, pages) = walked(&world, "&type=refund.updated", 100).await;
     assert_eq!((seen, pages), (newest_first(&expected), 2));
+}
+
+async fn set(world: &World, is_it: impl Fn(&recoup_testing::Item) -> bool, attribute: &str) {
+    let items = world.table.items().await;
+    let item = items.iter().find(|item| is_it(item)).unwrap();
+    world.table.set_text(item, attribute, "nonsense").await;
+}
+
+fn text<'item>(item: &'item recoup_testing::Item, name: &str) -> &'item str {
+    item[name].as_s().unwrap()
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_named_and_harms_no_other() {
+    let world = World::new().await;
+    let all = newest_first(&mixed(&world).await);
+    // One that was recorded.
+    let bad =
+        world.table.items().await.into_iter().find(|item| text(item, "sk").starts_with("evt_")).unwrap();
+    let bad = text(&bad, "sk").split('#').next().unwrap().to_owned();
+    set(&world, |item| text(item, "sk").starts_with(&bad), "type").await;
+    let good: Vec<String> = all.into_iter().filter(|id| *id != bad).collect();
+    for limit in [1, 2, 3, 7, 100] {
+        assert_eq!(walked(&world, "", limit).await.0, good, "by {limit}");
+    }
+    let page = world.get("/v1/events?limit=100").await;
+    assert_eq!(page.body["unreadable"], json!([bad]));
+    assert_eq!(world.get(&format!("/v1/events/{bad}")).await.problem(), (500, "internal_error"));
+}
+
+#[tokio::test]
+async fn the_events_of_a_refund_that_cannot_be_read_are_named() {
+    let world = World::new().await;
+    let bad = world.refund("bad", 1, None).await;
+    let good = world.refund("good", 2, None).await;
+    set(&world, |item| text(item, "pk").ends_with(bad.id.as_str()), "kind").await;
+    let page = world.get("/v1/events").await;
+    assert_eq!(data(&page).len(), 1);
+    assert_eq!(data(&page)[0]["refund_id"], good.id.as_str());
+    assert_eq!(page.body["unreadable"], json!([Event::of_beginning(&bad).id.as_str()]));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_read_is_named_and_harms_no_other() {
+    let world = World::new().await;
+    let (bad, _) = world.endpoint(json!({"url": "https://one.example.com/"})).await;
+    let (good, _) = world.endpoint(json!({"url": "https://two.example.com/"})).await;
+    set(&world, |item| text(item, "sk") == bad, "disabled_reason").await;
+    set(&world, |item| text(item, "sk") == bad, "created_at").await;
+    let page = world.get("/v1/webhook-endpoints").await;
+    assert_eq!((data(&page).len(), data(&page)[0]["id"].as_str()), (1, Some(good.as_str())));
+    assert_eq!((&page.body["unreadable"], &page.body["has_more"]), (&json!([bad]), &json!(false)));
+    assert_eq!(world.get(&format!("/v1/webhook-endpoints/{bad}")).await.problem(), (500, "internal_error"));
 }

@@ -92,3 +92,44 @@ async fn the_sandbox_and_other_accounts_are_asked_as_ever() {
     }
     assert_eq!(context.processor.asked().len(), refunds.len());
 }
+
+#[tokio::test]
+async fn a_success_that_fails_late_is_asked_about_once_more_by_itself() {
+    let (world, refund) = World::with_refund("sandbox_fail_late").await;
+    let before = world.left().await;
+    let context = world.sandbox();
+    assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty());
+    let done = world.refund(&refund).await;
+    assert_eq!((&done.state, done.turn), (&State::Succeeded, 1));
+    let wait = done.wait.unwrap();
+    assert_eq!((wait.at, wait.rests), (fixtures::later(20_000), false), "the queue holds it for 15 s");
+    // The first job again is stale.
+    assert!(failed(&context, vec![message("m1", 2, &job(&refund))]).await.is_empty());
+    assert_eq!(world.refund(&refund).await, done);
+    assert!(failed(&context, vec![message("m2", 1, &job(&done))]).await.is_empty());
+    let late = world.refund(&refund).await;
+    assert!(matches!(late.state, State::Failed(_)), "{late:?}");
+    assert_eq!(late.wait, None);
+    assert_ne!(world.left().await, before, "its money went back");
+    assert!(failed(&context, vec![message("m2", 2, &job(&done))]).await.is_empty());
+    assert_eq!(world.refund(&refund).await, late);
+}
+
+#[tokio::test]
+async fn any_other_success_is_the_end_of_it() {
+    let (world, refund) = World::with_refund("sandbox_succeed").await;
+    assert!(failed(&world.sandbox(), vec![message("m1", 1, &job(&refund))]).await.is_empty());
+    let done = world.refund(&refund).await;
+    assert_eq!((done.state, done.turn, done.wait), (State::Succeeded, 0, None));
+}
+
+#[tokio::test]
+async fn a_refund_that_cannot_be_read_goes_to_the_dead_letters_at_once() {
+    let (world, refund) = World::with_refund("any").await;
+    let item = world.table.item("refund").await;
+    world.table.set_text(&item, "kind", "gift").await;
+    let context = world.script([]);
+    assert_eq!(failed(&context, vec![message("m1", 1, &job(&refund))]).await, ["m1"]);
+    let paced = context.pace.take();
+    assert_eq!(paced.iter().map(|(_, seconds)| *seconds).collect::<Vec<_>>(), [0]);
+}

@@ -52,4 +52,7 @@ async fn the_schedules_of_the_template_ask_for_what_is_understood() {
 async fn the_metrics_of_the_template_count_the_sentences_that_are_logged() {
     assert!(TEMPLATE.contains(r#"'{ $.message = "circuit opened" }'"#));
     assert!(TEMPLATE.contains(r#"'{ $.mismatch = "*" }'"#));
+    let unreadable = TEMPLATE.matches(r#"'{ $.message = "a stored item cannot be read" }'"#).count();
+    // All functions but `release-due`, which reads keys alone.
+    assert_eq!(unreadable, TEMPLATE.matches("Logs:\n    Type: AWS::Logs::LogGroup").count() - 2);
 }

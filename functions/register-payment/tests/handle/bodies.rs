@@ -148,3 +148,34 @@ async fn a_credential_without_the_scope_may_not_register() {
     let stranger = recorded().without("/requestContext/authorizer");
     assert_eq!(at_the_door(&stranger).await.problem(), (500, "internal_error"));
 }
+
+#[tokio::test]
+async fn nothing_new_is_registered_in_a_withdrawn_currency() {
+    let world = World::new();
+    for code in ["ANG", "BGN", "HRK"] {
+        let reply = world.put(&saying(&json!({"currency": code}))).await;
+        assert_eq!((reply.problem(), &reply.body["param"]), ((400, "invalid_parameter"), &json!("currency")));
+        assert!(reply.text.contains(&format!("{code} has been withdrawn from ISO 4217")), "{}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn a_payment_in_a_currency_withdrawn_since_still_moves_forward() {
+    let world = World::saying(&json!({})).await;
+    let item = world.table.item("payment").await;
+    world.table.set_text(&item, "currency", "BGN").await;
+    let reply = world.put(&saying(&json!({"currency": "BGN", "disputed": true}))).await;
+    assert_eq!((reply.status, &reply.body["disputed"]), (200, &json!(true)), "{}", reply.text);
+}
+
+#[tokio::test]
+async fn metadata_have_a_bound_in_bytes() {
+    let pairs = |value: String| {
+        let pairs = (0..50).map(|number| (format!("{number:040}"), json!(value)));
+        json!({"metadata": pairs.collect::<serde_json::Map<_, _>>()})
+    };
+    assert_eq!(World::new().put(&saying(&pairs("x".repeat(500)))).await.status, 201);
+    let reply = at_the_door(&saying(&pairs("é".repeat(500)))).await;
+    assert_eq!((reply.problem(), &reply.body["param"]), ((400, "invalid_parameter"), &json!("metadata")));
+    assert!(reply.text.contains("32768 bytes"), "{}", reply.text);
+}

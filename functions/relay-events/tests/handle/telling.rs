@@ -273,3 +273,32 @@ async fn a_pending_refund_tells_every_step() {
         told(&world.relayed_from(seen).await.0).into_iter().map(|(_, _, r#type)| r#type).collect();
     assert_eq!(types, [EventType::Initiated, EventType::Processing, EventType::Failed]);
 }
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_read_keeps_the_others_from_nothing() {
+    let world = World::with_endpoints(&[fixtures::endpoint(1), fixtures::endpoint(2)]).await;
+    let bad = fixtures::endpoint(1).id;
+    let items = world.table.items().await;
+    let item = items.iter().find(|item| item["sk"].as_s().unwrap() == bad.as_str()).unwrap();
+    world.table.set_text(item, "created_at", "nonsense").await;
+    world.reserve("key-1", &fixtures::getpaid_wanted()).await;
+    let is_refund = |record: &serde_json::Value| record["dynamodb"]["Keys"]["sk"]["S"] == "refund";
+    let records: Vec<_> = world.records().into_iter().filter(is_refund).collect();
+    let context = crate::relay_of(world.store.clone(), crate::Queues::default());
+    let relayed = crate::relayed_by(&context, &records).await;
+    let told: Vec<_> = relayed
+        .jobs
+        .iter()
+        .filter_map(|job| match job {
+            recoup_ports::jobs::Job::Webhook { job, .. } => Some(job.target.clone()),
+            recoup_ports::jobs::Job::Refund { .. } => None,
+        })
+        .collect();
+    assert!(told.contains(&Target::Endpoint(fixtures::endpoint(2).id)), "{told:?}");
+    assert!(!told.contains(&Target::Endpoint(bad)));
+    assert_eq!(
+        (relayed.buried.len(), relayed.failed.len()),
+        (1, 0),
+        "a person finds out whom it may have told"
+    );
+}

@@ -87,7 +87,11 @@ impl Refunds for Restless {
         Ok(read)
     }
 
-    async fn refunds(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Vec<Refund>, ReadError> {
+    async fn refunds(
+        &self,
+        tenant: &Tenant,
+        ids: &[RefundId],
+    ) -> Result<recoup_ports::rows::Rows<Refund>, ReadError> {
         self.store.refunds(tenant, ids).await
     }
 }

@@ -120,7 +120,7 @@ impl World {
     /// No cent appeared or disappeared, in total or of any actor, and lines are covered by who has the money.
     async fn check_books(&self) {
         let payment = self.payment().await;
-        let refunds = self.table.store().refunds(&payment.tenant, &payment.refunds).await.unwrap();
+        let refunds = self.table.store().refunds(&payment.tenant, &payment.refunds).await.unwrap().read;
         assert_eq!(refunds.len(), payment.refunds.len());
         let alive =
             || refunds.iter().filter(|refund| refund.state.holds_money() || refund.state == State::Succeeded);

@@ -96,7 +96,7 @@ impl RefundWire {
             sequence: self.sequence,
             state: self.state()?,
             processor_reference: self.processor_reference.map(Text::new).transpose().ok()?,
-            metadata: Metadata::new(self.metadata).ok()?,
+            metadata: Metadata::stored(self.metadata),
             updated_at: Timestamp::parse(&self.updated_at)?,
         };
         Some(Subject::Refund { id: RefundId::try_from(self.id.as_str()).ok()?, moment })

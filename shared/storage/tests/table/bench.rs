@@ -78,7 +78,7 @@ impl Bench {
     /// Compares the table's payment with what the pure rules make of the refunds' ends.
     pub(crate) async fn check_books(&self) {
         let payment = self.stored_payment().await;
-        let refunds = self.store.refunds(&payment.tenant, &payment.refunds).await.unwrap();
+        let refunds = self.store.refunds(&payment.tenant, &payment.refunds).await.unwrap().read;
         assert_eq!(refunds.len(), payment.refunds.len(), "each refund is noted once, and exists");
         let alive = refunds.iter().filter(|refund| refund.state.holds_money() || succeeded(refund));
         let expected = alive.clone().fold(self.payment.clone(), |payment, refund| {

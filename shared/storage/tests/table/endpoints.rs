@@ -60,9 +60,9 @@ async fn an_endpoint_is_read_back_as_it_was_written() {
         assert_eq!(store.create_endpoint(endpoint).await.unwrap(), Created::Yes);
         assert_eq!(stored(&store, endpoint).await, *endpoint);
     }
-    assert_eq!(store.endpoints(&tenant()).await.unwrap(), [plain, full], "oldest first");
+    assert_eq!(store.endpoints(&tenant()).await.unwrap().read, [plain, full], "oldest first");
     for other in [tenant_of(Environment::Live, 1), tenant_of(Environment::Sandbox, 2)] {
-        assert_eq!(store.endpoints(&other).await.unwrap(), []);
+        assert_eq!(store.endpoints(&other).await.unwrap().read, []);
         assert_eq!(store.endpoint(&other, &fixtures::endpoint(1).id).await.unwrap(), None);
     }
 }
@@ -80,7 +80,7 @@ async fn of_twenty_that_race_for_sixteen_places_sixteen_are_made() {
         made += u32::from(one.await.unwrap() == Created::Yes);
     }
     assert_eq!(made, Endpoint::COUNT_MAX);
-    let endpoints = store.endpoints(&tenant()).await.unwrap();
+    let endpoints = store.endpoints(&tenant()).await.unwrap().read;
     assert_eq!(endpoints.len(), 16);
     assert_eq!(store.create_endpoint(&fixtures::endpoint(99)).await.unwrap(), Created::TooMany);
     // A place that was given back is taken again, and giving it back twice gives back one.

@@ -164,7 +164,7 @@ proptest! {
                 match settled {
                     Ok(Settled::Applied) => break,
                     Ok(Settled::Overtaken | Settled::NothingLeft) => panic!("nobody else was there"),
-                    Err(SettleError::Missing) => panic!("both are there"),
+                    Err(SettleError::Missing | SettleError::Unreadable { .. }) => panic!("both are there"),
                     Err(SettleError::Contended | SettleError::Unavailable(_)) => {}
                 }
                 bench.check_books().await;

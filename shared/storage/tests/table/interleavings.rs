@@ -107,7 +107,7 @@ impl Bench {
             return;
         }
         match self.store.carry_out(&refund, &refund.step(outcome, later(2))).await {
-            Err(SettleError::Missing) => panic!("the books lack something"),
+            Err(SettleError::Missing | SettleError::Unreadable { .. }) => panic!("the books lack something"),
             Ok(Settled::Applied | Settled::Overtaken | Settled::NothingLeft)
             | Err(SettleError::Contended | SettleError::Unavailable(_)) => {}
         }

@@ -247,7 +247,11 @@ impl Refunds for Hurried<'_> {
         self.0.store.refund(tenant, id).await
     }
 
-    async fn refunds(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Vec<Refund>, ReadError> {
+    async fn refunds(
+        &self,
+        tenant: &Tenant,
+        ids: &[RefundId],
+    ) -> Result<recoup_ports::rows::Rows<Refund>, ReadError> {
         self.0.store.refunds(tenant, ids).await
     }
 }

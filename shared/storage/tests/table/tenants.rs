@@ -22,7 +22,7 @@ async fn the_same_ids_under_another_account_or_environment_do_not_exist() {
     for other in others() {
         assert_eq!(bench.store.payment(&other, &refund.payment_id).await.unwrap(), None);
         assert_eq!(bench.store.refund(&other, &refund.id).await.unwrap(), None);
-        assert_eq!(bench.store.refunds(&other, std::slice::from_ref(&refund.id)).await.unwrap(), []);
+        assert_eq!(bench.store.refunds(&other, std::slice::from_ref(&refund.id)).await.unwrap().read, []);
         let found =
             bench.store.payment_and_refund(&other, &refund.payment_id, Some(&refund.id)).await.unwrap();
         assert!(found.payment.is_none() && found.refund.is_none());

@@ -1,0 +1,101 @@
+//! Currencies: those that money can be registered in, and those that older payments were.
+
+/// Codes that ISO 4217 has withdrawn, with the decimal places they had.
+///
+/// The codes are those of the standard's list three (historic denominations), which names no decimal places; these are
+/// the ones that the standard gave while a code was in force, as the JDK's currency data keep them. Codes that were gone
+/// before such data were kept are absent: no payment was ever registered in them. A code that is withdrawn is added
+/// here, whatever `iso_currency` makes of it: what is stored in it stays readable, and nothing new is registered in it.
+#[rustfmt::skip]
+const WITHDRAWN: [(&str, u32); 54] = [
+    ("ADP", 0), ("AFA", 2), ("ANG", 2), ("ATS", 2), ("AYM", 2), ("AZM", 2), ("BEF", 0), ("BGL", 2),
+    ("BGN", 2), ("BYB", 0), ("BYR", 0), ("CSD", 2), ("CUC", 2), ("CYP", 2), ("DEM", 2), ("EEK", 2),
+    ("ESP", 0), ("FIM", 2), ("FRF", 2), ("GHC", 2), ("GRD", 0), ("GWP", 2), ("HRK", 2), ("IEP", 2),
+    ("ITL", 0), ("LTL", 2), ("LUF", 0), ("LVL", 2), ("MGF", 0), ("MRO", 2), ("MTL", 2), ("MZM", 2),
+    ("NLG", 2), ("PTE", 0), ("ROL", 0), ("RUR", 2), ("SDD", 2), ("SIT", 2), ("SKK", 2), ("SLL", 2),
+    ("SRG", 2), ("STD", 2), ("TMM", 2), ("TPE", 0), ("TRL", 0), ("USS", 2), ("VEB", 2), ("VEF", 2),
+    ("YUM", 2), ("ZMK", 2), ("ZWD", 2), ("ZWL", 2), ("ZWN", 2), ("ZWR", 2),
+];
+
+/// An ISO 4217 currency that has, or had, minor units (`XAU` and its like have none and cannot be refunded).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Currency(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Current(iso_currency::Currency),
+    /// Its position in [`WITHDRAWN`], so that money stays small.
+    Withdrawn(u8),
+}
+
+impl Currency {
+    /// Reads a three-letter upper-case code, in force or withdrawn: for what is stored, and what refers to it.
+    pub fn parse(code: &str) -> Option<Self> {
+        if let Ok(position) = WITHDRAWN.binary_search_by(|(withdrawn, _)| (*withdrawn).cmp(code)) {
+            return Some(Self(Kind::Withdrawn(u8::try_from(position).ok()?)));
+        }
+        let currency = iso_currency::Currency::from_code(code)?;
+        currency.exponent().map(|_| Self(Kind::Current(currency)))
+    }
+
+    /// Whether it is in force. What is new is in such a currency.
+    pub fn is_current(self) -> bool {
+        matches!(self.0, Kind::Current(_))
+    }
+
+    /// The three-letter code, `EUR`.
+    pub fn code(self) -> &'static str {
+        match self.0 {
+            Kind::Current(currency) => currency.code(),
+            Kind::Withdrawn(position) => WITHDRAWN.get(usize::from(position)).map_or("", |(code, _)| code),
+        }
+    }
+
+    /// Decimal places of the major unit: JPY 0, EUR 2, KWD 3.
+    pub fn exponent(self) -> u32 {
+        match self.0 {
+            Kind::Current(currency) => currency.exponent().map_or(0, u32::from),
+            Kind::Withdrawn(position) => {
+                WITHDRAWN.get(usize::from(position)).map_or(0, |(_, exponent)| *exponent)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_withdrawn_currency_is_found_and_keeps_its_decimal_places() {
+        assert!(WITHDRAWN.is_sorted(), "it is searched by halves");
+        for (code, exponent) in WITHDRAWN {
+            let currency = Currency::parse(code).unwrap();
+            assert_eq!(
+                (currency.code(), currency.exponent(), currency.is_current()),
+                (code, exponent, false)
+            );
+        }
+        for (code, exponent) in [("ANG", 2), ("BGN", 2), ("HRK", 2), ("DEM", 2), ("ITL", 0), ("BYR", 0)] {
+            assert_eq!(Currency::parse(code).map(Currency::exponent), Some(exponent), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_crate_and_the_table_agree_on_decimal_places() {
+        for (code, exponent) in WITHDRAWN {
+            let known = iso_currency::Currency::from_code(code).and_then(iso_currency::Currency::exponent);
+            assert!(known.is_none_or(|known| u32::from(known) == exponent), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_currency_in_force_is_current_and_what_is_none_is_not_read() {
+        for code in ["EUR", "JPY", "KWD", "XCG", "SLE", "ZWG", "VES"] {
+            assert!(Currency::parse(code).is_some_and(Currency::is_current), "{code}");
+        }
+        for none in ["", "eur", "XAU", "XXX", "ANGX", "AN"] {
+            assert_eq!(Currency::parse(none), None, "{none}");
+        }
+    }
+}
