@@ -94,22 +94,22 @@ pub(crate) async fn page<S: Payments + Refunds + RefundList>(
         }
     }
     let next = wanted.stretch.behind.filter(|_| more);
-    let (views, next) = shown(context, tenant, found, wanted.expand, source, next).await?;
+    let (views, cut) = shown(context, tenant, found, wanted.expand, source).await?;
+    let next = cut.or(next);
     Answer::new(StatusCode::OK, &Page::new(views, next.as_ref()))
 }
 
-/// The page's refunds as they are shown, and where the next page starts. With their payments there may be fewer.
+/// The page's refunds as they are shown, and where it was cut, for with their payments there may be fewer.
 async fn shown<S: Payments + Refunds>(
     context: &Context<S>,
     tenant: &Tenant,
     mut found: Vec<Refund>,
     expand: Expand,
     source: Source,
-    next: Option<Place>,
 ) -> Result<(Vec<RefundView>, Option<Place>), Problem> {
     let public_url = &context.public_url;
     if !expand.any() {
-        return Ok((found.iter().map(|refund| RefundView::of(refund, public_url)).collect(), next));
+        return Ok((found.iter().map(|refund| RefundView::of(refund, public_url)).collect(), None));
     }
     let read = match source {
         Source::Account => None,
@@ -117,7 +117,7 @@ async fn shown<S: Payments + Refunds>(
     };
     let all = found.len();
     let payments = expand::payments(&context.store, tenant, &mut found, read, public_url).await?;
-    let next = if found.len() < all { found.last().map(Place::of) } else { next };
+    let cut = found.last().map(Place::of).filter(|_| found.len() < all);
     let view = |refund: &Refund| {
         let view = RefundView::of(refund, public_url);
         let Some(payment) = payments.get(&refund.payment_id) else {
@@ -126,7 +126,7 @@ async fn shown<S: Payments + Refunds>(
         };
         expand.apply(view, payment.clone())
     };
-    Ok((found.iter().map(view).collect(), next))
+    Ok((found.iter().map(view).collect(), cut))
 }
 
 impl Wanted {
