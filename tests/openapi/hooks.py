@@ -17,6 +17,8 @@ _BEYOND_SCHEMAS = re.compile(
     | \ adds\ up\ to\                                    # routing and lines sum to the amount
     | \ must\ have\ at\ most\ \d\ decimal\ places\.      # of this currency
     | \ must\ be\ (greater\ than\ zero|at\ most\ 10{15}\ minor\ units)\.   # "0.00" and its like
+    | \ must\ not\ (contain|have\ a\ name\ that\ contains)\ NUL   # in any text
+    | ^payment_id\ must\ not\ be\ \.                      # nor ..
     | ,\ never\ a\ float\.                               # 237.0 is an integer to JSON Schema
     | ^cursor\                                           # only one that we gave
     | ^metadata\ must\ have\ at\ most\ 50\ keys\.        # what is there and what is added, together
