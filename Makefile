@@ -11,7 +11,7 @@ CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo next
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down listen logs test fmt format-check lint unit receivers template deployed deployed-tests faults fault-tests contract contract-tests localstripe sam-local tools
+.PHONY: help up down listen logs test fmt format-check lint unit receivers template deployed deployed-tests faults fault-tests contract contract-tests clients client-tests localstripe sam-local tools
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ receivers: tools ## The receivers of docs/webhooks.md, in every language that is
 	cargo test --quiet -p recoup-receiver-tests -- --nocapture
 
 deployed: tools ## The tests against functions, and the contract, on a stack of their own
-	@$(TEST_STACK) $(MAKE) --no-print-directory deployed-tests fault-tests contract-tests
+	@$(TEST_STACK) $(MAKE) --no-print-directory deployed-tests fault-tests contract-tests client-tests
 
 # Needs the values of a running stack in the environment: `. .local/env`
 deployed-tests:
@@ -74,6 +74,13 @@ contract: tools ## What openapi.yaml says, tried on a stack of its own
 contract-tests: export HYPOTHESIS_STORAGE_DIRECTORY := .local/hypothesis
 contract-tests:
 	$(VENV_BIN)/schemathesis --config-file tests/openapi/schemathesis.toml run openapi.yaml
+
+clients: tools ## Clients that are generated from openapi.yaml, on a stack of their own
+	@$(TEST_STACK) $(MAKE) --no-print-directory client-tests
+
+# Needs the values of a running stack, like the tests above.
+client-tests:
+	$(VENV_BIN)/python -m pytest -q -rs -p no:cacheprovider tests/clients
 
 localstripe: tools ## The Stripe processor against localstripe
 	@$(VENV_BIN)/python tests/localstripe $(CARGO_TEST) -p recoup-localstripe-tests
