@@ -9,7 +9,7 @@ CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo next
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down listen logs admin tools test fmt format-check lint unit receivers template newcomer deployed stack-tests deployed-tests faults fault-tests contract contract-tests localstripe sam-local python
+.PHONY: help up down listen logs admin tools test fmt format-check lint unit receivers template newcomer deployed stack-tests deployed-tests faults fault-tests contract contract-tests clients client-tests localstripe sam-local python
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,7 +62,7 @@ deployed: python ## The tests against functions alone, on a stack of their own: 
 	@$(STACK) with $(MAKE) --no-print-directory deployed-tests
 
 # These need a running stack: they run under `.local/on-stack`.
-stack-tests: deployed-tests fault-tests contract-tests
+stack-tests: deployed-tests fault-tests contract-tests client-tests
 
 deployed-tests:
 	$(VENV_BIN)/python tests/deployed $(CARGO_TEST) -p recoup-deployed-tests
@@ -82,6 +82,12 @@ contract: python ## What openapi.yaml says, tried on a stack of its own
 contract-tests: export HYPOTHESIS_STORAGE_DIRECTORY := .local/hypothesis
 contract-tests:
 	$(VENV_BIN)/schemathesis --config-file tests/openapi/schemathesis.toml run openapi.yaml
+
+clients: python ## Clients that are generated from openapi.yaml, on a stack of their own
+	@$(STACK) with $(MAKE) --no-print-directory client-tests
+
+client-tests:
+	$(VENV_BIN)/python -m pytest -q -rs -p no:cacheprovider tests/clients
 
 localstripe: tools ## The Stripe processor against localstripe
 	@$(VENV_BIN)/python tests/localstripe $(CARGO_TEST) -p recoup-localstripe-tests
