@@ -64,7 +64,7 @@ pub(crate) struct Payments {
 
 /// A refund with its payment.
 pub(crate) enum Expanded {
-    Whole(RefundView),
+    Whole(Box<RefundView>),
     /// The page ends before it.
     NextPage,
     /// Its payment cannot be told.
@@ -73,8 +73,11 @@ pub(crate) enum Expanded {
 
 impl Payments {
     pub(crate) fn expanded(&self, expand: Expand, view: RefundView, payment: &PaymentId) -> Expanded {
+        if !expand.any() {
+            return Expanded::Whole(Box::new(view));
+        }
         match self.views.get(payment) {
-            Some(payment) => Expanded::Whole(expand.apply(view, payment.clone())),
+            Some(payment) => Expanded::Whole(Box::new(expand.apply(view, payment.clone()))),
             None if self.put_off.contains(payment) => Expanded::NextPage,
             None => Expanded::Unreadable,
         }

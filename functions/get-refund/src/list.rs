@@ -165,15 +165,11 @@ async fn shown<S: Payments + Refunds>(
     for Entry { place, refund } in found {
         let view = refund.map(|refund| {
             let view = RefundView::of(&refund, &context.public_url);
-            if expand.any() {
-                payments.expanded(expand, view, &refund.payment_id)
-            } else {
-                Expanded::Whole(view)
-            }
+            payments.expanded(expand, view, &refund.payment_id)
         });
         match view {
             Some(Expanded::Whole(view)) => {
-                if !entries.takes(view)? {
+                if !entries.takes(*view)? {
                     return Ok((entries, last));
                 }
             }

@@ -1,7 +1,6 @@
 //! `openapi.yaml` describes what there is, and judges by what it describes.
 #![cfg(test)]
 
-
 use std::collections::BTreeSet;
 
 use http::HeaderMap;

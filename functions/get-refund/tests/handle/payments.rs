@@ -180,11 +180,7 @@ impl Refunds for Moving<'_> {
         self.world.context.store.refund(tenant, id).await
     }
 
-    async fn refunds(
-        &self,
-        tenant: &Tenant,
-        ids: &[RefundId],
-    ) -> Result<Rows<Refund>, ReadError> {
+    async fn refunds(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Rows<Refund>, ReadError> {
         if !self.moved.swap(true, Ordering::Relaxed) {
             self.world.settle(&self.failing, fixtures::failed()).await;
             let again = self.world.refund("again", &fixtures::wanted(&self.world.payment, None)).await;

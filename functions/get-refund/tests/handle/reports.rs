@@ -202,7 +202,8 @@ async fn json_is_for_everybody_who_does_not_prefer_a_page() {
 #[tokio::test]
 async fn what_is_no_day_is_told_and_a_day_without_a_report_is_not_found() {
     let world = with(&[clean_report(tenant())]).await;
-    for day in ["yesterday", "2026-11-31", "2026-11-2", "20261122", "1969-12-31", "2026-11-22T00:00:00.000Z"] {
+    for day in ["yesterday", "2026-11-31", "2026-11-2", "20261122", "1969-12-31", "2026-11-22T00:00:00.000Z"]
+    {
         let reply = world.get(&reading(day)).await;
         assert_eq!(reply.problem(), (400, "invalid_parameter"), "{day}");
         assert_eq!(reply.body["param"], "date");
