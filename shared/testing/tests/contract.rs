@@ -51,7 +51,7 @@ fn a_problem_has_its_answers_status_and_a_code_that_is_described_for_it() {
     for (body, name) in [
         (problem(404, "refund_not_found"), "\"refund_not_found\" is not described"),
         (problem(409, "payment_not_found"), "the problem's status is 409"),
-        (json!({ "message": "Not Found" }), "the problem's status is null"),
+        (json!({ "message": "Not Found" }), "\"type\" is a required property"),
     ] {
         let why = judged(404, media_type, &body).expect_err("not described");
         assert!(why.contains(name), "{why}");
@@ -182,6 +182,10 @@ fn every_problem_code_is_described_under_its_status_and_no_other() {
             let problem = !response["content"]["application/problem+json"].is_null();
             assert_eq!(problem, response["x-codes"].is_array(), "{method} {path} {status}");
         }
+    }
+    // What any path says to a method that it does not take.
+    for code in DESCRIPTION["components"]["responses"]["MethodNotAllowed"]["x-codes"].as_array().unwrap() {
+        described.insert((405, code.as_str().unwrap().to_owned()));
     }
     assert_eq!(codes().into_iter().collect::<BTreeSet<_>>(), described);
 }

@@ -151,7 +151,7 @@ fn no_file_is_longer_than_a_reader_can_hold() {
     for source in all {
         let lines = source.text.lines().count();
         assert!(lines <= LINES_MAX, "{} has {lines} lines", source.path);
-        if source.path.ends_with("src/main.rs") {
+        if source.path.starts_with("functions/") && source.path.ends_with("src/main.rs") {
             assert!(lines <= MAIN_LINES_MAX, "{} has {lines} lines: it should only wire", source.path);
         }
     }
