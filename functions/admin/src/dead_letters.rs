@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::time::Timestamp;
+use recoup_ports::causes;
 use recoup_ports::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters};
 use recoup_ports::images::{Image, Named, Names};
 use recoup_ports::jobs::{Job, Lane, RefundJob, UnreadableJob, WebhookJob};
@@ -198,8 +199,7 @@ pub(crate) async fn show<A, D: DeadLetters, N: Names>(
 /// What is not released shows itself a minute later: no reason to withhold an answer.
 async fn release<A, D: DeadLetters, N>(context: &Context<A, D, N>, queue: QueueName, handles: &[String]) {
     if let Err(error) = context.dead_letters.release(queue.into(), handles).await {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::warn!(queue = ?queue, %error, cause, "what was read stays hidden for a minute");
+        tracing::warn!(queue = ?queue, error = causes(&error), "what was read stays hidden for a minute");
     }
 }
 
@@ -291,8 +291,7 @@ async fn send<A, D: DeadLetters, N>(
     for (letter, error) in
         still_here.iter().filter_map(|(position, error)| Some((&jobs.get(*position)?.0, error)))
     {
-        let cause = std::error::Error::source(error).map(ToString::to_string);
-        tracing::error!(message.id = letter.message_id, %error, cause, "a dead letter stays");
+        tracing::error!(message.id = letter.message_id, error = causes(error), "a dead letter stays");
         done.left.push(letter.receipt_handle.clone());
     }
     done.put_back = done.put_back.saturating_add(jobs.len().saturating_sub(still_here.len()));

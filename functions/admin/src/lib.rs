@@ -16,7 +16,7 @@ use recoup_ports::dead_letters::{DeadLetters, DeadLettersError};
 use recoup_ports::images::Names;
 use recoup_ports::reports::{ListTenants, Reports};
 use recoup_ports::webhooks::WebhookSecrets;
-use recoup_ports::{ReadError, WriteError};
+use recoup_ports::{ReadError, WriteError, causes};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -133,8 +133,7 @@ impl AdminError {
 
 impl From<AdminError> for Diagnostic {
     fn from(error: AdminError) -> Self {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::error!(%error, cause, "command refused");
+        tracing::error!(error = causes(&error), "command refused");
         Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
     }
 }

@@ -11,6 +11,7 @@ use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Refused, Scope};
 use recoup_domain::ids::{KeyId, Tenant};
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
+use recoup_ports::causes;
 use recoup_ports::credentials::Keys;
 use serde::Serialize;
 use serde_json::Value;
@@ -103,7 +104,7 @@ async fn key_of<K: Keys>(context: &Context<K>, secret: &str) -> Result<Result<Id
         KeyUse::Client => return Ok(Err(Refused::ClientSecret)),
     }
     let stored = context.keys.key(key.id()).await.inspect_err(|error| {
-        tracing::error!(%error, cause = ?std::error::Error::source(error), key.id = %key.id(), "the key cannot be read");
+        tracing::error!(error = causes(error), key.id = %key.id(), "the key cannot be read");
     })?;
     let genuine = stored.filter(|stored| stored.admits(&key, &context.pepper));
     let identity = genuine.map(|stored| Identity::new(&stored.tenant, &stored.scopes, &stored.id));

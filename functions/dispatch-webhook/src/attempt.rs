@@ -1,6 +1,5 @@
 //! One try: read what it needs, send, write what came of it.
 
-use std::error::Error;
 use std::time::Duration;
 
 use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Standing};
@@ -12,7 +11,7 @@ use recoup_ports::endpoints::EndpointHealth;
 use recoup_ports::events::{NoteDeliveries, Noted, PrepareTries, Prepared, Receiver};
 use recoup_ports::jobs::WebhookJob;
 use recoup_ports::webhooks::Deliver;
-use recoup_ports::{BoxError, WriteError};
+use recoup_ports::{BoxError, WriteError, causes};
 
 use crate::Context;
 
@@ -96,7 +95,7 @@ where
         && let Err(error) = context.store.note_recovered(endpoint).await
     {
         // The next success notes it.
-        tracing::warn!(endpoint.id = %endpoint.id, error = %causes(&error), "a recovery was not noted");
+        tracing::warn!(endpoint.id = %endpoint.id, error = causes(&error), "a recovery was not noted");
     }
     Ok(Done::with(&next))
 }
@@ -179,10 +178,4 @@ async fn note<S: NoteDeliveries, R>(
         }
     }
     Err("the delivery is being written by too many at once".into())
-}
-
-/// An error with everything behind it.
-pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |error| (*error).source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

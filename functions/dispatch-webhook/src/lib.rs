@@ -13,6 +13,7 @@ use futures_util::{StreamExt, stream};
 use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
 use recoup_domain::time::Timestamp;
 use recoup_http::view::PublicUrl;
+use recoup_ports::causes;
 use recoup_ports::endpoints::EndpointHealth;
 use recoup_ports::events::{NoteDeliveries, PrepareTries};
 use recoup_ports::jobs::WebhookJob;
@@ -92,7 +93,7 @@ where
             tracing::error!(
                 event.id = %job.event.id, account.id = %job.event.tenant.account, webhook.target = job.target.as_str(),
                 message.id = record.message_id, message.receives = record.receive_count,
-                error = %attempt::causes(error.as_ref()), "a webhook's try has no record; its message comes again"
+                error = causes(error.as_ref()), "a webhook's try has no record; its message comes again"
             );
             kept
         }

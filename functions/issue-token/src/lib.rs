@@ -12,6 +12,7 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
+use recoup_ports::causes;
 use recoup_ports::credentials::Keys;
 use serde_json::{Value, json};
 
@@ -92,7 +93,7 @@ async fn client_of<K: Keys>(context: &Context<K>, form: &form::Form) -> Result<S
     let secret = ApiKey::parse(&form.client_secret).filter(|key| key.r#use() == KeyUse::Client);
     let secret = secret.filter(|key| key.id().as_str() == form.client_id).ok_or(Refused::InvalidClient)?;
     let stored = context.keys.key(secret.id()).await.map_err(|error| {
-        tracing::error!(%error, cause = ?std::error::Error::source(&error), key.id = %secret.id(), "the client cannot be read");
+        tracing::error!(error = causes(&error), key.id = %secret.id(), "the client cannot be read");
         Refused::Unavailable
     })?;
     stored.filter(|stored| stored.admits(&secret, &context.pepper)).ok_or(Refused::InvalidClient)

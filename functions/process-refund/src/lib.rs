@@ -15,6 +15,7 @@ use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
 use recoup_domain::refund::{Outcome, Pending, Refund, State, Step};
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
+use recoup_ports::causes;
 use recoup_ports::jobs::{Pace, RefundJob};
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
@@ -121,7 +122,7 @@ async fn work<S: Settle + Sync, P: Processor, V>(context: &Context<S, P, V>, job
                 return Done::NotYet;
             }
             Err(error) => {
-                tracing::error!(%error, cause = ?std::error::Error::source(&error), "the refund cannot be read");
+                tracing::error!(error = causes(&error), "the refund cannot be read");
                 return match error {
                     ReadError::Unavailable(_) => Done::NotYet,
                     ReadError::Unreadable { .. } => Done::Unreadable,
@@ -163,7 +164,7 @@ async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
             Ok(HandedOver::Yes) => {}
             Ok(HandedOver::TooLate) => return Asked::Overtaken,
             Err(error) => {
-                tracing::error!(%error, cause = ?std::error::Error::source(&error), "the hand-over failed");
+                tracing::error!(error = causes(&error), "the hand-over failed");
                 return Asked::Settled(Done::NotYet);
             }
         }
@@ -216,7 +217,7 @@ fn written(settled: Result<Settled, SettleError>, next: &Refund) -> Asked {
         Ok(Settled::Overtaken) => Asked::Overtaken,
         Ok(Settled::NothingLeft) => Asked::Settled(Done::Finished),
         Err(error) => {
-            tracing::error!(%error, cause = ?std::error::Error::source(&error), "the outcome was not written");
+            tracing::error!(error = causes(&error), "the outcome was not written");
             Asked::Settled(match error {
                 SettleError::Contended | SettleError::Missing | SettleError::Unavailable(_) => Done::NotYet,
                 SettleError::Unreadable { .. } => Done::Unreadable,

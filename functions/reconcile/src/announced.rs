@@ -10,7 +10,7 @@ use recoup_domain::report::{Mismatch, Remedy};
 use recoup_domain::time::Timestamp;
 use recoup_ports::events::{EventStretch, InFeed, Recorded};
 use recoup_ports::processor::Processor;
-use recoup_ports::{ReadError, WriteError};
+use recoup_ports::{ReadError, WriteError, causes};
 
 use crate::Store;
 use crate::findings::About;
@@ -140,7 +140,7 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
             Some(event) => match self.announce(refund, event, missing).await {
                 Ok(()) => (Remedy::Announced, event.r#type.as_str()),
                 Err(error) => {
-                    tracing::error!(%error, cause = ?std::error::Error::source(&error), refund.id = %refund.id, "it could not be announced");
+                    tracing::error!(error = causes(&error), refund.id = %refund.id, "it could not be announced");
                     (Remedy::Failed, event.r#type.as_str())
                 }
             },

@@ -5,6 +5,7 @@ use std::time::Duration;
 use recoup_domain::refund::{Flag, Refund};
 use recoup_domain::report::{Mismatch, Remedy};
 use recoup_domain::time::Timestamp;
+use recoup_ports::causes;
 use recoup_ports::processor::Processor;
 use recoup_ports::settlement::Settled;
 
@@ -68,7 +69,7 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
             // It moved while we looked: a job was there.
             Ok(Settled::Overtaken | Settled::NothingLeft) => None,
             Err(error) => {
-                tracing::error!(%error, cause = ?std::error::Error::source(&error), refund.id = %refund.id, "no job could be sent for");
+                tracing::error!(error = causes(&error), refund.id = %refund.id, "no job could be sent for");
                 Some(Remedy::Failed)
             }
         }

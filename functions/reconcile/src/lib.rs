@@ -25,7 +25,7 @@ use recoup_ports::payments::Payments;
 use recoup_ports::processor::Processor;
 use recoup_ports::reports::{KeepReports, Tenants};
 use recoup_ports::settlement::Settle;
-use recoup_ports::{ReadError, WriteError};
+use recoup_ports::{ReadError, WriteError, causes};
 use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -115,9 +115,7 @@ impl From<ReconcileError> for Diagnostic {
             ReconcileError::Scope(_) => "InvalidScope",
             ReconcileError::Read(_) | ReconcileError::Write(_) | ReconcileError::Partly(_) => "Unavailable",
         };
-        let causes = std::iter::successors(std::error::Error::source(&error), |error| error.source());
-        let causes: Vec<String> = causes.map(ToString::to_string).collect();
-        tracing::error!(%error, causes = causes.join(": "), "the reconciliation did not come to its end");
+        tracing::error!(error = causes(&error), "the reconciliation did not come to its end");
         Self { error_type: error_type.to_owned(), error_message: error.to_string() }
     }
 }
@@ -150,7 +148,7 @@ pub async fn handle<S: Store, P: Processor + Sync>(
             }
             // One account's trouble is no other's.
             Err(error) => {
-                tracing::error!(%error, cause = ?std::error::Error::source(&error), account = name, "its books were not compared");
+                tracing::error!(error = causes(&error), account = name, "its books were not compared");
                 summary.failed.push(name);
             }
         }

@@ -7,6 +7,7 @@ use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund, State};
 use recoup_domain::report::{Mismatch, Remedy};
 use recoup_ports::ReadError;
+use recoup_ports::causes;
 use recoup_ports::processor::{Listed, Listing, LookedUp, Processor};
 use recoup_ports::settlement::Settled;
 
@@ -144,7 +145,7 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
             Ok(Settled::NothingLeft) if refund.flag.is_some() => return,
             Ok(Settled::NothingLeft) => (Mismatch::SucceededAfterFailure, Remedy::None),
             Err(error) => {
-                tracing::error!(%error, cause = ?std::error::Error::source(&error), refund.id = %refund.id, "the outcome was not written");
+                tracing::error!(error = causes(&error), refund.id = %refund.id, "the outcome was not written");
                 (Mismatch::OutcomeDiffers, Remedy::Failed)
             }
         };

@@ -12,6 +12,7 @@ use lambda_runtime::Error;
 use recoup_batch::{BatchResponse, stream_records};
 use recoup_domain::time::Timestamp;
 use recoup_ports::BoxError;
+use recoup_ports::causes;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::RecordEvents;
 use recoup_ports::images::Images;
@@ -66,7 +67,7 @@ where
                     Ok(()) => None,
                     Err(Untold::Unreadable(why)) => record.as_ref().ok().map(|record| (record.text(), why)),
                     Err(Untold::NotNow(error)) => {
-                        tracing::error!(%error, cause = ?error.source(), "a change was not announced");
+                        tracing::error!(error = causes(error.as_ref()), "a change was not announced");
                         gathered.failed.push(position);
                         None
                     }
@@ -84,7 +85,7 @@ where
         }
     }
     for (index, error) in context.jobs.send(&gathered.jobs).await {
-        tracing::error!(%error, cause = ?std::error::Error::source(&error), "a job was not sent");
+        tracing::error!(error = causes(&error), "a job was not sent");
         gathered.failed.extend(gathered.origins.get(index));
     }
     let first = gathered.failed.into_iter().min().and_then(|position| records.get(position));

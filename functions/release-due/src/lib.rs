@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use lambda_runtime::Diagnostic;
 use recoup_domain::time::Timestamp;
 use recoup_ports::due::{Due, SHARDS};
-use recoup_ports::{ReadError, WriteError};
+use recoup_ports::{ReadError, WriteError, causes};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -53,9 +53,7 @@ pub enum ReleaseError {
 
 impl From<ReleaseError> for Diagnostic {
     fn from(error: ReleaseError) -> Self {
-        let causes = std::iter::successors(std::error::Error::source(&error), |error| error.source());
-        let causes: Vec<String> = causes.map(ToString::to_string).collect();
-        tracing::error!(%error, causes = causes.join(": "), "not all was released; the next run goes on");
+        tracing::error!(error = causes(&error), "not all was released; the next run goes on");
         Self { error_type: "Unavailable".to_owned(), error_message: error.to_string() }
     }
 }

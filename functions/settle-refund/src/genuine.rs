@@ -4,6 +4,7 @@ use lambda_http::{Body, Request};
 use recoup_domain::ids::Tenant;
 use recoup_domain::time::Timestamp;
 use recoup_http::problem::{Code, Problem};
+use recoup_ports::causes;
 use recoup_ports::processor_keys::{KeysError, ProcessorKeys};
 use recoup_processors::adapter::{SignatureHeaders, UnverifiedNotice};
 use recoup_processors::notification::{NotGenuine, Notification, Unreadable};
@@ -85,8 +86,7 @@ fn unreadable(Unreadable(why): Unreadable) -> Problem {
 }
 
 fn unread(tenant: &Tenant, error: &KeysError) -> Problem {
-    let cause = std::error::Error::source(error);
-    tracing::error!(account.id = %tenant.account, environment = tenant.environment.as_str(), %error, ?cause, "a notification cannot be verified");
+    tracing::error!(account.id = %tenant.account, environment = tenant.environment.as_str(), error = causes(error), "a notification cannot be verified");
     unavailable()
 }
 

@@ -3,6 +3,7 @@
 use recoup_domain::refund::{Outcome, Refund, Step};
 use recoup_http::problem::Problem;
 use recoup_http::refund::not_found;
+use recoup_ports::causes;
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_ports::settlement::{Settle, SettleError, Settled};
 use recoup_processors::notification::Notification;
@@ -116,7 +117,7 @@ fn written(
         }
         Ok(Settled::Overtaken) => Ok(None),
         Err(error) => {
-            tracing::error!(%error, cause = ?std::error::Error::source(&error), payment.id = %payment, "a notification was not written");
+            tracing::error!(error = causes(&error), payment.id = %payment, "a notification was not written");
             Err(unavailable())
         }
     }

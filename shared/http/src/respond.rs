@@ -9,7 +9,7 @@ use lambda_http::http::{HeaderMap, HeaderName, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
 use recoup_ports::refunds::ReserveError;
 use recoup_ports::settlement::SettleError;
-use recoup_ports::{ReadError, WriteError};
+use recoup_ports::{ReadError, WriteError, causes};
 use serde::Serialize;
 
 use crate::problem::{Code, Problem};
@@ -185,14 +185,9 @@ pub fn unknown_outcome() -> Problem {
     Problem::new(Code::Unavailable, detail).uncertain()
 }
 
-fn log_chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
-}
-
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
-        tracing::error!(error = log_chain(&error), "a read failed");
+        tracing::error!(error = causes(&error), "a read failed");
         match error {
             ReadError::Unavailable(_) => unavailable(),
             ReadError::Unreadable { .. } => internal(),
@@ -202,7 +197,7 @@ impl From<ReadError> for Problem {
 
 impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {
-        tracing::error!(error = log_chain(&error), "a write failed");
+        tracing::error!(error = causes(&error), "a write failed");
         match error {
             WriteError::Unavailable(_) => unavailable(),
         }
@@ -211,7 +206,7 @@ impl From<WriteError> for Problem {
 
 impl From<SettleError> for Problem {
     fn from(error: SettleError) -> Self {
-        tracing::error!(error = log_chain(&error), "a change was not confirmed");
+        tracing::error!(error = causes(&error), "a change was not confirmed");
         match error {
             SettleError::Contended | SettleError::Unavailable(_) => unavailable(),
             SettleError::Missing | SettleError::Unreadable { .. } => internal(),
@@ -221,7 +216,7 @@ impl From<SettleError> for Problem {
 
 impl From<ReserveError> for Problem {
     fn from(error: ReserveError) -> Self {
-        tracing::warn!(error = log_chain(&error), "a reservation has no outcome");
+        tracing::warn!(error = causes(&error), "a reservation has no outcome");
         match error {
             ReserveError::KeyInUse => Problem::new(
                 Code::IdempotencyKeyInUse,

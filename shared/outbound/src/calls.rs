@@ -16,6 +16,7 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use recoup_ports::causes;
 use rustls::ClientConfig;
 use rustls::crypto::ring;
 
@@ -118,7 +119,6 @@ impl Answered {
 
 /// An error and its causes, without the host: it may be part of a secret URL.
 fn told(error: &(dyn Error + 'static), host: &str) -> String {
-    let chain = std::iter::successors(Some(error), |error| (*error).source());
-    let text = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let text = causes(error);
     if host.is_empty() { text } else { text.replace(host, "(host)") }
 }

@@ -5,6 +5,14 @@ use thiserror::Error;
 /// A cause, for the log alone.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// An error with everything behind it, for the log.
+///
+/// By Display, never by Debug: an SDK's error holds the raw answer, and with it the texts and secrets of an item.
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| (*error).source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// Why a read has no answer.
 #[derive(Debug, Error)]
 pub enum ReadError {
@@ -27,4 +35,26 @@ pub enum WriteError {
     /// The table did not answer in time, or refused for load. Worth a retry.
     #[error("the table did not answer")]
     Unavailable(#[source] BoxError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As an SDK's error is: its Debug holds what was answered.
+    #[derive(Debug, Error)]
+    #[error("the answer cannot be parsed")]
+    struct Raw {
+        body: &'static str,
+    }
+
+    #[test]
+    fn a_chain_of_causes_tells_each_and_nothing_of_what_they_hold() {
+        let raw = Raw { body: "whsec_secret" };
+        assert!(format!("{raw:?}").contains(raw.body));
+        assert_eq!(
+            causes(&ReadError::Unavailable(raw.into())),
+            "the table did not answer: the answer cannot be parsed"
+        );
+    }
 }

@@ -21,4 +21,4 @@ pub mod webhooks;
 
 mod errors;
 
-pub use errors::{BoxError, ReadError, WriteError};
+pub use errors::{BoxError, ReadError, WriteError, causes};

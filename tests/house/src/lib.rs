@@ -144,6 +144,21 @@ fn nothing_is_printed_beside_the_log() {
     }
 }
 
+/// An SDK's error holds the raw answer, and its Debug prints it: the texts and the secrets of an item.
+#[test]
+fn no_error_is_logged_as_it_debugs() {
+    for source in sources(&["functions", "shared"]).iter().filter(|source| source.is_production()) {
+        for name in ["error", "cause", "source", "why"] {
+            for form in
+                [format!("?{name},"), format!("?{name})"), format!("{{{name}:?}}"), format!("= ?{name}")]
+            {
+                assert!(!source.text.contains(&form), "{} logs {form}", source.path);
+            }
+        }
+        assert!(!source.text.contains("?std::error::Error::source"), "{}", source.path);
+    }
+}
+
 #[test]
 fn no_file_is_longer_than_a_reader_can_hold() {
     let all = sources(&["functions", "shared", "tests"]);
