@@ -80,7 +80,8 @@ def test_a_refusal_is_a_typed_problem(made: SimpleNamespace) -> None:
     assert isinstance(problem.code, made.models.ProblemCode)
 
 
-def test_a_wrong_key_is_told_as_a_typed_error(made: SimpleNamespace) -> None:
+def test_a_wrong_key_is_told_as_a_typed_problem(made: SimpleNamespace) -> None:
     answer = made.get_payment.sync_detailed("pay_1", client=made.stranger)
-    assert answer.status_code in (401, 403)
-    assert isinstance(answer.parsed, (made.models.Problem, made.models.GatewayMessage))
+    assert answer.status_code == 403
+    assert isinstance(answer.parsed, made.models.Problem)
+    assert answer.parsed.code == made.models.ProblemCode.INVALID_CREDENTIAL
