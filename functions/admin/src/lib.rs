@@ -217,7 +217,7 @@ async fn create_account<A: Accounts, D, N>(
         return Err(AdminError::Name);
     }
     let account = NewAccount {
-        id: AccountId::random((context.random)()),
+        id: AccountId::from_bits((context.random)()),
         name,
         sandbox_secret: secret(context.random),
         live_secret: secret(context.random),

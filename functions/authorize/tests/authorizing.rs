@@ -93,7 +93,7 @@ async fn every_form_of_the_credential_tells_the_same_caller() {
         let (decision, calls) = world.ask(&asking(&header)).await;
         let expected = json!({"isAuthorized": true, "context": {
             "account_id": fixtures::tenant().account.as_str(), "environment": "sandbox",
-            "scopes": "payments:read refunds:read", "key_id": KeyId::random(1).as_str(),
+            "scopes": "payments:read refunds:read", "key_id": KeyId::from_bits(1).as_str(),
         }});
         assert_eq!(serde_json::to_value(decision).unwrap(), expected, "{header}");
         assert_eq!(calls, 1);
@@ -187,7 +187,7 @@ async fn a_clients_secret_buys_tokens_and_opens_nothing() {
 fn token(expires_in_millis: u64, pepper: &Pepper) -> String {
     let claims = Claims {
         tenant: fixtures::tenant(),
-        client: KeyId::random(5),
+        client: KeyId::from_bits(5),
         scopes: vec![Scope::RefundsWrite],
         expires_at: fixtures::later(expires_in_millis),
     };
@@ -202,7 +202,7 @@ async fn a_token_is_good_until_it_expires_and_nothing_is_read() {
     assert_eq!((decision.is_authorized, calls), (true, 0));
     assert_eq!((caller.scopes.as_str(), caller.environment), ("refunds:write", "sandbox"));
     assert_eq!(caller.account_id, fixtures::tenant().account.as_str());
-    assert_eq!(caller.key_id, KeyId::random(5).as_str());
+    assert_eq!(caller.key_id, KeyId::from_bits(5).as_str());
     world.refuses(&bearer(&token(0, &pepper(1))), Refused::Expired, 0).await;
     world.refuses(&bearer(&token(1, &pepper(2))), Refused::Unknown, 0).await;
     let more = token(1, &pepper(1)).replace("refunds:write", "refunds:write+payments:write");

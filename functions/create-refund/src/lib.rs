@@ -60,7 +60,7 @@ async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<An
     let wanted = body::parse(request, context.reach)?;
     let found = context.store.payment_and_refund(&tenant, &wanted.payment_id, None).await?;
     let payment = found.payment.ok_or_else(not_found)?;
-    let id = RefundId::random((context.random)());
+    let id = RefundId::from_bits((context.random)());
     let identity = Identity { id, fingerprint: Fingerprint::default(), now: (context.now)() };
     let refund = decide(&payment, &wanted, identity)?.refund;
     Answer::new(StatusCode::OK, &QuoteView::of(&payment, &refund)?)
@@ -77,7 +77,7 @@ async fn create<S: Reserve>(
     let asked = Asked { endpoint, wanted: body::parse(request, context.reach)? };
     let id = match &key {
         Some(key) => RefundId::of_key(&tenant, key),
-        None => RefundId::random((context.random)()),
+        None => RefundId::from_bits((context.random)()),
     };
     let keyed = key.is_some().then_some(&id);
     let found = context.store.payment_and_refund(&tenant, &asked.wanted.payment_id, keyed).await?;

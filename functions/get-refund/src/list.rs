@@ -17,7 +17,7 @@ use recoup_http::payment::not_found;
 use recoup_http::problem::Problem;
 use recoup_http::respond::Answer;
 use recoup_http::view::RefundView;
-use recoup_ports::lists::{Place, RefundList, Stretch};
+use recoup_ports::lists::{Place, RefundList, Window};
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
 use recoup_ports::rows::Rows;
@@ -25,14 +25,14 @@ use recoup_ports::rows::Rows;
 use crate::Context;
 use crate::expand::{self, Expand, Expanded};
 
-/// Most stretches that one page looks through.
+/// Most windows that one page looks through.
 const LOOKS_MAX: usize = 10;
 
 /// What is listed.
 pub(crate) struct Wanted {
     payment: Option<PaymentId>,
     status: Option<&'static str>,
-    stretch: Stretch,
+    window: Window,
     limit: u16,
     pub(crate) expand: Expand,
 }
@@ -49,9 +49,9 @@ pub(crate) fn parse(request: &Request, payment: Option<PaymentId>) -> Result<Wan
         known.copied().ok_or_else(|| format!("must be one of {}", State::NAMES.join(", ")))
     })?;
     let (from, to) = (parameters.moment("created_from")?, parameters.moment("created_to")?);
-    let stretch = Stretch { from, to, behind: parameters.cursor()? };
+    let window = Window { from, to, behind: parameters.cursor()? };
     let limit = parameters.limit()?;
-    let wanted = Wanted { payment, status, stretch, limit, expand: expand::take(&mut parameters)? };
+    let wanted = Wanted { payment, status, window, limit, expand: expand::take(&mut parameters)? };
     parameters.finish()?;
     Ok(wanted)
 }
@@ -94,12 +94,12 @@ pub(crate) async fn page<S: Payments + Refunds + RefundList>(
             break;
         }
     }
-    let next = wanted.stretch.behind.clone().filter(|_| more);
+    let next = wanted.window.behind.clone().filter(|_| more);
     let (entries, cut) = shown(context, tenant, found, wanted.expand, source).await?;
     Answer::new(StatusCode::OK, &entries.page(cut.or(next).as_ref()))
 }
 
-/// A stretch of the list.
+/// A window of the list.
 struct Look {
     places: Vec<Place>,
     refunds: HashMap<RefundId, Refund>,
@@ -137,7 +137,7 @@ fn gather(wanted: &mut Wanted, found: &mut Vec<Entry>, mut look: Look) -> bool {
         if refund.is_some() || look.unreadable.contains(place.id.as_str()) {
             found.push(Entry { place: place.clone(), refund });
         }
-        wanted.stretch.behind = Some(place);
+        wanted.window.behind = Some(place);
     }
     false
 }
@@ -184,7 +184,7 @@ async fn shown<S: Payments + Refunds>(
 impl Wanted {
     fn accepts(&self, refund: &Refund) -> bool {
         self.status.is_none_or(|status| refund.state.as_str() == status)
-            && self.stretch.spans(refund.created_at)
+            && self.window.spans(refund.created_at)
     }
 }
 
@@ -197,10 +197,10 @@ async fn next_places<S: RefundList>(
 ) -> Result<Vec<Place>, Problem> {
     let count = wanted.limit.saturating_add(1);
     match source {
-        Source::Account => Ok(context.store.places(tenant, &wanted.stretch, count).await?),
+        Source::Account => Ok(context.store.places(tenant, &wanted.window, count).await?),
         Source::Payment(payment) => {
             let ids = &payment.refunds;
-            let older = match &wanted.stretch.behind {
+            let older = match &wanted.window.behind {
                 None => ids.as_slice(),
                 Some(behind) => {
                     let position = ids.iter().position(|id| *id == behind.id);

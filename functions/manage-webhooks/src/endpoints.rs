@@ -35,7 +35,7 @@ pub(crate) async fn create<S: Store, R>(
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
     let said = body::parse(request, context.reach)?;
-    let id = EndpointId::random((context.random)());
+    let id = EndpointId::from_bits((context.random)());
     let secrets = Secrets::first(context.secret());
     let endpoint = said.endpoint(tenant, id, secrets, (context.now)())?;
     let created = context.store.create_endpoint(&endpoint).await.map_err(|error| {

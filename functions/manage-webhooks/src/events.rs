@@ -18,7 +18,7 @@ use recoup_http::problem::{Code, Problem};
 use recoup_http::respond::Answer;
 use recoup_ports::ReadError;
 use recoup_ports::events::Recorded;
-use recoup_ports::lists::{Place, RefundList, Stretch};
+use recoup_ports::lists::{Place, RefundList, Window};
 use recoup_ports::refunds::Refunds;
 
 use crate::feed::{self, Told};
@@ -80,7 +80,7 @@ fn oldest(now: Timestamp) -> Timestamp {
 }
 
 /// Events in order, and where the page behind them starts if there may be more.
-pub(crate) struct Stretched {
+pub(crate) struct FeedPage {
     pub(crate) told: Vec<Told>,
     pub(crate) next: Option<EventId>,
 }
@@ -95,7 +95,7 @@ pub(crate) async fn list<S: Store, R>(
         None => (feed::page(&context.store, tenant, wanted).await?, None),
         Some(id) => match context.store.refund(tenant, id).await? {
             Some(refund) => (of_refund::page(&context.store, &refund, &wanted).await?, Some(refund)),
-            None => (Stretched { told: Vec::new(), next: None }, None),
+            None => (FeedPage { told: Vec::new(), next: None }, None),
         },
     };
     let refunds = match known {
@@ -111,7 +111,7 @@ pub(crate) async fn list<S: Store, R>(
 /// As much of a page as an answer may hold; the next page starts behind it.
 fn fitting<S, R>(
     context: &Context<S, R>,
-    page: Stretched,
+    page: FeedPage,
     refunds: &Subjects,
 ) -> Result<(Entries<EventView>, Option<EventId>), Problem> {
     let (mut entries, mut last) = (Entries::default(), None);
@@ -219,11 +219,11 @@ pub(crate) async fn found<S: Store, R>(
 /// The refund whose beginning has this id. The id tells when that was, and few refunds are made in a millisecond.
 async fn begun<S: RefundList>(store: &S, tenant: &Tenant, id: &EventId) -> Result<Option<Place>, ReadError> {
     let time = id.time();
-    let mut stretch = Stretch { from: Some(time), to: Some(time.plus(MILLISECOND)), behind: None };
+    let mut window = Window { from: Some(time), to: Some(time.plus(MILLISECOND)), behind: None };
     for _ in 0..SAME_MOMENT_LOOKS_MAX {
-        let places = store.places(tenant, &stretch, SAME_MOMENT).await?;
+        let places = store.places(tenant, &window, SAME_MOMENT).await?;
         let is_last = places.len() < usize::from(SAME_MOMENT);
-        stretch.behind = places.last().cloned();
+        window.behind = places.last().cloned();
         let found = places.into_iter().find(|place| feed::beginning(tenant, place) == *id);
         if found.is_some() || is_last {
             return Ok(found);

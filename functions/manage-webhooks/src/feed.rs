@@ -1,6 +1,6 @@
 //! A page of all events: the recorded ones and the beginnings of refunds, merged by their ids and so by time.
 //!
-//! Both sources are read a stretch at a time. Where one of them was not read to its end, nothing is known below the
+//! Both sources are read a window at a time. Where one of them was not read to its end, nothing is known below the
 //! last that it told, so the page goes no further than that floor and looks again from there.
 
 use std::collections::HashSet;
@@ -11,12 +11,12 @@ use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
-use recoup_ports::events::{EventStretch, Events, InFeed, Recorded};
-use recoup_ports::lists::{Place, RefundList, Stretch};
+use recoup_ports::events::{EventWindow, Events, InFeed, Recorded};
+use recoup_ports::lists::{Place, RefundList, Window};
 
-use crate::events::{MILLISECOND, SAME_MOMENT, SAME_MOMENT_LOOKS_MAX, Stretched, Wanted};
+use crate::events::{FeedPage, MILLISECOND, SAME_MOMENT, SAME_MOMENT_LOOKS_MAX, Wanted};
 
-/// Most stretches that one page looks through.
+/// Most windows that one page looks through.
 const LOOKS_MAX: usize = 10;
 /// So many are read at once where only some are wanted.
 const FILTERED: u16 = 100;
@@ -98,17 +98,17 @@ pub(crate) async fn page<S: Events + RefundList + Sync>(
     store: &S,
     tenant: &Tenant,
     mut wanted: Wanted,
-) -> Result<Stretched, ReadError> {
+) -> Result<FeedPage, ReadError> {
     let limit = usize::from(wanted.limit);
     let mut told = Vec::new();
     for _ in 0..LOOKS_MAX {
         if wanted.before.as_ref().is_some_and(|before| *before <= wanted.from) {
-            return Ok(Stretched { told, next: None });
+            return Ok(FeedPage { told, next: None });
         }
         let look = look(store, tenant, &wanted).await?;
         for one in look.told {
             if told.len() == limit {
-                return Ok(Stretched { told, next: wanted.before });
+                return Ok(FeedPage { told, next: wanted.before });
             }
             wanted.before = Some(one.id().clone());
             if one.is_in(&wanted) {
@@ -116,14 +116,14 @@ pub(crate) async fn page<S: Events + RefundList + Sync>(
             }
         }
         if look.floor.is_none() {
-            return Ok(Stretched { told, next: None });
+            return Ok(FeedPage { told, next: None });
         }
         wanted.before = look.floor;
         if told.len() == limit {
             break;
         }
     }
-    Ok(Stretched { told, next: wanted.before })
+    Ok(FeedPage { told, next: wanted.before })
 }
 
 async fn look<S: Events + RefundList + Sync>(
@@ -151,8 +151,8 @@ async fn recorded<S: Events>(
     wanted: &Wanted,
     count: u16,
 ) -> Result<Look<InFeed>, ReadError> {
-    let stretch = EventStretch { from: wanted.from.clone(), before: wanted.before.clone() };
-    let told = store.recorded_events(tenant, &stretch, count).await?;
+    let window = EventWindow { from: wanted.from.clone(), before: wanted.before.clone() };
+    let told = store.recorded_events(tenant, &window, count).await?;
     let is_full = told.len() >= usize::from(count);
     let floor = told.last().filter(|_| is_full).map(|last| last.id().clone());
     Ok(Look { told, floor })
@@ -170,8 +170,8 @@ async fn begun<S: RefundList>(
         return Ok(Look { told: Vec::new(), floor: None });
     }
     let to = wanted.before.as_ref().map(end_of_moment);
-    let stretch = Stretch { from: Some(wanted.from.time()), to, behind: None };
-    let mut places = store.places(tenant, &stretch, count).await?;
+    let window = Window { from: Some(wanted.from.time()), to, behind: None };
+    let mut places = store.places(tenant, &window, count).await?;
     let mut floor = None;
     if places.len() >= usize::from(count)
         && let (Some(first), Some(last)) = (places.first().cloned(), places.last().cloned())
@@ -202,12 +202,12 @@ async fn rest_of_moment<S: RefundList>(
     tenant: &Tenant,
     last: Place,
 ) -> Result<Vec<Place>, ReadError> {
-    let mut stretch = Stretch { from: Some(last.created_at), to: None, behind: Some(last) };
+    let mut window = Window { from: Some(last.created_at), to: None, behind: Some(last) };
     let mut rest = Vec::new();
     for _ in 0..SAME_MOMENT_LOOKS_MAX {
-        let places = store.places(tenant, &stretch, SAME_MOMENT).await?;
+        let places = store.places(tenant, &window, SAME_MOMENT).await?;
         let is_last = places.len() < usize::from(SAME_MOMENT);
-        stretch.behind = places.last().cloned();
+        window.behind = places.last().cloned();
         rest.extend(places);
         if is_last {
             break;

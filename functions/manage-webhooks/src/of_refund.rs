@@ -7,7 +7,7 @@ use recoup_domain::refund::Refund;
 use recoup_ports::ReadError;
 use recoup_ports::events::{Events, Recorded};
 
-use crate::events::{Stretched, Wanted};
+use crate::events::{FeedPage, Wanted};
 use crate::feed::Told;
 
 /// Most events that are read side by side.
@@ -18,7 +18,7 @@ pub(crate) async fn page<S: Events + Sync>(
     store: &S,
     refund: &Refund,
     wanted: &Wanted,
-) -> Result<Stretched, ReadError> {
+) -> Result<FeedPage, ReadError> {
     let limit = usize::from(wanted.limit);
     let mut ids: Vec<EventId> = refund.event_ids().filter(|id| wanted.spans(id)).collect();
     // Changes of the same millisecond have their order from their ids, as in the feed.
@@ -29,7 +29,7 @@ pub(crate) async fn page<S: Events + Sync>(
         let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
         for (id, recorded) in some.iter().zip(found) {
             if told.len() == limit {
-                return Ok(Stretched { told, next });
+                return Ok(FeedPage { told, next });
             }
             next = Some(id.clone());
             told.extend(recorded.filter(|one| one.is_in(wanted)));
@@ -39,7 +39,7 @@ pub(crate) async fn page<S: Events + Sync>(
         }
     }
     let more = next.as_ref().is_some_and(|next| ids.last().is_some_and(|last| last < next));
-    Ok(Stretched { told, next: next.filter(|_| more) })
+    Ok(FeedPage { told, next: next.filter(|_| more) })
 }
 
 async fn event<S: Events>(store: &S, refund: &Refund, id: &EventId) -> Result<Option<Told>, ReadError> {

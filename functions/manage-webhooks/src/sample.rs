@@ -45,7 +45,7 @@ pub(crate) async fn send<S: Store, R: Deliver>(
     let id = named(request)?;
     request::body(request, &[])?.finish()?;
     let endpoint = found(context, tenant, &id).await?;
-    let (event, at) = (EventId::random((context.random)()), (context.now)());
+    let (event, at) = (EventId::from_bits((context.random)()), (context.now)());
     let Some(body) = sample(tenant, at).and_then(|refund| {
         let data = EventData::Refund(Box::new(RefundView::of(&refund, &context.public_url)));
         body(EventType::EndpointTest, at, &data).ok()
@@ -74,7 +74,7 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Option<Refund> {
     let description = "A sample, sent because it was asked for. No money moves.";
     Some(Refund {
         tenant: tenant.clone(),
-        id: RefundId::random(0),
+        id: RefundId::from_bits(0),
         payment_id: PaymentId::try_from("pay_sample").ok()?,
         amount: Money::of_minor(1_500, Currency::parse("EUR")?).ok()?,
         kind: Kind::Refund,

@@ -131,7 +131,7 @@ mod tests {
         let (circuits, mut refund) =
             (Circuits::default(), refund(recoup_domain::ids::Environment::Live, ProcessorName::Http));
         for number in 0..CIRCUITS_MAX + 10 {
-            refund.tenant.account = recoup_domain::ids::AccountId::random(u128::try_from(number).unwrap());
+            refund.tenant.account = recoup_domain::ids::AccountId::from_bits(u128::try_from(number).unwrap());
             circuits.heard(&refund, false, at(0));
         }
         assert!(circuits.silent.lock().unwrap().len() <= CIRCUITS_MAX);

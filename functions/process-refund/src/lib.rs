@@ -173,8 +173,8 @@ async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
     context.circuits.heard(&refund, outcome != Outcome::Unknown, (context.now)());
     match refund.step(outcome, (context.now)()) {
         // A success that stands.
-        Step::Stay if !refund.state.holds_money() => Asked::Settled(Done::Finished),
-        Step::Stay => {
+        Step::NoChange if !refund.state.holds_money() => Asked::Settled(Done::Finished),
+        Step::NoChange => {
             let next = later(context, &refund, None);
             written(context.store.schedule(&refund, &next).await, &next)
         }
@@ -211,7 +211,7 @@ fn written(settled: Result<Settled, SettleError>, next: &Refund) -> Asked {
     match settled {
         Ok(Settled::Applied) => {
             let again_at = next.wait.map(|wait| wait.at.rfc3339());
-            tracing::info!(refund.status = next.state.as_str(), payment.id = %next.payment_id, refund.ask_at = again_at, "asked");
+            tracing::info!(refund.status = next.state.as_str(), payment.id = %next.payment_id, refund.ask_at = again_at, "refund outcome recorded");
             Asked::Settled(Done::Finished)
         }
         Ok(Settled::Overtaken) => Asked::Overtaken,

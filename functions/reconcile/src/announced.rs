@@ -8,7 +8,7 @@ use recoup_domain::ids::EventId;
 use recoup_domain::refund::Refund;
 use recoup_domain::report::{Mismatch, Remedy};
 use recoup_domain::time::Timestamp;
-use recoup_ports::events::{EventStretch, InFeed, Recorded};
+use recoup_ports::events::{EventWindow, InFeed, Recorded};
 use recoup_ports::processor::Processor;
 use recoup_ports::{ReadError, WriteError, causes};
 
@@ -37,7 +37,7 @@ enum Announced {
     Unreadable,
 }
 
-/// The events of a stretch of time, as keys and receivers alone: their content would not fit into memory.
+/// The events of a window of time, as keys and receivers alone: their content would not fit into memory.
 pub(crate) struct Feed {
     from: Timestamp,
     to: Timestamp,
@@ -51,18 +51,18 @@ impl Feed {
         to: Timestamp,
     ) -> Result<Self, ReadError> {
         let mut told = HashMap::new();
-        let mut stretch =
-            EventStretch { from: EventId::earliest_at(from), before: Some(EventId::earliest_at(to)) };
+        let mut window =
+            EventWindow { from: EventId::earliest_at(from), before: Some(EventId::earliest_at(to)) };
         loop {
             if run.is_over() {
                 // What is further back is looked up one by one, if the time suffices for that.
-                let from = stretch.before.as_ref().map_or(to, EventId::time);
+                let from = window.before.as_ref().map_or(to, EventId::time);
                 return Ok(Self { from, to, told });
             }
-            let page = run.context.store.recorded_events(run.tenant, &stretch, PAGE).await;
+            let page = run.context.store.recorded_events(run.tenant, &window, PAGE).await;
             let page = page?;
             let Some(last) = page.last() else { return Ok(Self { from, to, told }) };
-            stretch.before = Some(last.id().clone());
+            window.before = Some(last.id().clone());
             for one in &page {
                 match one {
                     InFeed::Recorded(recorded) => {

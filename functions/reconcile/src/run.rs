@@ -10,7 +10,7 @@ use recoup_domain::refund::Refund;
 use recoup_domain::report::{Checked, Mismatch, Remedy, Report};
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
-use recoup_ports::lists::{Place, Stretch};
+use recoup_ports::lists::{Place, Window};
 use recoup_ports::processor::Processor;
 use recoup_ports::rows::Rows;
 
@@ -115,12 +115,12 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
         (self.context.now)().since(self.started) > BUDGET
     }
 
-    /// The refunds made in one stretch of time; `false` if the function's own time was over before its end.
+    /// The refunds made in one window of time; `false` if the function's own time was over before its end.
     async fn day(&mut self, begin: Timestamp, end: Timestamp) -> Result<bool, ReadError> {
-        let mut stretch = Stretch { from: Some(begin), to: Some(end), behind: None };
+        let mut window = Window { from: Some(begin), to: Some(end), behind: None };
         let mut feed = None;
         loop {
-            let places = self.context.store.places(self.tenant, &stretch, PAGE).await?;
+            let places = self.context.store.places(self.tenant, &window, PAGE).await?;
             let Some(last) = places.last().cloned() else { return Ok(true) };
             let feed = match &mut feed {
                 Some(feed) => feed,
@@ -134,7 +134,7 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
                 }
                 self.look_at(&refund, feed).await?;
             }
-            stretch.behind = Some(last);
+            window.behind = Some(last);
         }
     }
 

@@ -59,7 +59,7 @@ where
     respond_within(WORK_MAX, &request, answer).await
 }
 
-/// Who tells by himself.
+/// Who sent the notification.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sender {
     Stripe,

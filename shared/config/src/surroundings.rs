@@ -21,7 +21,7 @@ pub fn random() -> u128 {
     u128::from_ne_bytes(bytes)
 }
 
-/// By how much a wait is stretched, in thousandths: nobody has to foresee it, so any randomness will do.
+/// The jitter of a wait, in thousandths. It need not be unpredictable, so any randomness will do.
 pub fn jitter_permille() -> u32 {
     fastrand::u32(JITTER_PERMILLE)
 }

@@ -164,7 +164,7 @@ impl ApiKey {
     pub fn random_for(r#use: KeyUse, environment: Environment, name: u128, secret: u128) -> Self {
         let body = format!("{}{}{}", prefix(r#use, environment), crockford(name), crockford(secret));
         let text = format!("{body}{}", checksum(&body));
-        Self { r#use, environment, id: KeyId::random(name), text }
+        Self { r#use, environment, id: KeyId::from_bits(name), text }
     }
 
     /// Reads a key; `None` for anything that this code cannot have made.

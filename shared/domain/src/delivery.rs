@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::ids::EndpointId;
 use crate::payment::fact;
 use crate::time::Timestamp;
-use crate::waiting::{QUEUE_WAIT_MAX, Wait, stretched};
+use crate::waiting::{QUEUE_WAIT_MAX, Wait, jittered};
 
 /// Most tries of a delivery.
 pub const TRIES_MAX: u32 = 10;
@@ -28,10 +28,10 @@ const WAITS: [Duration; 9] = [
     Duration::from_hours(24),
 ];
 
-/// The wait after try number `made`, from 1, stretched by the jitter; `None` after the last.
+/// The wait after try number `made`, from 1, with jitter; `None` after the last.
 pub fn wait_after(made: u32, jitter_permille: u32) -> Option<Duration> {
     let index = usize::try_from(made.checked_sub(1)?).ok()?;
-    Some(stretched(*WAITS.get(index)?, jitter_permille))
+    Some(jittered(*WAITS.get(index)?, jitter_permille))
 }
 
 /// Who is told.

@@ -84,8 +84,8 @@ macro_rules! made_id {
         id!($(#[$doc])* $name, |text| is_made(text, $prefix), concat!("must be ", $prefix, " and 26 characters"));
 
         impl $name {
-            /// A new id from 128 random bits.
-            pub fn random(bits: u128) -> Self {
+            /// The id of these 128 bits: random ones, or those of a hash.
+            pub fn from_bits(bits: u128) -> Self {
                 Self(format!(concat!($prefix, "{}"), crockford(bits)))
             }
         }
@@ -136,7 +136,7 @@ impl RefundId {
     /// The one refund that this key can ever mean for this tenant.
     pub fn of_key(tenant: &Tenant, key: &IdempotencyKey) -> Self {
         let account = tenant.account.as_str();
-        Self::random(hashed(&["refund", tenant.environment.as_str(), account, key.as_str()]))
+        Self::from_bits(hashed(&["refund", tenant.environment.as_str(), account, key.as_str()]))
     }
 }
 
@@ -177,7 +177,7 @@ impl EventId {
     fn at(at: Timestamp, hash: u128) -> Self {
         let time = u128::from(at.unix_millis()).wrapping_shl(Self::HASH_BITS);
         let hash = hash & 1_u128.wrapping_shl(Self::HASH_BITS).wrapping_sub(1);
-        Self::random(time | hash)
+        Self::from_bits(time | hash)
     }
 }
 

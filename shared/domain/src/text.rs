@@ -115,8 +115,8 @@ impl TargetUrl {
     /// Most characters in a URL.
     pub const MAX: usize = 2048;
 
-    /// Takes a URL that the door has checked (scheme, host, port, no credentials).
-    pub fn checked(url: String) -> Self {
+    /// Takes a URL as it is. The door has checked it already (scheme, host, port, no credentials).
+    pub fn unchecked(url: String) -> Self {
         Self(url)
     }
 

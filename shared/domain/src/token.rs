@@ -100,8 +100,8 @@ mod tests {
 
     fn claims() -> Claims {
         Claims {
-            tenant: Tenant { environment: Environment::Sandbox, account: AccountId::random(1) },
-            client: KeyId::random(2),
+            tenant: Tenant { environment: Environment::Sandbox, account: AccountId::from_bits(1) },
+            client: KeyId::from_bits(2),
             scopes: vec![Scope::RefundsRead, Scope::PaymentsWrite],
             expires_at: Timestamp::from_unix_millis(2_000).unwrap(),
         }

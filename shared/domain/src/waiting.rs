@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// A wait is stretched or shortened by up to a tenth, so that what failed together comes back apart.
+/// A wait is up to a tenth longer or shorter, so that what failed together comes back apart.
 pub const JITTER_PERMILLE: RangeInclusive<u32> = 900..=1_100;
 /// Longest wait that a queue holds; a longer one rests in the table.
 pub const QUEUE_WAIT_MAX: Duration = Duration::from_mins(15);
@@ -13,8 +13,8 @@ pub const QUEUE_WAIT_MAX: Duration = Duration::from_mins(15);
 /// hour, and not what it was about.
 pub const GRACE: Duration = Duration::from_hours(1);
 
-/// A wait, stretched by the jitter.
-pub fn stretched(wait: Duration, jitter_permille: u32) -> Duration {
+/// A wait with its jitter.
+pub fn jittered(wait: Duration, jitter_permille: u32) -> Duration {
     let permille = jitter_permille.clamp(*JITTER_PERMILLE.start(), *JITTER_PERMILLE.end());
     wait.saturating_mul(permille).checked_div(1_000).unwrap_or(wait)
 }

@@ -89,7 +89,7 @@ pub fn target_url(text: &str, reach: Reach) -> Result<TargetUrl, String> {
     if url.as_str().len() > TargetUrl::MAX {
         return Err(format!("must have at most {} characters when it is percent-encoded", TargetUrl::MAX));
     }
-    Ok(TargetUrl::checked(url.to_string()))
+    Ok(TargetUrl::unchecked(url.to_string()))
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn judged(url: &str) -> Result<Url, SendError> {
-        target(&TargetUrl::checked(url.to_owned()), Reach::Public)
+        target(&TargetUrl::unchecked(url.to_owned()), Reach::Public)
     }
 
     #[test]

@@ -216,7 +216,7 @@ async fn told(webhooks: &Webhooks, host: &str) -> Result<u16, SendError> {
         signature: "v1,AA==".to_owned(),
         body: "{}".to_owned(),
     };
-    let url = TargetUrl::checked(format!("https://{host}/hook"));
+    let url = TargetUrl::unchecked(format!("https://{host}/hook"));
     webhooks.deliver(&url, &message).await.map(|reply| reply.status)
 }
 

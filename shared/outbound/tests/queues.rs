@@ -78,11 +78,11 @@ fn taking_all_but(
 }
 
 fn tenant() -> Tenant {
-    Tenant { environment: Environment::Sandbox, account: AccountId::random(1) }
+    Tenant { environment: Environment::Sandbox, account: AccountId::from_bits(1) }
 }
 
 fn refund_job() -> Job {
-    let job = RefundJob { tenant: tenant(), refund: RefundId::random(2), turn: Some(0) };
+    let job = RefundJob { tenant: tenant(), refund: RefundId::from_bits(2), turn: Some(0) };
     Job::Refund { job, delay: Duration::ZERO }
 }
 
@@ -97,9 +97,9 @@ fn webhook_job(text: &str) -> WebhookJob {
         metadata: Metadata::new(metadata).unwrap(),
         updated_at: at,
     };
-    let subject = Subject::Refund { id: RefundId::random(2), moment };
-    let event = Event { tenant: tenant(), id: EventId::random(3), r#type: EventType::Initiated, subject };
-    WebhookJob { event, target: Target::Endpoint(EndpointId::random(5)), turn: 1 }
+    let subject = Subject::Refund { id: RefundId::from_bits(2), moment };
+    let event = Event { tenant: tenant(), id: EventId::from_bits(3), r#type: EventType::Initiated, subject };
+    WebhookJob { event, target: Target::Endpoint(EndpointId::from_bits(5)), turn: 1 }
 }
 
 fn now(job: WebhookJob) -> Job {

@@ -14,8 +14,8 @@ fn refund(environment: Environment, reference: &str) -> Refund {
     let now = Timestamp::from_unix_millis(0).unwrap();
     let reference = Text::new(reference.to_owned()).unwrap();
     Refund {
-        tenant: Tenant { environment, account: AccountId::random(1) },
-        id: RefundId::random(2),
+        tenant: Tenant { environment, account: AccountId::from_bits(1) },
+        id: RefundId::from_bits(2),
         payment_id: PaymentId::try_from("pay_1").unwrap(),
         amount: Money::of_minor(1, Currency::parse("EUR").unwrap()).unwrap(),
         kind: Kind::Refund,

@@ -39,9 +39,9 @@ impl InFeed {
     }
 }
 
-/// A stretch of the list of events, newest first.
+/// A window of the list of events, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventStretch {
+pub struct EventWindow {
     /// Events from this id on.
     pub from: EventId,
     /// Events before this id.
@@ -57,13 +57,13 @@ pub trait Events {
         id: &EventId,
     ) -> impl Future<Output = Result<Option<Recorded>, ReadError>> + Send;
 
-    /// The next recorded events of a stretch, newest first, at most `limit`.
+    /// The next recorded events of a window, newest first, at most `limit`.
     ///
     /// Absent are the beginnings of refunds of which nobody was told: the list of refunds has them.
     fn recorded_events(
         &self,
         tenant: &Tenant,
-        stretch: &EventStretch,
+        window: &EventWindow,
         limit: u16,
     ) -> impl Future<Output = Result<Vec<InFeed>, ReadError>> + Send;
 }

@@ -22,9 +22,9 @@ impl Place {
     }
 }
 
-/// A stretch of the list.
+/// A window of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stretch {
+pub struct Window {
     /// From this moment on, inclusive.
     pub from: Option<Timestamp>,
     /// Up to this moment, exclusive.
@@ -33,8 +33,8 @@ pub struct Stretch {
     pub behind: Option<Place>,
 }
 
-impl Stretch {
-    /// Whether a refund made at a moment may lie in this stretch.
+impl Window {
+    /// Whether a refund made at a moment may lie in this window.
     pub fn spans(&self, created_at: Timestamp) -> bool {
         self.from.is_none_or(|from| created_at >= from) && self.to.is_none_or(|to| created_at < to)
     }
@@ -42,13 +42,13 @@ impl Stretch {
 
 /// Reads the list.
 pub trait RefundList {
-    /// The next places of a stretch, newest first, at most `limit`.
+    /// The next places of a window, newest first, at most `limit`.
     ///
     /// It reads an index that follows the table within moments; a refund that was just made may be missing.
     fn places(
         &self,
         tenant: &Tenant,
-        stretch: &Stretch,
+        window: &Window,
         limit: u16,
     ) -> impl Future<Output = Result<Vec<Place>, ReadError>> + Send;
 }

@@ -112,7 +112,7 @@ pub trait Settle: Refunds {
     {
         async move {
             match step {
-                Step::Stay => Ok(Settled::Applied),
+                Step::NoChange => Ok(Settled::Applied),
                 Step::Move(next) => self.move_on(from, next).await,
                 Step::GiveBack(next) => self.give_back(from, next).await,
                 Step::TakeAgain(next) => {

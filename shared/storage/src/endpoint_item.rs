@@ -94,7 +94,7 @@ impl EndpointItem {
         Ok(Endpoint {
             tenant,
             id: EndpointId::try_from(self.sk.as_str()).map_err(|_| "sk is no endpoint id")?,
-            url: TargetUrl::checked(self.url),
+            url: TargetUrl::unchecked(self.url),
             description: description.map_err(|_| "description is empty or too long")?,
             events: EventFilter::known(self.events.iter().map(String::as_str)),
             secrets: from_items(self.webhook_secret, self.retired_secrets)?,

@@ -9,7 +9,7 @@ use recoup_domain::delivery::{Delivery, Target};
 use recoup_domain::event::{Event, Subject};
 use recoup_domain::ids::{EventId, Tenant};
 use recoup_ports::events::{
-    EventStretch, Events, InFeed, NoteDeliveries, Noted, PrepareTries, Prepared, Receiver, RecordEvents,
+    EventWindow, Events, InFeed, NoteDeliveries, Noted, PrepareTries, Prepared, Receiver, RecordEvents,
     Recorded,
 };
 use recoup_ports::jobs::WebhookJob;
@@ -118,11 +118,11 @@ impl Events for Table {
     async fn recorded_events(
         &self,
         tenant: &Tenant,
-        stretch: &EventStretch,
+        window: &EventWindow,
         limit: u16,
     ) -> Result<Vec<InFeed>, ReadError> {
-        let before = stretch.before.as_ref().map(EventId::as_str);
-        let query = self.feed(tenant, stretch.from.as_str(), before.unwrap_or(AFTER_ALL_EVENTS));
+        let before = window.before.as_ref().map(EventId::as_str);
+        let query = self.feed(tenant, window.from.as_str(), before.unwrap_or(AFTER_ALL_EVENTS));
         let query = query.limit(i32::from(limit).saturating_add(1).saturating_mul(ITEMS_PER_EVENT));
         let mut items: Vec<Item> = Vec::new();
         let mut start = None;

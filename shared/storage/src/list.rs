@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use recoup_domain::ids::Tenant;
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
-use recoup_ports::lists::{Place, RefundList, Stretch};
+use recoup_ports::lists::{Place, RefundList, Window};
 
 use crate::expression::text;
 use crate::keys::{BY_TIME, LIST_PK, LIST_SK, by_time, list_of, place_in_list};
@@ -16,11 +16,11 @@ const EARLIEST: &str = "0";
 const LATEST: &str = ":";
 
 impl RefundList for Table {
-    async fn places(&self, tenant: &Tenant, stretch: &Stretch, limit: u16) -> Result<Vec<Place>, ReadError> {
-        let from = stretch.from.map_or(EARLIEST.to_owned(), Timestamp::rfc3339);
+    async fn places(&self, tenant: &Tenant, window: &Window, limit: u16) -> Result<Vec<Place>, ReadError> {
+        let from = window.from.map_or(EARLIEST.to_owned(), Timestamp::rfc3339);
         // A place continues its moment with `#`, so a moment alone sorts before all places made at it.
-        let to = stretch.to.map_or(LATEST.to_owned(), Timestamp::rfc3339);
-        let behind = stretch.behind.as_ref().map(|place| by_time(tenant, place.created_at, &place.id).1);
+        let to = window.to.map_or(LATEST.to_owned(), Timestamp::rfc3339);
+        let behind = window.behind.as_ref().map(|place| by_time(tenant, place.created_at, &place.id).1);
         let upper = behind.clone().map_or(to.clone(), |behind| behind.min(to));
         if upper < from {
             return Ok(Vec::new());

@@ -255,7 +255,7 @@ impl RefundItem {
                 description: text(self.description)?,
                 reference: text(self.reference)?,
                 metadata: Metadata::stored(self.metadata),
-                webhook_url: self.webhook_url.map(TargetUrl::checked),
+                webhook_url: self.webhook_url.map(TargetUrl::unchecked),
             },
             processor: Processor {
                 name: ProcessorName::parse(&self.processor).ok_or("processor is unknown")?,

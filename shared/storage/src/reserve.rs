@@ -166,7 +166,7 @@ mod tests {
         let mut wanted = fixtures::wanted(&payment, Some(9_999));
         wanted.lines = payment.lines.iter().map(|line| line.id.clone()).collect();
         wanted.routing = Some(WantedRouting::Proportional);
-        let identity = Identity { id: RefundId::random(1), fingerprint: [0; 32], now: payment.created_at };
+        let identity = Identity { id: RefundId::from_bits(1), fingerprint: [0; 32], now: payment.created_at };
         let reservation = recoup_domain::decide::decide(&payment, &wanted, identity).unwrap();
         let expression = take(&reservation);
         assert_eq!(reservation.refund.takes().count(), 51);

@@ -30,7 +30,7 @@ pub fn tenant() -> Tenant {
 
 /// Any other tenant.
 pub fn tenant_of(environment: Environment, account: u128) -> Tenant {
-    Tenant { environment, account: AccountId::random(account) }
+    Tenant { environment, account: AccountId::from_bits(account) }
 }
 
 /// Euros.
@@ -165,7 +165,9 @@ pub fn getpaid_wanted() -> Wanted {
         reference: Some(text("REFUND-123456")),
         metadata: Metadata::new(BTreeMap::from([("order".to_owned(), "ORD-123456".to_owned())]))
             .expect("the metadata is within the bounds"),
-        webhook_url: Some(TargetUrl::checked("https://shop.example.com/webhooks/getpaid/refunds".to_owned())),
+        webhook_url: Some(TargetUrl::unchecked(
+            "https://shop.example.com/webhooks/getpaid/refunds".to_owned(),
+        )),
         ..Notes::default()
     };
     let payment = getpaid_payment();
@@ -219,8 +221,8 @@ pub fn stepped(refund: &Refund, outcome: Outcome) -> Refund {
 pub fn endpoint(number: u8) -> Endpoint {
     Endpoint {
         tenant: tenant(),
-        id: EndpointId::random(u128::from(number)),
-        url: TargetUrl::checked(format!("https://shop.example.com/hooks/{number}")),
+        id: EndpointId::from_bits(u128::from(number)),
+        url: TargetUrl::unchecked(format!("https://shop.example.com/hooks/{number}")),
         description: None,
         events: EventFilter::All,
         secrets: Secrets::first(secret(number)),

@@ -24,7 +24,7 @@ pub fn clean_report(tenant: Tenant) -> Report {
 pub fn finding(mismatch: Mismatch, remedy: Remedy, detail: &str, millis: u64) -> Finding {
     Finding {
         mismatch,
-        refund: Some(RefundId::random(u128::from(millis))),
+        refund: Some(RefundId::from_bits(u128::from(millis))),
         payment: Some(payment_id("pay_926ap9a2ioesd1p0qsfjuk1bvv")),
         detail: text(detail),
         remedy,

@@ -16,7 +16,7 @@ fn report(account: &str, day: &str) -> Report {
     let at = Timestamp::of_day(day).unwrap();
     let finding = Finding {
         mismatch: Mismatch::AmountAstray,
-        refund: Some(RefundId::random(1)),
+        refund: Some(RefundId::from_bits(1)),
         payment: None,
         detail: Text::new("<b>3100</b> is 1600 + 1400 + 0".to_owned()).unwrap(),
         remedy: Remedy::None,

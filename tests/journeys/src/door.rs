@@ -104,7 +104,7 @@ async fn authorizer() -> (TestTable, authorize::Context<Table>) {
 /// Credentials that nobody has, each with a word of the sentence that helps.
 fn nobodys() -> Vec<(String, Refused, &'static str)> {
     let token = |pepper: &Pepper| {
-        let (client, scopes) = (KeyId::random(5), Scope::ALL.to_vec());
+        let (client, scopes) = (KeyId::from_bits(5), Scope::ALL.to_vec());
         let claims = Claims { tenant: fixtures::tenant(), client, scopes, expires_at: now() };
         claims.sign(pepper).unwrap()
     };
@@ -147,7 +147,7 @@ async fn a_refusal_outweighs_whatever_stands_beside_it() {
     let table = TestTable::new();
     let account = fixtures::tenant().account;
     let mut told = json!({
-        "account_id": account.as_str(), "environment": "sandbox", "key_id": KeyId::random(1).as_str(),
+        "account_id": account.as_str(), "environment": "sandbox", "key_id": KeyId::from_bits(1).as_str(),
         "scopes": Scope::ALL.map(Scope::as_str).join(" "),
     });
     for key in routes() {

@@ -139,7 +139,7 @@ impl World {
         let store = table.store();
         assert!(matches!(store.register(&fixtures::getpaid_payment()).await, Ok(Registered::New)));
         let account = NewAccount {
-            id: AccountId::random(1),
+            id: AccountId::from_bits(1),
             name: "n".to_owned(),
             sandbox_secret: fixtures::secret(100),
             live_secret: fixtures::secret(101),

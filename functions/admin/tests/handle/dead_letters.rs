@@ -57,7 +57,7 @@ impl World {
 }
 
 fn refund_job(number: u128) -> RefundJob {
-    RefundJob { tenant: fixtures::tenant(), refund: RefundId::random(number), turn: Some(0) }
+    RefundJob { tenant: fixtures::tenant(), refund: RefundId::from_bits(number), turn: Some(0) }
 }
 
 fn webhook_job(refund: u128) -> WebhookJob {
@@ -69,10 +69,10 @@ fn webhook_job(refund: u128) -> WebhookJob {
         metadata: Metadata::new(metadata).unwrap(),
         updated_at: fixtures::now(),
     };
-    let subject = Subject::Refund { id: RefundId::random(refund), moment };
+    let subject = Subject::Refund { id: RefundId::from_bits(refund), moment };
     let tenant = fixtures::tenant();
-    let event = Event { tenant, id: EventId::random(3), r#type: EventType::Initiated, subject };
-    WebhookJob { event, target: Target::Endpoint(EndpointId::random(5)), turn: 2 }
+    let event = Event { tenant, id: EventId::from_bits(3), r#type: EventType::Initiated, subject };
+    WebhookJob { event, target: Target::Endpoint(EndpointId::from_bits(5)), turn: 2 }
 }
 
 fn show(queue: &str) -> Value {
@@ -98,7 +98,7 @@ async fn a_given_up_refund_job_is_shown_with_its_refund_and_can_be_put_back_at_o
             "receive_count": 9,
             "environment": "sandbox",
             "account_id": fixtures::tenant().account.as_str(),
-            "refund_id": RefundId::random(2).as_str(),
+            "refund_id": RefundId::from_bits(2).as_str(),
             "source_queue": "source",
         }],
     });
@@ -120,9 +120,9 @@ async fn a_given_up_webhook_is_shown_by_its_names_and_goes_back_behind_first_tri
     world.gives_up(WebhookJobs, "m1", &webhook_job(2).to_body());
     let shown = world.does(show("webhook_jobs")).await;
     let message = &shown["messages"][0];
-    assert_eq!(message["refund_id"], RefundId::random(2).as_str());
-    assert_eq!(message["event_id"], EventId::random(3).as_str());
-    assert_eq!(message["target"], EndpointId::random(5).as_str());
+    assert_eq!(message["refund_id"], RefundId::from_bits(2).as_str());
+    assert_eq!(message["event_id"], EventId::from_bits(3).as_str());
+    assert_eq!(message["target"], EndpointId::from_bits(5).as_str());
     assert!(!shown.to_string().contains(PRIVATE), "a body was shown");
     world.does(put_back("webhook_jobs")).await;
     let expected = Job::Webhook { job: webhook_job(2), lane: Lane::Retries, delay: Duration::ZERO };
@@ -166,7 +166,7 @@ async fn one_refunds_messages_alone_can_be_put_back() {
     }
     for (queue, left) in [("webhook_jobs", "m2"), ("refund_jobs", "rm2")] {
         let mut command = put_back(queue);
-        command["refund_id"] = json!(RefundId::random(2).as_str());
+        command["refund_id"] = json!(RefundId::from_bits(2).as_str());
         let done = world.does(command).await;
         assert_eq!(done, json!({ "put_back": 2, "left": 1, "skipped": [], "more": false }));
         assert!(world.visible().contains(&left.to_owned()), "{left}");

@@ -64,7 +64,7 @@ async fn an_endpoint_that_fails_for_five_days_is_switched_off_and_not_a_moment_s
         let world = World::new("https://unused.example.com/").await;
         let failing = Endpoint {
             failing_since: Some(fixtures::now()),
-            url: TargetUrl::checked(url(&receiver)),
+            url: TargetUrl::unchecked(url(&receiver)),
             ..fixtures::endpoint(1)
         };
         recoup_ports::endpoints::KeepEndpoints::create_endpoint(&world.store, &failing).await.unwrap();

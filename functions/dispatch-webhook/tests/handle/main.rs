@@ -63,7 +63,7 @@ impl<R: Deliver + Sync> World<R> {
         let store = table.store();
         assert!(matches!(store.register(&fixtures::getpaid_payment()).await, Ok(Registered::New)));
         let account = NewAccount {
-            id: AccountId::random(1),
+            id: AccountId::from_bits(1),
             name: "n".to_owned(),
             sandbox_secret: fixtures::secret(100),
             live_secret: fixtures::secret(101),
@@ -72,7 +72,7 @@ impl<R: Deliver + Sync> World<R> {
         store.create_account(&account).await.unwrap();
         let wanted = fixtures::getpaid_wanted();
         let notes = recoup_domain::refund::Notes {
-            webhook_url: Some(TargetUrl::checked(own_url.to_owned())),
+            webhook_url: Some(TargetUrl::unchecked(own_url.to_owned())),
             reason: Some(fixtures::text("zu groß")),
             ..wanted.notes
         };
@@ -91,7 +91,7 @@ impl<R: Deliver + Sync> World<R> {
 
     /// An endpoint there.
     async fn endpoint(&self, number: u8, url: &str) -> Endpoint {
-        let endpoint = Endpoint { url: TargetUrl::checked(url.to_owned()), ..fixtures::endpoint(number) };
+        let endpoint = Endpoint { url: TargetUrl::unchecked(url.to_owned()), ..fixtures::endpoint(number) };
         assert_eq!(self.store.create_endpoint(&endpoint).await.unwrap(), Created::Yes);
         self.table.take_calls();
         endpoint

@@ -7,7 +7,7 @@ use recoup_domain::payment::{Facts, Payment, Settlement};
 use recoup_domain::refund::Refund;
 use recoup_domain::report::Report;
 use recoup_ports::ReadError;
-use recoup_ports::lists::{Place, RefundList, Stretch};
+use recoup_ports::lists::{Place, RefundList, Window};
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
 use recoup_ports::reports::Reports;
@@ -138,7 +138,7 @@ async fn a_payment_of_nobody_or_of_somebody_else_does_not_exist() {
         Event::of_fixtures_tenant(GET_PAYMENT),
         Event::of_fixtures_tenant(GET_PAYMENT).of_payment("no%20id"),
         Event::of_fixtures_tenant(GET_PAYMENT).of_payment(&"p".repeat(65)),
-        ours().with(&format!("{lambda}/account_id"), AccountId::random(2).as_str()),
+        ours().with(&format!("{lambda}/account_id"), AccountId::from_bits(2).as_str()),
         ours().with(&format!("{lambda}/environment"), "live"),
     ] {
         assert_eq!(world.get(&event).await.problem(), (404, "payment_not_found"), "{}", event.0);
@@ -191,8 +191,8 @@ impl Refunds for Moving<'_> {
 }
 
 impl RefundList for Moving<'_> {
-    async fn places(&self, tenant: &Tenant, stretch: &Stretch, limit: u16) -> Result<Vec<Place>, ReadError> {
-        self.world.context.store.places(tenant, stretch, limit).await
+    async fn places(&self, tenant: &Tenant, window: &Window, limit: u16) -> Result<Vec<Place>, ReadError> {
+        self.world.context.store.places(tenant, window, limit).await
     }
 }
 

@@ -226,7 +226,7 @@ async fn a_key_sees_its_own_accounts_report_in_its_own_environment_and_no_other(
     let strangers = [
         tenant_of(Environment::Live, 1),
         tenant_of(Environment::Sandbox, 2),
-        Tenant { environment: Environment::Live, account: AccountId::random(2) },
+        Tenant { environment: Environment::Live, account: AccountId::from_bits(2) },
     ];
     for stranger in strangers {
         for event in [reading("2026-11-22"), reading_latest(), reading_latest().header("accept", BROWSER)] {

@@ -178,7 +178,7 @@ async fn a_failure_of_the_old_url_that_is_noted_meanwhile_is_not_the_new_ones() 
     let read = stored(&world, &id).await;
     let store = world.table.store();
     store.note_failing(&read, now()).await.unwrap();
-    let url = TargetUrl::checked("https://new.example.com/".to_owned());
+    let url = TargetUrl::unchecked("https://new.example.com/".to_owned());
     let next = Endpoint { url, ..read.changed(now()) };
     assert_eq!(store.change_endpoint(&read, &next).await.unwrap(), Changed::Yes);
     assert_eq!(stored(&world, &id).await, next);

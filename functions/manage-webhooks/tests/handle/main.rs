@@ -123,7 +123,7 @@ impl World {
         let payment = payment.unwrap().unwrap();
         let mut wanted = fixtures::wanted(&payment, Some(1));
         wanted.notes.metadata = metadata("first");
-        wanted.notes.webhook_url = url.map(|url| TargetUrl::checked(url.to_owned()));
+        wanted.notes.webhook_url = url.map(|url| TargetUrl::unchecked(url.to_owned()));
         let identity = Identity { now: fixtures::later(millis), ..fixtures::identity(key) };
         let reservation = decide(&payment, &wanted, identity).unwrap();
         assert!(matches!(store.reserve(&reservation).await, Ok(Reserved::New)));

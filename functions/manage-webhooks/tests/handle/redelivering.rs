@@ -69,7 +69,7 @@ async fn who_cannot_be_told_is_refused_and_nothing_is_written() {
     let (off, _) = world.endpoint(json!({ "url": URL, "enabled": false })).await;
     world.endpoint(json!({ "url": URL, "events": ["refund.failed"] })).await;
     assert_eq!(again(&world, &event, None).await.problem(), (409, "no_receiver"));
-    let nobody = EndpointId::random(99).to_string();
+    let nobody = EndpointId::from_bits(99).to_string();
     for (id, refusal) in [
         (off.as_str(), (409, "endpoint_disabled")),
         (nobody.as_str(), (404, "endpoint_not_found")),

@@ -203,7 +203,7 @@ async fn what_is_no_refund_sends_nothing() {
     assert_eq!(world.store.move_facts(&moved).await.unwrap(), Moved::Applied);
     let secret = || recoup_domain::signing::Secret::new(vec![7; 32]).unwrap();
     let account = NewAccount {
-        id: AccountId::random(9),
+        id: AccountId::from_bits(9),
         name: "n".to_owned(),
         sandbox_secret: secret(),
         live_secret: secret(),

@@ -22,7 +22,7 @@ impl World {
     async fn with_endpoints(endpoints: &[Endpoint]) -> Self {
         let world = Self::new().await;
         let account = NewAccount {
-            id: AccountId::random(1),
+            id: AccountId::from_bits(1),
             name: "n".to_owned(),
             sandbox_secret: secret(100),
             live_secret: secret(101),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Failure, Pending, Refund, State};
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
-use crate::waiting::{Wait, stretched};
+use crate::waiting::{Wait, jittered};
 
 /// After each question that brought no end; past the last, [`ASKED_AGAIN_AFTER`] for as long as it takes.
 const WAITS: [Duration; 9] = [
@@ -42,8 +42,8 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Nothing new: a repeat, or an answer that a later one has overtaken.
-    Stay,
-    /// A new state; the money stays with whom it is.
+    NoChange,
+    /// A new state; no balance changes.
     Move(Refund),
     /// A new state, and the amounts return to every actor they came from.
     GiveBack(Refund),
@@ -56,7 +56,7 @@ impl Step {
     /// The refund after it, unless it stays.
     pub fn next(&self) -> Option<&Refund> {
         match self {
-            Self::Stay => None,
+            Self::NoChange => None,
             Self::Move(next) | Self::GiveBack(next) | Self::TakeAgain(next) => Some(next),
         }
     }
@@ -104,7 +104,7 @@ impl Refund {
             | (
                 State::Failed(_) | State::Cancelled,
                 Outcome::Failed(_) | Outcome::Pending | Outcome::Unknown,
-            ) => Step::Stay,
+            ) => Step::NoChange,
         }
     }
 
@@ -128,7 +128,7 @@ impl Refund {
     pub fn asked_again(&self, now: Timestamp, jitter_permille: u32) -> Self {
         let index = usize::try_from(self.turn).unwrap_or(usize::MAX);
         let wait = WAITS.get(index).copied().unwrap_or(ASKED_AGAIN_AFTER);
-        self.asked_after(now, stretched(wait, jitter_permille))
+        self.asked_after(now, jittered(wait, jitter_permille))
     }
 
     /// The refund with its next question scheduled after so long, whatever came before.
@@ -169,7 +169,7 @@ impl Refund {
 
     fn processing(&self, pending: Pending, now: Timestamp) -> Step {
         let state = State::Processing(pending);
-        if self.state == state { Step::Stay } else { Step::Move(self.changed_to(state, now)) }
+        if self.state == state { Step::NoChange } else { Step::Move(self.changed_to(state, now)) }
     }
 
     fn changed_to(&self, state: State, now: Timestamp) -> Self {

@@ -57,7 +57,7 @@ impl Books {
             return;
         }
         match step {
-            Step::Stay | Step::Move(_) => {}
+            Step::NoChange | Step::Move(_) => {}
             Step::GiveBack(_) => {
                 self.payment = self.payment.after_giving_back(from).expect("what is given back was taken");
             }

@@ -12,7 +12,7 @@ fn environment() -> impl Strategy<Value = Environment> {
 fn tenant() -> impl Strategy<Value = Tenant> {
     // Few accounts, so that two draws are often the same.
     (environment(), 0_u128..3)
-        .prop_map(|(environment, account)| Tenant { environment, account: AccountId::random(account) })
+        .prop_map(|(environment, account)| Tenant { environment, account: AccountId::from_bits(account) })
 }
 
 fn key() -> impl Strategy<Value = IdempotencyKey> {
@@ -42,7 +42,7 @@ proptest! {
     #[test]
     fn the_same_key_in_the_sandbox_live_or_another_account_is_another_refund(key in key(), account in any::<u128>()) {
         let of = |environment, account| {
-            RefundId::of_key(&Tenant { environment, account: AccountId::random(account) }, &key)
+            RefundId::of_key(&Tenant { environment, account: AccountId::from_bits(account) }, &key)
         };
         let here = of(Environment::Sandbox, account);
         prop_assert_ne!(&here, &of(Environment::Live, account));

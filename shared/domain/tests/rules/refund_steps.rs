@@ -35,13 +35,13 @@ proptest! {
                 let Step::TakeAgain(next) = step else { panic!("the money moved, and nobody takes it: {step:?}") };
                 prop_assert_eq!(next.state, State::Succeeded);
             }
-            (State::Failed(_) | State::Cancelled, _) => prop_assert_eq!(step, Step::Stay),
+            (State::Failed(_) | State::Cancelled, _) => prop_assert_eq!(step, Step::NoChange),
             (State::Succeeded, Outcome::Failed(failure)) => {
                 prop_assert!(refund.contradicts(&outcome));
                 let Step::GiveBack(next) = step else { panic!("the money stays: {step:?}") };
                 prop_assert_eq!(next.state, State::Failed(failure.clone()));
             }
-            (State::Succeeded, _) => prop_assert_eq!(step, Step::Stay),
+            (State::Succeeded, _) => prop_assert_eq!(step, Step::NoChange),
             (State::Initiated | State::Processing(_), Outcome::Succeeded { .. }) => {
                 let Step::Move(next) = step else { panic!("the success is lost: {step:?}") };
                 prop_assert_eq!(next.state, State::Succeeded);
@@ -51,11 +51,11 @@ proptest! {
                 prop_assert!(matches!(step, Step::GiveBack(_)));
             }
             // What the processor once had it still has.
-            (State::Processing(Pending::Processor), Outcome::Unknown) => prop_assert_eq!(step, Step::Stay),
+            (State::Processing(Pending::Processor), Outcome::Unknown) => prop_assert_eq!(step, Step::NoChange),
             (State::Initiated | State::Processing(_), Outcome::Pending | Outcome::Unknown) => {
                 let says = if outcome == Outcome::Pending { Pending::Processor } else { Pending::OutcomeUnknown };
                 match step {
-                    Step::Stay => prop_assert_eq!(&refund.state, &State::Processing(says)),
+                    Step::NoChange => prop_assert_eq!(&refund.state, &State::Processing(says)),
                     Step::Move(next) => prop_assert_eq!(next.state, State::Processing(says)),
                     Step::GiveBack(_) | Step::TakeAgain(_) => prop_assert!(false, "unknown is not failed"),
                 }
@@ -66,7 +66,7 @@ proptest! {
     #[test]
     fn money_is_given_back_only_into_failed(refund in refund(), outcome in outcome()) {
         match refund.step(outcome, later(0)) {
-            Step::Stay => {}
+            Step::NoChange => {}
             Step::Move(next) => prop_assert!(!matches!(next.state, State::Failed(_) | State::Cancelled)),
             Step::GiveBack(next) => prop_assert!(matches!(next.state, State::Failed(_))),
             Step::TakeAgain(next) => prop_assert_eq!(next.state, State::Succeeded),
@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn the_same_answer_again_changes_nothing(refund in refund(), outcome in outcome()) {
         if let Some(next) = refund.step(outcome.clone(), later(0)).next() {
-            prop_assert_eq!(next.step(outcome, later(1)), Step::Stay);
+            prop_assert_eq!(next.step(outcome, later(1)), Step::NoChange);
         }
     }
 
@@ -105,7 +105,7 @@ proptest! {
         let mut given_back = i32::from(matches!(refund.state, State::Failed(_) | State::Cancelled));
         for outcome in outcomes {
             match refund.step(outcome, later(0)) {
-                Step::Stay => {}
+                Step::NoChange => {}
                 Step::Move(next) => refund = next,
                 Step::GiveBack(next) => {
                     given_back += 1;

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn tenant(number: u128) -> Tenant {
-        Tenant { environment: Environment::Sandbox, account: AccountId::random(number) }
+        Tenant { environment: Environment::Sandbox, account: AccountId::from_bits(number) }
     }
 
     fn at(seconds: u64) -> Timestamp {

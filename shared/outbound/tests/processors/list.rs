@@ -35,7 +35,7 @@ async fn list<P: Processor>(processor: &P, of: &Tenant) -> Listing {
 }
 
 fn id(number: usize) -> RefundId {
-    RefundId::random(u128::try_from(number).unwrap())
+    RefundId::from_bits(u128::try_from(number).unwrap())
 }
 
 /// A refund of 5.00 EUR that Stripe has under the id of this number.

@@ -62,7 +62,7 @@ impl Bench {
         outcome: Outcome,
     ) -> Option<Result<Settled, SettleError>> {
         match from.step(outcome, later(5_000)) {
-            Step::Stay => None,
+            Step::NoChange => None,
             step => Some(self.store.carry_out(from, &step).await),
         }
     }

@@ -27,7 +27,7 @@ fn key() -> (ApiKey, StoredKey) {
 
 fn account() -> NewAccount {
     NewAccount {
-        id: AccountId::random(1),
+        id: AccountId::from_bits(1),
         name: "Shop".to_owned(),
         sandbox_secret: Secret::new(vec![1; 32]).unwrap(),
         live_secret: Secret::new(vec![2; 32]).unwrap(),
@@ -43,7 +43,7 @@ async fn a_key_is_found_by_its_id_and_knows_its_tenant_and_scopes() {
     table.take_calls();
     assert_eq!(store.key(key.id()).await.unwrap(), Some(stored));
     assert_eq!(table.take_calls().operations(), ["GetItem"]);
-    assert_eq!(store.key(&KeyId::random(7)).await.unwrap(), None);
+    assert_eq!(store.key(&KeyId::from_bits(7)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_revoked_key_stays_revoked_and_a_key_that_never_was_cannot_be() {
     assert_eq!(store.revoke_key(key.id(), later(2)).await.unwrap(), Revoked::Yes);
     let item = table.item("key").await;
     assert_eq!(item["revoked_at"].as_s().unwrap(), &later(1).rfc3339(), "the first time is kept");
-    assert_eq!(store.revoke_key(&KeyId::random(7), later(3)).await.unwrap(), Revoked::NoSuchKey);
+    assert_eq!(store.revoke_key(&KeyId::from_bits(7), later(3)).await.unwrap(), Revoked::NoSuchKey);
     assert_eq!(table.items().await.len(), 1, "nothing was made by revoking nothing");
 }
 
@@ -107,7 +107,7 @@ async fn an_account_has_a_tenant_in_each_environment_with_a_secret_of_its_own() 
         let tenant = Tenant { environment, account: account.id.clone() };
         assert_eq!(store.webhook_secrets(&tenant).await.unwrap(), Some(Secrets::first(secret.clone())));
     }
-    let stranger = Tenant { environment: Environment::Live, account: AccountId::random(2) };
+    let stranger = Tenant { environment: Environment::Live, account: AccountId::from_bits(2) };
     assert!(!store.account_exists(&stranger.account, stranger.environment).await.unwrap());
     assert!(store.webhook_secrets(&stranger).await.unwrap().is_none());
 }

@@ -20,7 +20,7 @@ pub(crate) async fn with_account() -> (TestTable, Table) {
     let table = TestTable::new();
     let store = table.store();
     let account = NewAccount {
-        id: AccountId::random(1),
+        id: AccountId::from_bits(1),
         name: "n".to_owned(),
         sandbox_secret: secret(100),
         live_secret: secret(101),
@@ -155,7 +155,7 @@ async fn health_is_written_when_it_turns_and_not_again() {
 async fn what_was_learnt_of_an_old_url_says_nothing_of_a_new_one() {
     let (_table, store, endpoint) = with_endpoint().await;
     let moved = Endpoint {
-        url: TargetUrl::checked("https://new.example.com/".to_owned()),
+        url: TargetUrl::unchecked("https://new.example.com/".to_owned()),
         ..endpoint.changed(later(60))
     };
     store.change_endpoint(&endpoint, &moved).await.unwrap();

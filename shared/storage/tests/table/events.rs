@@ -10,7 +10,7 @@ use recoup_domain::refund::Outcome;
 use recoup_domain::time::Timestamp;
 use recoup_ports::endpoints::KeepEndpoints;
 use recoup_ports::events::{
-    EventStretch, Events, InFeed, NoteDeliveries, Noted, PrepareTries, Receiver, RecordEvents, Recorded,
+    EventWindow, Events, InFeed, NoteDeliveries, Noted, PrepareTries, Receiver, RecordEvents, Recorded,
 };
 use recoup_ports::images::{Images, Shown};
 use recoup_ports::jobs::WebhookJob;
@@ -52,8 +52,8 @@ fn first(event: &Event, number: u8) -> Delivery {
     Delivery::first(event.clone(), target(number), fixtures::now())
 }
 
-fn everything() -> EventStretch {
-    EventStretch { from: EventId::earliest_at(Timestamp::from_unix_millis(0).unwrap()), before: None }
+fn everything() -> EventWindow {
+    EventWindow { from: EventId::earliest_at(Timestamp::from_unix_millis(0).unwrap()), before: None }
 }
 
 async fn noted(store: &Table, from: Option<&Delivery>, to: &Delivery) {
@@ -132,13 +132,13 @@ async fn the_feed_is_read_newest_first_page_by_page_and_each_event_is_whole() {
     events.sort();
     events.reverse();
     for limit in [1, 2, 7, 29, 30, 100] {
-        let mut stretch = everything();
+        let mut window = everything();
         let mut found = Vec::new();
         loop {
-            let page = store.recorded_events(&tenant(), &stretch, limit).await.unwrap();
+            let page = store.recorded_events(&tenant(), &window, limit).await.unwrap();
             assert!(page.len() <= usize::from(limit));
             let Some(last) = page.last() else { break };
-            stretch.before = Some(last.id().clone());
+            window.before = Some(last.id().clone());
             found.extend(page.into_iter().map(|one| match one {
                 InFeed::Recorded(one) => (one.event.id, one.deliveries.len()),
                 InFeed::Unreadable(id) => panic!("{id} can be read"),
@@ -146,7 +146,7 @@ async fn the_feed_is_read_newest_first_page_by_page_and_each_event_is_whole() {
         }
         assert_eq!(found, events, "{limit}");
     }
-    let from = EventStretch { from: EventId::earliest_at(later(5)), before: None };
+    let from = EventWindow { from: EventId::earliest_at(later(5)), before: None };
     assert_eq!(store.recorded_events(&tenant(), &from, 100).await.unwrap().len(), 15);
 }
 

@@ -17,7 +17,7 @@ use recoup_testing::{Fault, TestTable, item_bytes};
 
 fn account(number: u128) -> NewAccount {
     NewAccount {
-        id: AccountId::random(number),
+        id: AccountId::from_bits(number),
         name: "Shop".to_owned(),
         sandbox_secret: secret(1),
         live_secret: secret(2),
@@ -57,7 +57,7 @@ fn every_kind_of_finding() -> Vec<Finding> {
 fn largest(letter: &str) -> Report {
     let one = |number: u128| Finding {
         mismatch: Mismatch::SucceededAfterFailure,
-        refund: Some(RefundId::random(number)),
+        refund: Some(RefundId::from_bits(number)),
         payment: Some(payment_id(&"p".repeat(64))),
         detail: Text::new(letter.repeat(255)).unwrap(),
         remedy: Remedy::Announced,
