@@ -34,9 +34,10 @@ def deploy(settings: Settings, template: Path, fingerprint: str) -> bool:
 
 
 def _told(printed: str) -> str:
-    made = len(re.findall(r"^CREATE_COMPLETE|^UPDATE_COMPLETE ", printed, re.MULTILINE))
-    sent = printed.count("Uploading to ")
-    return f"{made} resources are there" if made else f"{sent} functions zipped and uploaded"
+    if "Initiating deployment" not in printed:
+        return "zipping and uploading the functions"
+    made = len(re.findall(r"^(?:CREATE|UPDATE)_COMPLETE ", printed, re.MULTILINE))
+    return f"{made} resources are there" if made else "all is uploaded, making the resources"
 
 
 def outputs(settings: Settings) -> dict[str, str]:
