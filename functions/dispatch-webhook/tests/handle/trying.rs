@@ -10,6 +10,7 @@ use recoup_http::view::RefundView;
 use recoup_ports::endpoints::{EndpointHealth, KeepEndpoints};
 use recoup_ports::events::{NoteDeliveries, Noted};
 use recoup_ports::settlement::{Settle, Settled};
+use recoup_testing::contract::assert_webhook_described;
 use recoup_testing::fixtures::{self, later};
 use serde_json::{Value, json};
 
@@ -54,6 +55,7 @@ async fn the_receiver_gets_the_signed_event_with_the_refund_as_it_was() {
             "data": serde_json::to_value(view).unwrap(),
         });
         assert_eq!(body, expected);
+        assert_webhook_described(&body);
         assert_eq!(body["data"]["sequence"], 1);
         assert_eq!(header(&request, "webhook-id"), world.event().id.as_str());
         let signature = header(&request, "webhook-signature");
