@@ -7,7 +7,7 @@ use recoup_domain::time::Timestamp;
 use recoup_ports::causes;
 use recoup_ports::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters};
 use recoup_ports::images::{Image, Named, Names};
-use recoup_ports::jobs::{Job, Lane, RefundJob, UnreadableJob, WebhookJob};
+use recoup_ports::jobs::{Job, Lane, RefundJob, UnreadableJob, WebhookJob, read_job};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -87,8 +87,8 @@ impl Shown {
         match job {
             Job::Refund { job, .. } => shown.owned_by(&job.tenant, Some(&job.refund)),
             Job::Webhook { job, .. } => {
-                let mut shown = shown.owned_by(&job.event.tenant, job.event.refund());
-                shown.event_id = Some(job.event.id.to_string());
+                let mut shown = shown.owned_by(&job.tenant, job.refund.as_ref());
+                shown.event_id = Some(job.event.to_string());
                 shown.target = Some(job.target.as_str().to_owned());
                 shown
             }
@@ -148,12 +148,12 @@ fn parser(queue: QueueName) -> Option<Parse> {
     match queue {
         QueueName::RefundJobs => Some(|body| {
             let refund = |job| Job::Refund { job, delay: Duration::ZERO };
-            RefundJob::parse(body).map(refund)
+            read_job::<RefundJob>(body).map(refund)
         }),
         // All of them go back to the lane of those that failed: they do not stand before first tries.
         QueueName::WebhookJobs => Some(|body| {
             let webhook = |job| Job::Webhook { job, lane: Lane::Retries, delay: Duration::ZERO };
-            WebhookJob::parse(body).map(webhook)
+            read_job::<WebhookJob>(body).map(webhook)
         }),
         QueueName::Relay => None,
     }
@@ -300,6 +300,6 @@ async fn send<A, D: DeadLetters, N>(
 fn refund_of(job: &Job) -> Option<&RefundId> {
     match job {
         Job::Refund { job, .. } => Some(&job.refund),
-        Job::Webhook { job, .. } => job.event.refund(),
+        Job::Webhook { job, .. } => job.refund.as_ref(),
     }
 }

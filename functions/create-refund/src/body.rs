@@ -51,7 +51,6 @@ pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Wanted, Problem> 
             information: fields.take("information").map(Entry::text).transpose()?,
             description: fields.take("description").map(Entry::text).transpose()?,
             reference: fields.take("reference").map(Entry::text).transpose()?,
-            metadata: fields.take("metadata").map(Entry::metadata).transpose()?.unwrap_or_default(),
             webhook_url: match fields.take("urls") {
                 None => None,
                 Some(entry) => {
@@ -62,6 +61,7 @@ pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Wanted, Problem> 
                 }
             },
         },
+        metadata: fields.take("metadata").map(Entry::metadata).transpose()?.unwrap_or_default(),
     };
     fields.finish()?;
     Ok(wanted)

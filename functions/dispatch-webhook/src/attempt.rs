@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Standing};
 use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
+use recoup_domain::event::Event;
+use recoup_domain::refund::Refund;
 use recoup_domain::signing::{Secrets, sign};
 use recoup_domain::text::TargetUrl;
 use recoup_http::webhook::{EventData, body};
 use recoup_ports::endpoints::EndpointHealth;
-use recoup_ports::events::{NoteDeliveries, Noted, PrepareTries, Prepared, Receiver};
+use recoup_ports::events::{NoteDeliveries, Noted, PrepareTries, Receiver};
 use recoup_ports::jobs::WebhookJob;
 use recoup_ports::webhooks::Deliver;
 use recoup_ports::{BoxError, WriteError, causes};
@@ -26,6 +28,7 @@ const TRIES_OF_A_BLIP: u32 = 4;
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) why: &'static str,
+    pub(crate) r#type: Option<&'static str>,
     pub(crate) status: Option<u16>,
     pub(crate) tries: u32,
     pub(crate) next_try_at: Option<String>,
@@ -33,10 +36,10 @@ pub(crate) struct Done {
 
 impl Done {
     fn nothing(why: &'static str) -> Self {
-        Self { why, status: None, tries: 0, next_try_at: None }
+        Self { why, r#type: None, status: None, tries: 0, next_try_at: None }
     }
 
-    fn with(delivery: &Delivery) -> Self {
+    fn with(event: &Event, delivery: &Delivery) -> Self {
         let (why, next_try_at) = match delivery.standing {
             Standing::Delivered => ("delivered", None),
             Standing::Scheduled(at) => ("not delivered", Some(at.rfc3339())),
@@ -49,7 +52,8 @@ impl Done {
             Some(Heard::Status { status, .. }) => Some(*status),
             Some(Heard::Nothing(_)) | None => None,
         };
-        Self { why, status, tries: delivery.tries, next_try_at }
+        let r#type = Some(event.r#type.as_str());
+        Self { why, r#type, status, tries: delivery.tries, next_try_at }
     }
 }
 
@@ -68,23 +72,28 @@ where
 {
     let prepared = context.store.prepare(job).await?;
     let from = prepared.delivery.as_ref();
+    let Some(event) = &prepared.event else {
+        // Reconcile announces what should have been recorded.
+        tracing::error!(event.id = %job.event, account.id = %job.tenant.account, "the event of a job is not recorded");
+        return Ok(Done::nothing("event is not recorded"));
+    };
     let current = match from {
         Some(delivery) if delivery.awaits(job.turn) => delivery.clone(),
-        None if job.turn == 1 => Delivery::first(job.event.clone(), job.target.clone(), (context.now)()),
+        None if job.turn == 1 => Delivery::first(event, job.target.clone(), (context.now)()),
         // Its try was made, or given up, or another one has taken its place.
         Some(_) | None => return Ok(Done::nothing("message is stale")),
     };
     let way = match &prepared.receiver {
-        Receiver::Missing => return give_up(context, from, &current, GivenUp::EndpointDeleted).await,
+        Receiver::Missing => return give_up(context, event, from, &current, GivenUp::EndpointDeleted).await,
         Receiver::Endpoint(endpoint) if endpoint.switch != Switch::On => {
-            return give_up(context, from, &current, GivenUp::EndpointDisabled).await;
+            return give_up(context, event, from, &current, GivenUp::EndpointDisabled).await;
         }
         Receiver::Endpoint(endpoint) => {
             Way { url: &endpoint.url, secrets: &endpoint.secrets, endpoint: Some(endpoint) }
         }
         Receiver::RefundUrl(url, secrets) => Way { url, secrets, endpoint: None },
     };
-    let (attempt, retry_after) = send(context, job, &prepared, &way).await?;
+    let (attempt, retry_after) = send(context, event, prepared.refund.as_ref(), &way).await?;
     let next = current.after(attempt, retry_after, (context.jitter_permille)());
     let succeeded = next.standing == Standing::Delivered;
     if let Some(endpoint) = way.endpoint.filter(|_| !succeeded) {
@@ -97,17 +106,16 @@ where
         // The next success notes it.
         tracing::warn!(endpoint.id = %endpoint.id, error = causes(&error), "a recovery was not noted");
     }
-    Ok(Done::with(&next))
+    Ok(Done::with(event, &next))
 }
 
 async fn send<S, R: Deliver>(
     context: &Context<S, R>,
-    job: &WebhookJob,
-    prepared: &Prepared,
+    event: &Event,
+    refund: Option<&Refund>,
     way: &Way<'_>,
 ) -> Result<(Attempt, Option<Duration>), BoxError> {
-    let event = &job.event;
-    let data = EventData::of(event, prepared.refund.as_ref(), &context.public_url);
+    let data = EventData::of(event, refund, &context.public_url);
     let data = data.ok_or("the refund of this event does not exist")?;
     let body = body(event.r#type, event.at(), &data)?;
     let at = (context.now)();
@@ -147,13 +155,14 @@ async fn note_failure<S: EndpointHealth, R>(
 
 async fn give_up<S: NoteDeliveries, R>(
     context: &Context<S, R>,
+    event: &Event,
     from: Option<&Delivery>,
     current: &Delivery,
     why: GivenUp,
 ) -> Result<Done, BoxError> {
     let next = current.given_up(why);
     note(context, from, &next).await?;
-    Ok(Done::with(&next))
+    Ok(Done::with(event, &next))
 }
 
 /// Writes what came of a try. If somebody else wrote meanwhile (a message that came twice, a redelivery), theirs

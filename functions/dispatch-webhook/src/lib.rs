@@ -16,7 +16,7 @@ use recoup_http::view::PublicUrl;
 use recoup_ports::causes;
 use recoup_ports::endpoints::EndpointHealth;
 use recoup_ports::events::{NoteDeliveries, PrepareTries};
-use recoup_ports::jobs::WebhookJob;
+use recoup_ports::jobs::{WebhookJob, read_job};
 use recoup_ports::webhooks::Deliver;
 use serde_json::Value;
 
@@ -76,7 +76,7 @@ where
     R: Deliver + Sync,
 {
     let kept = Some(record.message_id.to_owned());
-    let job = match WebhookJob::parse(record.body) {
+    let job = match read_job::<WebhookJob>(record.body) {
         Ok(job) => job,
         Err(error) => {
             tracing::error!(message.id = record.message_id, %error, "unreadable webhook job");
@@ -91,7 +91,7 @@ where
         }
         Err(error) => {
             tracing::error!(
-                event.id = %job.event.id, account.id = %job.event.tenant.account, webhook.target = job.target.as_str(),
+                event.id = %job.event, account.id = %job.tenant.account, webhook.target = job.target.as_str(),
                 message.id = record.message_id, message.receives = record.receive_count,
                 error = causes(error.as_ref()), "a webhook's try has no record; its message comes again"
             );
@@ -101,12 +101,12 @@ where
 }
 
 fn log(job: &WebhookJob, done: &Done) {
-    let Done { why, status, tries, next_try_at } = done;
+    let Done { why, r#type, status, tries, next_try_at } = done;
     tracing::info!(
-        event.id = %job.event.id,
-        event.r#type = job.event.r#type.as_str(),
-        refund.id = job.event.refund().map(recoup_domain::ids::RefundId::as_str),
-        account.id = %job.event.tenant.account,
+        event.id = %job.event,
+        event.r#type = r#type,
+        refund.id = job.refund.as_ref().map(recoup_domain::ids::RefundId::as_str),
+        account.id = %job.tenant.account,
         webhook.target = job.target.as_str(),
         http.status = status,
         delivery.tries = tries,

@@ -19,7 +19,7 @@ impl Places {
         let receiver = match &job.target {
             Target::Endpoint(id) => id.to_string(),
             Target::RefundUrl => {
-                let tenant = &job.event.tenant;
+                let tenant = &job.tenant;
                 format!("{} {}", tenant.environment.as_str(), tenant.account)
             }
         };

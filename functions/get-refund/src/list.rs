@@ -10,7 +10,7 @@ use lambda_http::Request;
 use lambda_http::http::StatusCode;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::payment::Payment;
-use recoup_domain::refund::{Refund, State};
+use recoup_domain::refund::{Refund, Status};
 use recoup_http::fields::invalid;
 use recoup_http::list::{Entries, Parameters};
 use recoup_http::payment::not_found;
@@ -31,7 +31,7 @@ const LOOKS_MAX: usize = 10;
 /// What is listed.
 pub(crate) struct Wanted {
     payment: Option<PaymentId>,
-    status: Option<&'static str>,
+    status: Option<Status>,
     window: Window,
     limit: u16,
     pub(crate) expand: Expand,
@@ -45,8 +45,7 @@ pub(crate) fn parse(request: &Request, payment: Option<PaymentId>) -> Result<Wan
         None => parameters.take("payment_id", |text| PaymentId::try_from(text))?,
     };
     let status = parameters.take("status", |text| {
-        let known = State::NAMES.iter().find(|name| **name == text);
-        known.copied().ok_or_else(|| format!("must be one of {}", State::NAMES.join(", ")))
+        Status::parse(text).ok_or_else(|| format!("must be one of {}", Status::NAMES.join(", ")))
     })?;
     let (from, to) = (parameters.moment("created_from")?, parameters.moment("created_to")?);
     let window = Window { from, to, behind: parameters.cursor()? };
@@ -183,7 +182,7 @@ async fn shown<S: Payments + Refunds>(
 
 impl Wanted {
     fn accepts(&self, refund: &Refund) -> bool {
-        self.status.is_none_or(|status| refund.state.as_str() == status)
+        self.status.is_none_or(|status| refund.version.state.status() == status)
             && self.window.spans(refund.created_at)
     }
 }

@@ -6,8 +6,7 @@
 mod body;
 mod endpoints;
 mod events;
-mod feed;
-mod of_refund;
+mod pages;
 mod redeliver;
 mod sample;
 
@@ -23,7 +22,6 @@ use recoup_http::route::Managing;
 use recoup_http::view::PublicUrl;
 use recoup_ports::endpoints::KeepEndpoints;
 use recoup_ports::events::{Events, NoteDeliveries};
-use recoup_ports::lists::RefundList;
 use recoup_ports::refunds::Refunds;
 use recoup_ports::webhooks::{Deliver, Reach};
 
@@ -48,9 +46,9 @@ pub struct Context<Store, Receivers> {
 }
 
 /// All that it asks of the table.
-pub trait Store: KeepEndpoints + Events + NoteDeliveries + Refunds + RefundList + Sync {}
+pub trait Store: KeepEndpoints + Events + NoteDeliveries + Refunds + Sync {}
 
-impl<S: KeepEndpoints + Events + NoteDeliveries + Refunds + RefundList + Sync> Store for S {}
+impl<S: KeepEndpoints + Events + NoteDeliveries + Refunds + Sync> Store for S {}
 
 /// `/v1/webhook-endpoints`, `/v1/events`, and everything below them.
 pub async fn handle<S: Store, R: Deliver + Sync>(

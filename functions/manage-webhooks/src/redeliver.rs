@@ -80,7 +80,7 @@ async fn schedule<S: Store, R>(
         let now = (context.now)();
         let to = match &from {
             Some(standing) => standing.again(now),
-            None => Delivery::first(event.clone(), target.clone(), now),
+            None => Delivery::first(event, target.clone(), now),
         };
         match context.store.note_delivery(from.as_ref(), &to).await? {
             Noted::Yes => return Ok(to),

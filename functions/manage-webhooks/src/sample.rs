@@ -7,9 +7,9 @@ use recoup_domain::event::EventType;
 use recoup_domain::ids::{EventId, PaymentId, RefundId, Tenant};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{Kind, Notes, Refund, State};
+use recoup_domain::refund::{Change, Kind, Notes, Refund, State, Version};
 use recoup_domain::signing::sign;
-use recoup_domain::text::Text;
+use recoup_domain::text::{Metadata, Text};
 use recoup_domain::time::Timestamp;
 use recoup_http::endpoint::named;
 use recoup_http::event::HeardView;
@@ -80,22 +80,24 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Option<Refund> {
         kind: Kind::Refund,
         split: None,
         lines: Vec::new(),
-        state: State::Succeeded,
         notes: Notes { description: Text::new(description.to_owned()).ok(), ..Notes::default() },
         processor: Processor {
             name: ProcessorName::Sandbox,
             reference: Text::new("sandbox_succeed".to_owned()).ok()?,
         },
-        processor_reference: Text::new("sandbox_sample".to_owned()).ok(),
         fingerprint: [0; 32],
-        sequence: 2,
-        changed_at: vec![now],
-        first_metadata: None,
+        version: Version {
+            sequence: 2,
+            state: State::Succeeded,
+            processor_reference: Text::new("sandbox_sample".to_owned()).ok(),
+            metadata: Metadata::default(),
+            updated_at: now,
+        },
+        history: vec![Change { at: now, state: Some(State::Succeeded) }],
         handed_over_at: Some(now),
         turn: 0,
         wait: None,
         flag: None,
         created_at: now,
-        updated_at: now,
     })
 }

@@ -16,7 +16,7 @@ use recoup_domain::refund::{Outcome, Pending, Refund, State, Step};
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
 use recoup_ports::causes;
-use recoup_ports::jobs::{Pace, RefundJob};
+use recoup_ports::jobs::{Pace, RefundJob, read_job};
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use serde_json::Value;
@@ -78,7 +78,7 @@ async fn one<S: Settle + Sync, P: Processor + Sync, V: Pace>(
             return Some(bad.id.to_owned());
         }
     };
-    let again_in = match RefundJob::parse(record.body) {
+    let again_in = match read_job::<RefundJob>(record.body) {
         Ok(job) => {
             let span = tracing::info_span!("refund job", refund.id = %job.refund, job.receives = record.receive_count);
             match work(context, &job).instrument(span).await {
@@ -130,12 +130,18 @@ async fn work<S: Settle + Sync, P: Processor, V>(context: &Context<S, P, V>, job
             }
         };
         let once_more = context.processor.asked_once_more_after(&refund);
-        if !refund.state.holds_money() && once_more.is_none() {
-            tracing::info!(refund.status = refund.state.as_str(), "nothing to do: the refund has ended");
+        if !refund.version.state.holds_money() && once_more.is_none() {
+            tracing::info!(
+                refund.status = refund.version.state.as_str(),
+                "nothing to do: the refund has ended"
+            );
             return Done::Finished;
         }
         if job.turn.is_some_and(|turn| turn != refund.turn) {
-            tracing::info!(refund.status = refund.state.as_str(), "nothing to do: another job asks next");
+            tracing::info!(
+                refund.status = refund.version.state.as_str(),
+                "nothing to do: another job asks next"
+            );
             return Done::Finished;
         }
         match ask_and_settle(context, refund).await {
@@ -173,12 +179,12 @@ async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
     context.circuits.heard(&refund, outcome != Outcome::Unknown, (context.now)());
     match refund.step(outcome, (context.now)()) {
         // A success that stands.
-        Step::NoChange if !refund.state.holds_money() => Asked::Settled(Done::Finished),
+        Step::NoChange if !refund.version.state.holds_money() => Asked::Settled(Done::Finished),
         Step::NoChange => {
             let next = later(context, &refund, None);
             written(context.store.schedule(&refund, &next).await, &next)
         }
-        Step::Move(next) if next.state.holds_money() => {
+        Step::Move(next) if next.version.state.holds_money() => {
             let next = later(context, &next, None);
             written(context.store.move_on(&refund, &next).await, &next)
         }
@@ -211,7 +217,7 @@ fn written(settled: Result<Settled, SettleError>, next: &Refund) -> Asked {
     match settled {
         Ok(Settled::Applied) => {
             let again_at = next.wait.map(|wait| wait.at.rfc3339());
-            tracing::info!(refund.status = next.state.as_str(), payment.id = %next.payment_id, refund.ask_at = again_at, "refund outcome recorded");
+            tracing::info!(refund.status = next.version.state.as_str(), payment.id = %next.payment_id, refund.ask_at = again_at, "refund outcome recorded");
             Asked::Settled(Done::Finished)
         }
         Ok(Settled::Overtaken) => Asked::Overtaken,
@@ -229,7 +235,7 @@ fn written(settled: Result<Settled, SettleError>, next: &Refund) -> Asked {
 /// Asks for the money to be moved; or, if that was asked before and has no end yet, what became of it. Only what the
 /// processor never received is sent again.
 async fn ask<P: Processor>(processor: &P, refund: &Refund) -> Outcome {
-    match refund.state {
+    match refund.version.state {
         State::Processing(pending) => match processor.look_up(refund).await {
             LookedUp::Stands(outcome) => outcome,
             LookedUp::NeverReceived if pending == Pending::OutcomeUnknown => processor.refund(refund).await,

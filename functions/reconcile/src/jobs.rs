@@ -22,7 +22,7 @@ fn stuck(refund: &Refund, until: Timestamp) -> Option<(Mismatch, Timestamp)> {
     let (mismatch, since) = match refund.wait {
         None => {
             let touched = refund.handed_over_at.unwrap_or(refund.created_at);
-            (Mismatch::JobMissing, touched.max(refund.updated_at))
+            (Mismatch::JobMissing, touched.max(refund.version.updated_at))
         }
         Some(wait) => (Mismatch::JobOverdue, wait.at),
     };
@@ -35,13 +35,13 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
             let detail = "the processor says that it succeeded after it had failed, and its money is not there any more";
             self.findings.add(Mismatch::SucceededAfterFailure, About::refund(refund), Remedy::None, detail);
         }
-        if !refund.state.holds_money() {
+        if !refund.version.state.holds_money() {
             return;
         }
         let Some((mismatch, since)) = stuck(refund, self.until) else {
             self.checked.waiting = self.checked.waiting.saturating_add(1);
             if self.started.since(refund.created_at) > UNSETTLED_AFTER {
-                let (turn, state) = (refund.turn, refund.state.as_str());
+                let (turn, state) = (refund.turn, refund.version.state.as_str());
                 let detail =
                     format!("{state} since {}, asked about {turn} times", refund.created_at.rfc3339());
                 self.findings.add(Mismatch::Unsettled, About::refund(refund), Remedy::None, &detail);
@@ -53,7 +53,7 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
             Mismatch::JobOverdue => "its next question was due at",
             _ => "no job has come to anything since",
         };
-        let detail = format!("{}: {what} {}", refund.state.as_str(), since.rfc3339());
+        let detail = format!("{}: {what} {}", refund.version.state.as_str(), since.rfc3339());
         self.findings.add(mismatch, About::refund(refund), remedy, &detail);
     }
 

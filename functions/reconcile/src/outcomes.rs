@@ -23,9 +23,10 @@ const KEEPS_A_LIST: ProcessorName = ProcessorName::Stripe;
 impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
     /// Asks about a refund that has ended, if it ended long enough ago and not too long.
     pub(crate) async fn outcome(&mut self, refund: &Refund) {
-        let is_asked = refund.processor.name == ProcessorName::Sandbox || refund.updated_at >= self.ask_from;
-        let has_ended = matches!(refund.state, State::Succeeded | State::Failed(_));
-        if !has_ended || !is_asked || refund.updated_at > self.until {
+        let is_asked =
+            refund.processor.name == ProcessorName::Sandbox || refund.version.updated_at >= self.ask_from;
+        let has_ended = matches!(refund.version.state, State::Succeeded | State::Failed(_));
+        if !has_ended || !is_asked || refund.version.updated_at > self.until {
             return;
         }
         if refund.processor.name == KEEPS_A_LIST {
@@ -77,7 +78,7 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
         for listed in theirs {
             by_id.entry(listed.refund.clone()).or_default().push(listed);
         }
-        let succeeded = ours.iter().filter(|refund| refund.state == State::Succeeded);
+        let succeeded = ours.iter().filter(|refund| refund.version.state == State::Succeeded);
         for refund in succeeded.filter(|refund| !by_id.contains_key(&refund.id)) {
             let detail =
                 format!("{} does not list it, though it said that it had succeeded", KEEPS_A_LIST.as_str());
@@ -125,7 +126,7 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
             return;
         }
         // The list is minutes old: it only says about whom to ask now. What is on its way has its own questions.
-        if refund.updated_at <= self.until && refund.contradicts(&one.outcome) {
+        if refund.version.updated_at <= self.until && refund.contradicts(&one.outcome) {
             self.ask(refund).await;
         }
     }
@@ -136,8 +137,8 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
             return;
         }
         let step = refund.step(outcome, (self.context.now)());
-        let theirs = step.next().map_or("", |next| next.state.as_str());
-        let detail = format!("here it has {}, at its processor {theirs}", refund.state.as_str());
+        let theirs = step.next().map_or("", |next| next.version.state.as_str());
+        let detail = format!("here it has {}, at its processor {theirs}", refund.version.state.as_str());
         let (mismatch, remedy) = match self.context.store.carry_out(refund, &step).await {
             Ok(Settled::Applied) => (Mismatch::OutcomeDiffers, Remedy::Settled),
             Ok(Settled::Overtaken) => return,

@@ -22,7 +22,12 @@ pub(crate) enum Change {
         ask: Option<(RefundJob, Timestamp)>,
     },
     /// A try is due, or will be before a queue would give it back.
-    Try(Box<Delivery>),
+    Try {
+        /// Of this delivery.
+        delivery: Box<Delivery>,
+        /// When.
+        at: Timestamp,
+    },
     /// An endpoint was switched off because it failed.
     SwitchedOff(Event),
     /// Nothing.
@@ -49,9 +54,9 @@ pub(crate) fn change(images: &impl Images, record: &StreamRecord<'_>) -> Result<
 
 fn refund_changed(before: Option<&Refund>, refund: &Refund) -> Change {
     // A change that is not announced, such as the hand-over, leaves the sequence as it was.
-    let is_announced = before.is_none_or(|before| before.sequence != refund.sequence);
+    let is_announced = before.is_none_or(|before| before.version.sequence != refund.version.sequence);
     let event = is_announced.then(|| Event::of_change(before, refund));
-    let is_new = before.is_none() && refund.state == State::Initiated && refund.wait.is_none();
+    let is_new = before.is_none() && refund.version.state == State::Initiated && refund.wait.is_none();
     let ask_at = if is_new { Some(refund.created_at) } else { asked_again_at(before, refund) };
     let ask = ask_at.map(|at| (RefundJob::of(refund), at));
     if event.is_none() && ask.is_none() {
@@ -70,7 +75,9 @@ fn asked_again_at(before: Option<&Refund>, refund: &Refund) -> Option<Timestamp>
 fn due(before: Option<&Delivery>, delivery: Box<Delivery>) -> Change {
     let same_turn = before.is_some_and(|before| before.turn == delivery.turn);
     match delivery.wait() {
-        Some(wait) if wait.is_to_be_sent(before.and_then(Delivery::wait), same_turn) => Change::Try(delivery),
+        Some(wait) if wait.is_to_be_sent(before.and_then(Delivery::wait), same_turn) => {
+            Change::Try { delivery, at: wait.at }
+        }
         Some(_) | None => Change::Nothing,
     }
 }

@@ -1,17 +1,17 @@
-//! Who is told of an event: every endpoint of its account that listens, and the refund's own URL.
+//! Records events, and chooses whom to tell: every endpoint of its account that listens, and the refund's own URL.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use recoup_domain::delivery::{Delivery, Standing, Target};
+use recoup_domain::delivery::Target;
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::event::Event;
-use recoup_domain::ids::Tenant;
-use recoup_domain::time::Timestamp;
-use recoup_ports::ReadError;
+use recoup_domain::ids::{EndpointId, Tenant};
+use recoup_ports::BoxError;
 use recoup_ports::endpoints::Endpoints;
+use recoup_ports::events::RecordEvents;
 use recoup_ports::jobs::{Job, Lane, WebhookJob};
-use recoup_ports::rows::{Rows, UnreadableRow};
+use recoup_ports::rows::Rows;
 
 /// The endpoints of the accounts of one batch, read once each.
 pub(crate) struct FanOut<'store, S> {
@@ -19,57 +19,39 @@ pub(crate) struct FanOut<'store, S> {
     known: HashMap<Tenant, Rows<Endpoint>>,
 }
 
-/// Who is told first, and who may have to be.
-pub(crate) struct FirstTries {
-    pub(crate) jobs: Vec<Job>,
-    pub(crate) unreadable: Vec<UnreadableRow>,
-}
-
-impl<'store, S: Endpoints> FanOut<'store, S> {
+impl<'store, S: Endpoints + RecordEvents> FanOut<'store, S> {
     pub(crate) fn new(store: &'store S) -> Self {
         Self { store, known: HashMap::new() }
     }
 
-    async fn endpoints(&mut self, tenant: &Tenant) -> Result<&Rows<Endpoint>, ReadError> {
-        if !self.known.contains_key(tenant) {
-            let endpoints = self.store.endpoints(tenant).await?;
-            self.known.insert(tenant.clone(), endpoints);
+    /// The first try of an event to each who is to be told, once the event is recorded with them. An event that was
+    /// recorded before keeps the receivers that were chosen then.
+    pub(crate) async fn first_tries(&mut self, event: &Event, has_url: bool) -> Result<Vec<Job>, BoxError> {
+        if !self.known.contains_key(&event.tenant) {
+            let endpoints = self.store.endpoints(&event.tenant).await?;
+            self.known.insert(event.tenant.clone(), endpoints);
         }
-        Ok(self.known.entry(tenant.clone()).or_default())
-    }
-
-    /// The first try of an event to each who is told, and the endpoints that cannot be read: they may listen, too.
-    pub(crate) async fn first_tries(
-        &mut self,
-        event: &Event,
-        has_url: bool,
-    ) -> Result<FirstTries, ReadError> {
-        let endpoints = self.endpoints(&event.tenant).await?;
-        let unreadable = endpoints.unreadable.clone();
-        let listening = endpoints.read.iter().filter(|endpoint| endpoint.hears(event.r#type));
-        let endpoints = listening.map(|endpoint| {
+        let endpoints = self.known.entry(event.tenant.clone()).or_default();
+        let chosen = receivers(endpoints, event, has_url);
+        let told = self.store.record_event(event, &chosen).await?;
+        let job = |target: Target| {
             // One that fails has its tries beside the others', so that they do not wait for it.
-            let lane = if endpoint.failing_since.is_some() { Lane::Retries } else { Lane::First };
-            (Target::Endpoint(endpoint.id.clone()), lane)
-        });
-        let own = has_url.then_some((Target::RefundUrl, Lane::First));
-        let targets = endpoints.chain(own);
-        let jobs = targets
-            .map(|(target, lane)| {
-                let job = WebhookJob { event: event.clone(), target, turn: 1 };
-                Job::Webhook { job, lane, delay: Duration::ZERO }
-            })
-            .collect();
-        Ok(FirstTries { jobs, unreadable })
+            let lane = if is_failing(endpoints, &target) { Lane::Retries } else { Lane::First };
+            Job::Webhook { job: WebhookJob::first(event, target), lane, delay: Duration::ZERO }
+        };
+        Ok(told.into_iter().map(job).collect())
     }
 }
 
-/// The try for which a delivery waits.
-pub(crate) fn next_try(delivery: Delivery, now: Timestamp) -> Job {
-    let delay = match delivery.standing {
-        Standing::Scheduled(at) => at.since(now),
-        Standing::Delivered | Standing::DeadLettered(_) => Duration::ZERO,
-    };
-    let Delivery { event, target, turn, .. } = delivery;
-    Job::Webhook { job: WebhookJob { event, target, turn }, lane: Lane::Retries, delay }
+/// Who is told. An endpoint that cannot be read may listen: its tries wait until it can be read again.
+fn receivers(endpoints: &Rows<Endpoint>, event: &Event, has_url: bool) -> Vec<Target> {
+    let listening = endpoints.read.iter().filter(|endpoint| endpoint.hears(event.r#type));
+    let unreadable = endpoints.unreadable.iter().filter_map(|row| EndpointId::try_from(row.id.as_str()).ok());
+    let ids = listening.map(|endpoint| endpoint.id.clone()).chain(unreadable);
+    ids.map(Target::Endpoint).chain(has_url.then_some(Target::RefundUrl)).collect()
+}
+
+fn is_failing(endpoints: &Rows<Endpoint>, target: &Target) -> bool {
+    let mut failing = endpoints.read.iter().filter(|endpoint| endpoint.failing_since.is_some());
+    failing.any(|endpoint| matches!(target, Target::Endpoint(id) if *id == endpoint.id))
 }

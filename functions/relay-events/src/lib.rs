@@ -1,9 +1,10 @@
 //! The only sender to the queues: turns what the table's stream tells into jobs.
 //!
-//! A new refund becomes a refund job, and so does one whose processor is to be asked again; every announced change becomes a webhook job for each who listens, or is
-//! recorded if nobody does; a delivery whose next try is due becomes a webhook job again. A stream comes again
-//! from the first record that failed, so records behind it are seen twice; every job is safe to do twice, and an
-//! event's id is made from what happened.
+//! A new refund becomes a refund job, and so does one whose processor is to be asked again. Every announced change is
+//! recorded as an event with its receivers, and becomes a webhook job for each of them; a delivery whose next try is
+//! due becomes a webhook job again. A stream comes again from the first record that failed, so records behind it are
+//! seen twice; every job is safe to do twice, an event's id is made from what happened, and its receivers stay those
+//! that were chosen first.
 
 mod changes;
 mod fan_out;
@@ -16,11 +17,11 @@ use recoup_ports::causes;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::RecordEvents;
 use recoup_ports::images::Images;
-use recoup_ports::jobs::{Job, Jobs};
+use recoup_ports::jobs::{Job, Jobs, Lane, WebhookJob};
 use serde_json::Value;
 
 use changes::{Change, change};
-use fan_out::{FanOut, next_try};
+use fan_out::FanOut;
 
 /// What the function needs.
 pub struct Context<I, S, J> {
@@ -60,18 +61,14 @@ where
         };
         let unreadable = match change {
             Ok(change) => {
-                let (jobs, told) = jobs_of(context, &mut fan_out, change).await;
+                let (jobs, announced) = jobs_of(context, &mut fan_out, change).await;
                 gathered.origins.extend(std::iter::repeat_n(position, jobs.len()));
                 gathered.jobs.extend(jobs);
-                match told {
-                    Ok(()) => None,
-                    Err(Untold::Unreadable(why)) => record.as_ref().ok().map(|record| (record.text(), why)),
-                    Err(Untold::NotNow(error)) => {
-                        tracing::error!(error = causes(error.as_ref()), "a change was not announced");
-                        gathered.failed.push(position);
-                        None
-                    }
+                if let Err(error) = announced {
+                    tracing::error!(error = causes(error.as_ref()), "a change was not announced");
+                    gathered.failed.push(position);
                 }
+                None
             }
             Err(unreadable) => Some(unreadable),
         };
@@ -95,47 +92,33 @@ where
     })))
 }
 
-/// Why a change was not announced.
-enum Untold {
-    /// The table did not answer: the record comes again.
-    NotNow(BoxError),
-    /// An endpoint of its account cannot be read: coming again would only hold up the others.
-    Unreadable(String),
-}
-
 /// What a change asks for. The jobs stand even if the rest fails: money does not wait for an announcement.
 async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
     context: &Context<I, S, J>,
     fan_out: &mut FanOut<'_, S>,
     change: Change,
-) -> (Vec<Job>, Result<(), Untold>) {
+) -> (Vec<Job>, Result<(), BoxError>) {
+    let now = (context.now)();
     let (mut jobs, event, has_url) = match change {
         Change::Nothing => return (Vec::new(), Ok(())),
-        Change::Try(delivery) => return (vec![next_try(*delivery, (context.now)())], Ok(())),
+        Change::Try { delivery, at } => {
+            let delay = at.since(now);
+            let job = Job::Webhook { job: WebhookJob::of(*delivery), lane: Lane::Retries, delay };
+            return (vec![job], Ok(()));
+        }
         Change::SwitchedOff(event) => (Vec::new(), event, false),
         Change::Refund { event, has_url, ask } => {
-            let asking = ask.map(|(job, at)| Job::Refund { job, delay: at.since((context.now)()) });
+            let asking = ask.map(|(job, at)| Job::Refund { job, delay: at.since(now) });
             let asking = asking.into_iter().collect();
             let Some(event) = event else { return (asking, Ok(())) };
             (asking, event, has_url)
         }
     };
-    let told = match fan_out.first_tries(&event, has_url).await {
+    match fan_out.first_tries(&event, has_url).await {
         Ok(tries) => {
-            let nobody = tries.jobs.is_empty();
-            jobs.extend(tries.jobs);
-            match tries.unreadable.into_iter().next() {
-                // Whom it may have to tell is found out by a person; all others are told now.
-                Some(row) => {
-                    Err(Untold::Unreadable(format!("the item {} cannot be read: {}", row.key, row.why)))
-                }
-                None if nobody && !event.is_beginning() => {
-                    context.store.record_event(&event).await.map_err(|error| Untold::NotNow(error.into()))
-                }
-                None => Ok(()),
-            }
+            jobs.extend(tries);
+            (jobs, Ok(()))
         }
-        Err(error) => Err(Untold::NotNow(error.into())),
-    };
-    (jobs, told)
+        Err(error) => (jobs, Err(error)),
+    }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use recoup_domain::delivery::{Attempt, Delivery, Heard, Target};
 use recoup_domain::event::Event;
+use recoup_domain::refund::Version;
 use recoup_domain::time::Timestamp;
 use recoup_ports::due::Due;
-use recoup_ports::events::{Events, NoteDeliveries, Noted};
+use recoup_ports::events::{Events, NoteDeliveries, Noted, RecordEvents};
 use recoup_storage::Table;
 use recoup_testing::fixtures::{self, later};
 use recoup_testing::{Fault, TestTable};
@@ -24,16 +25,15 @@ static CALLS: AtomicU64 = AtomicU64::new(0);
 /// One after the other, so that a clock that stands still gives no two the same time.
 fn event(number: u64) -> Event {
     let refund = fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key").refund;
-    let mut moment = refund.moment();
-    moment.updated_at = later(number);
-    Event::of_change(None, &refund.at(&moment))
+    let version = Version { updated_at: later(number), ..refund.version.clone() };
+    Event::of_change(None, &refund.at(&version))
 }
 
 /// A delivery that rests until half an hour after this moment.
 fn resting(number: u64, at: Timestamp) -> Delivery {
     let heard = Heard::Status { status: 500, head: String::new() };
     let attempt = Attempt { at, took: Duration::ZERO, heard };
-    let start = Delivery::first(event(number), Target::RefundUrl, at);
+    let start = Delivery::first(&event(number), Target::RefundUrl, at);
     (0..3).fold(start, |delivery, _| delivery.after(attempt.clone(), None, 1_000))
 }
 
@@ -42,6 +42,7 @@ async fn with_resting(count: u64) -> (TestTable, Table) {
     let store = table.store();
     for number in 0..count {
         let delivery = resting(number, later(number));
+        store.record_event(&event(number), &[]).await.unwrap();
         assert_eq!(store.note_delivery(None, &delivery).await.unwrap(), Noted::Yes);
     }
     table.take_calls();

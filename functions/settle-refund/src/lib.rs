@@ -115,7 +115,7 @@ impl Heard {
     }
 
     fn about(outcome: &'static str, refund: &Refund) -> Self {
-        let (id, status) = (refund.id.to_string(), refund.state.as_str());
+        let (id, status) = (refund.id.to_string(), refund.version.state.as_str());
         Self { object: "notification", outcome, refund_id: Some(id), status: Some(status) }
     }
 }

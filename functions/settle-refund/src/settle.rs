@@ -50,7 +50,7 @@ async fn once<S: Settle + Sync, K, P: Processor>(
     let Some(outcome) = outcome(sender, told, &refund) else { return Ok(Some(Heard::ignored())) };
     let outcome = if refund.contradicts(&outcome) {
         tracing::warn!(
-            refund.status = refund.state.as_str(),
+            refund.status = refund.version.state.as_str(),
             "a notification contradicts the end; its processor is asked"
         );
         confirmed(&context.processor, &refund).await?
@@ -59,7 +59,7 @@ async fn once<S: Settle + Sync, K, P: Processor>(
     };
     let step = refund.step(outcome, (context.now)());
     let Some(next) = step.next() else {
-        tracing::info!(refund.status = refund.state.as_str(), "old news");
+        tracing::info!(refund.status = refund.version.state.as_str(), "old news");
         return Ok(Some(Heard::unchanged(&refund)));
     };
     written(context.store.carry_out(&refund, &step).await, &refund, next, &step)
@@ -74,7 +74,7 @@ fn outcome(sender: Sender, told: &Notification, refund: &Refund) -> Option<Outco
         clear @ (Outcome::Succeeded { .. } | Outcome::Failed(_) | Outcome::Pending) => return Some(clear),
     };
     tracing::error!(
-        refund.status = refund.state.as_str(),
+        refund.status = refund.version.state.as_str(),
         why,
         "a notification is not believed; a person has to look"
     );
@@ -108,11 +108,11 @@ fn written(
             if let Step::TakeAgain(_) = step {
                 tracing::warn!(payment.id = %payment, "the money of a failed refund is taken again");
             }
-            tracing::info!(refund.status = next.state.as_str(), payment.id = %payment, "settled");
+            tracing::info!(refund.status = next.version.state.as_str(), payment.id = %payment, "settled");
             Ok(Some(Heard::applied(next)))
         }
         Ok(Settled::NothingLeft) => {
-            tracing::error!(refund.status = refund.state.as_str(), payment.id = %payment, "a refund needs a person: it succeeded after it had failed, and its payment no longer has the money");
+            tracing::error!(refund.status = refund.version.state.as_str(), payment.id = %payment, "a refund needs a person: it succeeded after it had failed, and its payment no longer has the money");
             Ok(Some(Heard::unchanged(refund)))
         }
         Ok(Settled::Overtaken) => Ok(None),

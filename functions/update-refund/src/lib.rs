@@ -63,7 +63,7 @@ async fn change<S: Settle>(
         let now = (context.now)();
         let (next, settled) = match wish {
             Wish::Metadata(change) => {
-                let metadata = change.applied_to(&refund.notes.metadata)?;
+                let metadata = change.applied_to(&refund.version.metadata)?;
                 let Some(next) = refund.with_metadata(metadata, now) else {
                     return answer(context, &refund);
                 };
@@ -93,10 +93,10 @@ fn answer<S>(context: &Context<S>, refund: &Refund) -> Result<Answer, Problem> {
 }
 
 fn too_late(refund: &Refund) -> Problem {
-    let detail = if refund.state.holds_money() {
+    let detail = if refund.version.state.holds_money() {
         "The refund has been handed to the processor and can no longer be cancelled.".to_owned()
     } else {
-        format!("The refund has ended as {} and can no longer be cancelled.", refund.state.as_str())
+        format!("The refund has ended as {} and can no longer be cancelled.", refund.version.state.as_str())
     };
     Problem::new(Code::RefundNotCancellable, detail)
 }

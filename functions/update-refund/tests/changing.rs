@@ -108,7 +108,7 @@ async fn a_cancel_whose_answer_was_lost_or_that_met_a_conflict_gives_back_once()
         world.table.fail("TransactWriteItems", 1, fault);
         assert_eq!(world.cancel().await.status, 200);
         assert_eq!(world.refundable().await, 3_100);
-        assert_eq!(world.stored().await.sequence, 2);
+        assert_eq!(world.stored().await.version.sequence, 2);
     }
 }
 
@@ -131,15 +131,15 @@ async fn metadata_are_set_and_removed_key_by_key_and_nothing_else_is_touched() {
     assert_eq!((reply.status, &reply.body["metadata"]["parcel"]), (200, &json!("7")));
     let changed = world.stored().await;
     assert_eq!(
-        (changed.sequence, changed.amount, &changed.state),
-        (2, world.refund.amount, &world.refund.state)
+        (changed.version.sequence, changed.amount, &changed.version.state),
+        (2, world.refund.amount, &world.refund.version.state)
     );
 
     // The same again changes nothing, and is not announced.
     world.patch(&json!({ "metadata": { "parcel": "7" } })).await;
-    assert_eq!(world.stored().await.sequence, 2);
+    assert_eq!(world.stored().await.version.sequence, 2);
     world.patch(&json!({ "metadata": { "parcel": null } })).await;
-    assert_eq!(world.stored().await.notes.metadata, world.refund.notes.metadata);
+    assert_eq!(world.stored().await.version.metadata, world.refund.version.metadata);
 }
 
 #[tokio::test]

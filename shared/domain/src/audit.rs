@@ -73,7 +73,7 @@ impl Books {
             Some(actor) => refund.split.as_ref().map_or(zero, |split: &Split| split.part_of(actor)),
         };
         let sum = |state: fn(&State) -> bool| {
-            let parts = refunds.iter().filter(|refund| state(&refund.state)).map(part);
+            let parts = refunds.iter().filter(|refund| state(&refund.version.state)).map(part);
             Money::sum(amount.currency(), parts)
         };
         let held = sum(State::holds_money);
@@ -86,5 +86,5 @@ impl Books {
 }
 
 fn keeps_money(refund: &Refund) -> bool {
-    refund.state.holds_money() || refund.state == State::Succeeded
+    refund.version.state.holds_money() || refund.version.state == State::Succeeded
 }

@@ -60,7 +60,7 @@ impl Balances {
     pub fn of(payment: &Payment, refunds: &[Refund]) -> Option<Self> {
         let succeeded: Vec<&Refund> = refunds
             .iter()
-            .filter(|refund| refund.state == State::Succeeded && payment.refunds.contains(&refund.id))
+            .filter(|refund| refund.version.state == State::Succeeded && payment.refunds.contains(&refund.id))
             .collect();
         let zero = Money::zero(payment.amount.currency());
         let refunded = Money::sum(payment.amount.currency(), succeeded.iter().map(|refund| refund.amount))?;

@@ -1,5 +1,7 @@
 //! Currencies: those that money can be registered in, and those that older payments were.
 
+use crate::text_form::text_form;
+
 /// Codes that ISO 4217 has withdrawn, with the decimal places they had.
 ///
 /// The codes are those of the standard's list three (historic denominations), which names no decimal places; these are
@@ -27,6 +29,8 @@ enum Kind {
     /// Its position in [`WITHDRAWN`], so that money stays small.
     Withdrawn(u8),
 }
+
+text_form!([] Currency, this => this.code(), text => Self::parse(&text).ok_or("unknown Currency"));
 
 impl Currency {
     /// Reads a three-letter upper-case code, in force or withdrawn: for what is stored, and what refers to it.

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::ids::{ActorId, LineId, RefundId};
 use crate::money::{Currency, Money, MoneyError};
 use crate::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Routing, Settlement};
-use crate::refund::{Fingerprint, Kind, Refund, State};
+use crate::refund::{Fingerprint, Kind, Refund, Version};
 use crate::split::{Actor, MerchantPart, Split};
 use crate::time::Timestamp;
 use crate::wanted::{Wanted, WantedParts, WantedRouting};
@@ -178,20 +178,16 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         },
         split,
         lines: wanted.lines.clone(),
-        state: State::Initiated,
         notes: wanted.notes.clone(),
         processor: payment.processor.clone(),
-        processor_reference: None,
         fingerprint: identity.fingerprint,
-        sequence: 1,
-        changed_at: Vec::new(),
-        first_metadata: None,
+        version: Version::first(wanted.metadata.clone(), identity.now),
+        history: Vec::new(),
         handed_over_at: None,
         turn: 0,
         wait: None,
         flag: None,
         created_at: identity.now,
-        updated_at: identity.now,
     };
     let exactly = depends_on_the_rest.then_some(payment.refundable);
     Ok(Reservation { refund, revision: payment.revision, exactly })

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::event::Event;
-use crate::ids::EndpointId;
+use crate::ids::{EndpointId, EventId, RefundId, Tenant};
 use crate::payment::fact;
+use crate::text_form::text_form;
 use crate::time::Timestamp;
 use crate::waiting::{QUEUE_WAIT_MAX, Wait, jittered};
 
@@ -62,6 +63,8 @@ impl Target {
         EndpointId::try_from(name).ok().map(Self::Endpoint)
     }
 }
+
+text_form!([] Target, this => this.as_str(), text => Self::parse(&text).ok_or("unknown Target"));
 
 /// What a try brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,8 +142,12 @@ impl Standing {
 /// One event on its way to one receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
+    /// Whose.
+    pub tenant: Tenant,
     /// What is told.
-    pub event: Event,
+    pub event: EventId,
+    /// The refund that the event is about, if it is about one.
+    pub refund: Option<RefundId>,
     /// To whom.
     pub target: Target,
     /// Where it stands.
@@ -159,12 +166,13 @@ pub struct Delivery {
 
 impl Delivery {
     /// A delivery whose first try is due.
-    pub fn first(event: Event, target: Target, now: Timestamp) -> Self {
-        let standing = Standing::Scheduled(now);
+    pub fn first(event: &Event, target: Target, now: Timestamp) -> Self {
         Self {
-            event,
+            tenant: event.tenant.clone(),
+            event: event.id.clone(),
+            refund: event.refund().cloned(),
             target,
-            standing,
+            standing: Standing::Scheduled(now),
             turn: 1,
             tries: 0,
             rests: false,

@@ -3,8 +3,7 @@
 use crate::endpoint::DisabledReason;
 use crate::ids::{EndpointId, EventId, RefundId, Tenant};
 use crate::payment::fact;
-use crate::refund::{Refund, State};
-use crate::text::{Metadata, Text};
+use crate::refund::{Refund, State, Status, Version};
 use crate::time::Timestamp;
 
 fact!(
@@ -31,34 +30,18 @@ fact!(
 
 impl EventType {
     /// What a change tells: the status a refund has come to, or `updated` where that stayed.
-    pub fn of_change(before: Option<&Refund>, refund: &Refund) -> Self {
-        if before.is_some_and(|before| before.state.as_str() == refund.state.as_str()) {
+    fn of_change(before: Option<Status>, status: Status) -> Self {
+        if before == Some(status) {
             return Self::Updated;
         }
-        match refund.state {
-            State::Initiated => Self::Initiated,
-            State::Processing(_) => Self::Processing,
-            State::Succeeded => Self::Succeeded,
-            State::Failed(_) => Self::Failed,
-            State::Cancelled => Self::Cancelled,
+        match status {
+            Status::Initiated => Self::Initiated,
+            Status::Processing => Self::Processing,
+            Status::Succeeded => Self::Succeeded,
+            Status::Failed => Self::Failed,
+            Status::Cancelled => Self::Cancelled,
         }
     }
-}
-
-/// What can change about a refund, as it was after one change. With the refund itself, whose other facts never
-/// change, it shows the refund as it was at that moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// The number of the change.
-    pub sequence: u32,
-    /// Where the refund stood.
-    pub state: State,
-    /// The processor's name for the refund, if it had given one.
-    pub processor_reference: Option<Text<255>>,
-    /// The caller's pairs.
-    pub metadata: Metadata,
-    /// When it changed.
-    pub updated_at: Timestamp,
 }
 
 /// What an event is about.
@@ -69,7 +52,7 @@ pub enum Subject {
         /// Which.
         id: RefundId,
         /// As it was.
-        moment: Moment,
+        version: Version,
     },
     /// An endpoint that was switched off. Its URL is not told: it may hold a token.
     Endpoint {
@@ -101,20 +84,16 @@ impl Event {
 
     /// The event of a refund's last change.
     pub fn of_change(before: Option<&Refund>, refund: &Refund) -> Self {
-        Self::of_moment(refund, EventType::of_change(before, refund), refund.moment())
+        let before = before.map(|before| before.version.state.status());
+        Self::of_version(refund, before, refund.version.clone())
     }
 
-    /// The event with which a refund began.
-    pub fn of_beginning(refund: &Refund) -> Self {
-        Self::of_moment(refund, EventType::Initiated, refund.first_moment())
-    }
-
-    fn of_moment(refund: &Refund, r#type: EventType, moment: Moment) -> Self {
+    fn of_version(refund: &Refund, before: Option<Status>, version: Version) -> Self {
         Self {
             tenant: refund.tenant.clone(),
-            id: EventId::of_change(&refund.tenant, &refund.id, moment.sequence, moment.updated_at),
-            r#type,
-            subject: Subject::Refund { id: refund.id.clone(), moment },
+            id: EventId::of_change(&refund.tenant, &refund.id, version.sequence, version.updated_at),
+            r#type: EventType::of_change(before, version.state.status()),
+            subject: Subject::Refund { id: refund.id.clone(), version },
         }
     }
 
@@ -136,14 +115,9 @@ impl Event {
     /// When it happened.
     pub fn at(&self) -> Timestamp {
         match &self.subject {
-            Subject::Refund { moment, .. } => moment.updated_at,
+            Subject::Refund { version, .. } => version.updated_at,
             Subject::Endpoint { disabled_at, .. } => *disabled_at,
         }
-    }
-
-    /// Whether it tells that a refund was made. The list of refunds tells that, too, so nobody has to record it.
-    pub fn is_beginning(&self) -> bool {
-        self.r#type == EventType::Initiated
     }
 
     /// The refund it is about, if it is about one.
@@ -156,47 +130,48 @@ impl Event {
 }
 
 impl Refund {
-    /// What can change about it, as it is now.
-    pub fn moment(&self) -> Moment {
-        Moment {
-            sequence: self.sequence,
-            state: self.state.clone(),
-            processor_reference: self.processor_reference.clone(),
-            metadata: self.notes.metadata.clone(),
-            updated_at: self.updated_at,
-        }
-    }
-
-    /// The same as it was when the refund was made.
-    pub fn first_moment(&self) -> Moment {
-        Moment {
-            sequence: 1,
-            state: State::Initiated,
-            processor_reference: None,
-            metadata: self.first_metadata.clone().unwrap_or_else(|| self.notes.metadata.clone()),
-            updated_at: self.created_at,
-        }
-    }
-
-    /// The refund as it was at a moment.
+    /// The refund as it was at a version.
     #[must_use]
-    pub fn at(&self, moment: &Moment) -> Self {
-        let mut then = self.clone();
-        then.sequence = moment.sequence;
-        then.state = moment.state.clone();
-        then.processor_reference.clone_from(&moment.processor_reference);
-        then.notes.metadata = moment.metadata.clone();
-        then.updated_at = moment.updated_at;
-        then
+    pub fn at(&self, version: &Version) -> Self {
+        Self { version: version.clone(), ..self.clone() }
+    }
+
+    /// Every change that is still known, oldest first: its number, its time and the state it led to.
+    fn changes(&self) -> impl DoubleEndedIterator<Item = (u32, Timestamp, Option<State>)> {
+        let kept = u32::try_from(self.history.len()).unwrap_or(u32::MAX);
+        let numbers = self.version.sequence.saturating_sub(kept).saturating_add(1)..=self.version.sequence;
+        let later =
+            numbers.zip(&self.history).map(|(sequence, change)| (sequence, change.at, change.state.clone()));
+        [(1, self.created_at, Some(State::Initiated))].into_iter().chain(later.collect::<Vec<_>>())
     }
 
     /// The ids of its events, newest first, as far back as they are known: the last
     /// [`Refund::CHANGES_KEPT`] changes and the beginning.
     pub fn event_ids(&self) -> impl Iterator<Item = EventId> {
-        let later = self.changed_at.iter().rev().zip((2..=self.sequence).rev());
-        let later = later.map(|(at, sequence)| (sequence, *at));
-        later
-            .chain([(1, self.created_at)])
-            .map(|(sequence, at)| EventId::of_change(&self.tenant, &self.id, sequence, at))
+        let ids = self.changes().rev();
+        ids.map(|(sequence, at, _)| EventId::of_change(&self.tenant, &self.id, sequence, at))
+    }
+
+    /// The event of one of its changes, told from what the refund itself kept. Where the metadata changed since, they
+    /// are told as they are now. `None` if the state of that change was not kept.
+    pub fn event(&self, id: &EventId) -> Option<Event> {
+        let (mut before, mut paid) = (None, false);
+        for (sequence, at, state) in self.changes() {
+            let follows = before.take().filter(|(last, _)| sequence.checked_sub(1) == Some(*last));
+            let previous = follows.and_then(|(_, state): (u32, Option<State>)| state);
+            paid |= state == Some(State::Succeeded);
+            if EventId::of_change(&self.tenant, &self.id, sequence, at) == *id {
+                let version = Version {
+                    sequence,
+                    state: state?,
+                    processor_reference: self.version.processor_reference.clone().filter(|_| paid),
+                    metadata: self.version.metadata.clone(),
+                    updated_at: at,
+                };
+                return Some(Event::of_version(self, previous.as_ref().map(State::status), version));
+            }
+            before = Some((sequence, state));
+        }
+        None
     }
 }

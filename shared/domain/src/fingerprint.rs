@@ -65,7 +65,7 @@ impl Wanted {
         feed.optional("description", notes.description.as_ref().map(Text::as_str));
         feed.optional("reference", notes.reference.as_ref().map(Text::as_str));
         feed.optional("webhook", notes.webhook_url.as_ref().map(TargetUrl::as_str));
-        for (key, value) in notes.metadata.pairs() {
+        for (key, value) in self.metadata.pairs() {
             feed.field("metadata_key", key);
             feed.field("metadata_value", value);
         }

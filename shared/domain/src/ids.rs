@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::text_form::text_form;
 use crate::time::Timestamp;
 
 /// A text that is no id of the wanted kind.
@@ -76,6 +78,8 @@ macro_rules! id {
                 f.write_str(&self.0)
             }
         }
+
+        text_form!([] $name, this => this.as_str(), text => Self::try_from(text.as_str()));
     };
 }
 
@@ -205,11 +209,14 @@ impl Environment {
     }
 }
 
+text_form!([] Environment, this => this.as_str(), text => Self::parse(&text).ok_or("unknown Environment"));
+
 /// Whose data: every read and write names one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tenant {
     /// Sandbox or live.
     pub environment: Environment,
     /// The account.
+    #[serde(rename = "account_id")]
     pub account: AccountId,
 }

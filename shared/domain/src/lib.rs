@@ -19,6 +19,7 @@ pub mod report;
 pub mod signing;
 pub mod split;
 pub mod text;
+mod text_form;
 pub mod time;
 pub mod token;
 pub mod waiting;

@@ -15,7 +15,9 @@ macro_rules! fact {
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
-            /// The names of all values, in order.
+            /// All values, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// Their names.
             pub const NAMES: &'static [&'static str] = &[$($text),+];
 
             /// The name in the API and the table.
@@ -28,6 +30,12 @@ macro_rules! fact {
                 match text { $($text => Some(Self::$variant),)+ _ => None }
             }
         }
+
+        crate::text_form::text_form!(
+            [] $name,
+            this => this.as_str(),
+            text => Self::parse(&text).ok_or(concat!("unknown ", stringify!($name)))
+        );
     };
 }
 pub(crate) use fact;

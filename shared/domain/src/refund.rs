@@ -1,16 +1,18 @@
-//! A refund as it stands; how it changes is told in `steps`.
+//! A refund: what never changes about it, what can (`version`), and how that changes (`steps`).
 
 mod steps;
+mod version;
 
 use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
 use crate::payment::{Processor, fact};
 use crate::split::Split;
-use crate::text::{Metadata, TargetUrl, Text};
+use crate::text::{TargetUrl, Text};
 use crate::time::Timestamp;
 use crate::waiting::Wait;
 
 pub use steps::{Outcome, Step, Withdrawn};
+pub use version::{Change, Failure, State, Status, Version};
 
 fact!(
     /// What giving back means for this payment.
@@ -76,52 +78,7 @@ impl ReasonCode {
     }
 }
 
-/// How a refund failed, in words a merchant may see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The kind of failure.
-    pub code: FailureCode,
-    /// A sentence.
-    pub message: Text<255>,
-}
-
-/// Where a refund stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Decided and reserved; the amount is held.
-    Initiated,
-    /// With the processor, which has not said yet; the amount is held.
-    Processing(Pending),
-    /// The money went back.
-    Succeeded,
-    /// It did not; the amount is refundable again.
-    Failed(Failure),
-    /// Withdrawn before it was handed over; the amount is refundable again.
-    Cancelled,
-}
-
-impl State {
-    /// Every status, by name.
-    pub const NAMES: [&str; 5] = ["initiated", "processing", "succeeded", "failed", "cancelled"];
-
-    /// The name in the API and the table.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Initiated => "initiated",
-            Self::Processing(_) => "processing",
-            Self::Succeeded => "succeeded",
-            Self::Failed(_) => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether the amount is on its way: neither given nor given back.
-    pub fn holds_money(&self) -> bool {
-        matches!(self, Self::Initiated | Self::Processing(_))
-    }
-}
-
-/// What the refund's caller asked for, beside the amount: kept as given.
+/// What the refund's caller asked for, beside the amount: kept as given, and never changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
     /// Why, at most 255 characters.
@@ -132,8 +89,6 @@ pub struct Notes {
     pub description: Option<Text<255>>,
     /// The merchant's own reference, at most 128 characters.
     pub reference: Option<Text<128>>,
-    /// The caller's own pairs.
-    pub metadata: Metadata,
     /// Who is told about this refund, besides the account's endpoints.
     pub webhook_url: Option<TargetUrl>,
 }
@@ -159,22 +114,16 @@ pub struct Refund {
     pub split: Option<Split>,
     /// The invoice lines it covers.
     pub lines: Vec<LineId>,
-    /// Where it stands.
-    pub state: State,
     /// What its caller said about it.
     pub notes: Notes,
     /// Who moves the money.
     pub processor: Processor,
-    /// The processor's name for the refund, once it gave one.
-    pub processor_reference: Option<Text<255>>,
     /// What was asked for, to recognise a retry.
     pub fingerprint: Fingerprint,
-    /// Counts the announced changes, from 1.
-    pub sequence: u32,
-    /// When each change but the first happened, oldest first; the last [`Refund::CHANGES_KEPT`].
-    pub changed_at: Vec<Timestamp>,
-    /// The metadata it was made with, if they changed since.
-    pub first_metadata: Option<Metadata>,
+    /// What can change about it, as it stands.
+    pub version: Version,
+    /// Each change but the first, oldest first; the last [`Refund::CHANGES_KEPT`].
+    pub history: Vec<Change>,
     /// When it was first handed to the processor; from then on nobody may cancel it.
     pub handed_over_at: Option<Timestamp>,
     /// The number of the question to the processor that is due, from 0: a job about another one is stale.
@@ -185,12 +134,10 @@ pub struct Refund {
     pub flag: Option<Flag>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
 }
 
 impl Refund {
-    /// Most changes whose times are kept.
+    /// Most changes that are kept.
     pub const CHANGES_KEPT: usize = 100;
 
     /// The positions among the payment's actors (the platform is 0) of those who give, with what each gives.

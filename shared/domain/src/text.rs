@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::text_form::text_form;
 
 /// A text of 1 to `MAX` characters (Unicode scalar values).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub struct Text<const MAX: usize>(String);
 pub struct TextError {
     max: usize,
 }
+
+text_form!([const MAX: usize] Text<MAX>, this => this.as_str(), text => Self::new(text));
 
 impl<const MAX: usize> Text<MAX> {
     /// Takes a text within the bound.
@@ -35,8 +40,9 @@ impl<const MAX: usize> Text<MAX> {
     }
 }
 
-/// The caller's own key-value pairs, kept and returned, never read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The caller's own key-value pairs, kept and returned, never read. What is stored is read whatever the bounds are now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Metadata(BTreeMap<String, String>);
 
 /// Pairs beyond the bounds of [`Metadata`].
@@ -108,7 +114,8 @@ impl Metadata {
 }
 
 /// Where a refund's changes are announced: an https URL that was checked at the door.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct TargetUrl(String);
 
 impl TargetUrl {

@@ -7,6 +7,8 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::{datetime, format_description};
 use time::{Date, OffsetDateTime, UtcOffset, Weekday};
 
+use crate::text_form::text_form;
+
 const MILLIS: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 const DAY: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]");
@@ -14,6 +16,8 @@ const DAY: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-
 /// A moment in UTC, to the millisecond, in the years 1970 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(OffsetDateTime);
+
+text_form!([] Timestamp, this => this.rfc3339(), text => Self::parse(&text).ok_or("not a time"));
 
 impl Timestamp {
     /// The last of them.

@@ -3,6 +3,7 @@
 use crate::ids::{ActorId, LineId, PaymentId};
 use crate::money::{Currency, WrittenAmount};
 use crate::refund::Notes;
+use crate::text::Metadata;
 
 /// A part of the wanted refund, by who gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,4 +49,6 @@ pub struct Wanted {
     pub expected_refundable: Option<WrittenAmount>,
     /// What is kept beside.
     pub notes: Notes,
+    /// The caller's own pairs.
+    pub metadata: Metadata,
 }

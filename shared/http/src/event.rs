@@ -131,7 +131,7 @@ impl EventView {
     pub fn of(recorded: &Recorded, refund: Option<&Refund>, public_url: &PublicUrl) -> Option<Self> {
         let event = &recorded.event;
         let (refund_id, endpoint_id, sequence) = match &event.subject {
-            Subject::Refund { id, moment } => (Some(id.to_string()), None, Some(moment.sequence)),
+            Subject::Refund { id, version } => (Some(id.to_string()), None, Some(version.sequence)),
             Subject::Endpoint { id, .. } => (None, Some(id.to_string()), None),
         };
         Some(Self {
@@ -143,11 +143,20 @@ impl EventView {
             sequence,
             created_at: event.at().rfc3339(),
             data: EventData::of(event, refund, public_url)?,
-            deliveries: recorded.deliveries.iter().map(DeliveryView::from).collect(),
+            deliveries: deliveries(recorded),
             attempts: attempts(&recorded.deliveries),
             _links: SelfLink { this: public_url.link("events", event.id.as_str()) },
         })
     }
+}
+
+/// Every receiver's, in order; one of whom no try is known yet is due since the event happened.
+fn deliveries(recorded: &Recorded) -> Vec<DeliveryView> {
+    let event = &recorded.event;
+    let due = recorded.untried().map(|target| Delivery::first(event, target.clone(), event.at()));
+    let mut all: Vec<Delivery> = recorded.deliveries.iter().cloned().chain(due).collect();
+    all.sort_by(|one, other| one.target.cmp(&other.target));
+    all.iter().map(DeliveryView::from).collect()
 }
 
 /// The tries of all deliveries, oldest first.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use recoup_domain::balance::Balances;
 use recoup_domain::money::Money;
 use recoup_domain::payment::Payment;
-use recoup_domain::refund::{ReasonCode, Refund, State};
+use recoup_domain::refund::{Pending, ReasonCode, Refund, State};
 use recoup_domain::split::{Actor, Split};
 use serde::Serialize;
 
@@ -158,14 +158,12 @@ impl RefundView {
 
     /// Shows a refund.
     pub fn of(refund: &Refund, public_url: &PublicUrl) -> Self {
-        let notes = &refund.notes;
+        let (notes, version) = (&refund.notes, &refund.version);
         let (earliest, latest) = Self::ARRIVAL_DAYS;
-        let failure = match &refund.state {
-            State::Failed(failure) => {
-                Some(FailureView { code: failure.code.as_str(), message: failure.message.as_str().into() })
-            }
-            _ => None,
-        };
+        let failure = version.state.failure().map(|failure| FailureView {
+            code: failure.code.as_str(),
+            message: failure.message.as_str().into(),
+        });
         Self {
             id: refund.id.to_string(),
             object: "refund",
@@ -175,11 +173,8 @@ impl RefundView {
             amount: refund.amount.into(),
             currency: refund.amount.currency().code(),
             kind: refund.kind.as_str(),
-            status: refund.state.as_str(),
-            pending_reason: match refund.state {
-                State::Processing(pending) => Some(pending.as_str()),
-                _ => None,
-            },
+            status: version.state.as_str(),
+            pending_reason: version.state.pending().map(Pending::as_str),
             has_failed: failure.is_some(),
             failure,
             sandbox: refund.tenant.environment == recoup_domain::ids::Environment::Sandbox,
@@ -188,18 +183,18 @@ impl RefundView {
             information: notes.information.as_ref().map(|text| text.as_str().into()),
             description: notes.description.as_ref().map(|text| text.as_str().into()),
             reference: notes.reference.as_ref().map(|text| text.as_str().into()),
-            metadata: notes.metadata.pairs().clone(),
+            metadata: version.metadata.pairs().clone(),
             invoice_detail_ids: refund.lines.iter().map(ToString::to_string).collect(),
             routing: refund.split.as_ref().map(RoutingView::from),
             urls: UrlsView { webhook: notes.webhook_url.as_ref().map(|url| url.as_str().into()) },
-            processor_reference: refund.processor_reference.as_ref().map(|text| text.as_str().into()),
-            sequence: refund.sequence,
-            arrival_estimate: arrives(&refund.state).then(|| ArrivalView {
+            processor_reference: version.processor_reference.as_ref().map(|text| text.as_str().into()),
+            sequence: version.sequence,
+            arrival_estimate: arrives(&version.state).then(|| ArrivalView {
                 earliest: refund.created_at.business_days_later(earliest),
                 latest: refund.created_at.business_days_later(latest),
             }),
             created_at: refund.created_at.rfc3339(),
-            updated_at: refund.updated_at.rfc3339(),
+            updated_at: version.updated_at.rfc3339(),
             _links: RefundLinks {
                 this: public_url.refund(refund),
                 payment: public_url.payment(refund.payment_id.as_str()),

@@ -41,8 +41,8 @@ impl EventData {
     /// Of an event; `refund` is the one it is about, at any later time. `None` if that is missing.
     pub fn of(event: &Event, refund: Option<&Refund>, public_url: &PublicUrl) -> Option<Self> {
         match &event.subject {
-            Subject::Refund { moment, .. } => {
-                Some(Self::Refund(Box::new(RefundView::of(&refund?.at(moment), public_url))))
+            Subject::Refund { version, .. } => {
+                Some(Self::Refund(Box::new(RefundView::of(&refund?.at(version), public_url))))
             }
             Subject::Endpoint { id, reason, disabled_at } => Some(Self::Endpoint(DisabledView {
                 id: id.to_string(),

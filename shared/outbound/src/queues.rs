@@ -10,11 +10,8 @@ use recoup_domain::ids::Tenant;
 use recoup_domain::waiting::QUEUE_WAIT_MAX;
 use recoup_ports::jobs::{Job, Jobs, Lane, Pace, SendJobError};
 
-/// Most messages in one call, as SQS has it.
+/// Most messages in one call, as SQS has it. Jobs are ids, so ten of them are far below the bytes that a call may have.
 const BATCH_MESSAGES_MAX: usize = 10;
-/// Most bytes of bodies in one call: below the 256 KiB that every SQS takes. A longer body goes alone, and
-/// SQS says what it thinks of it.
-const BATCH_BYTES_MAX: usize = 200_000;
 /// Most bytes of a buried record; what is longer is cut, because a head in the queue beats nothing.
 const BURIED_BYTES_MAX: usize = 200_000;
 /// Longest wait of a message: SQS counts 12 hours from its receipt, so a minute is left for the try itself.
@@ -54,15 +51,6 @@ struct Message {
 struct Batch<'queue> {
     queue_url: &'queue str,
     messages: Vec<Message>,
-    bytes: usize,
-}
-
-impl Batch<'_> {
-    fn has_room_for(&self, queue_url: &str, body: &str) -> bool {
-        self.queue_url == queue_url
-            && self.messages.len() < BATCH_MESSAGES_MAX
-            && self.bytes.saturating_add(body.len()) <= BATCH_BYTES_MAX
-    }
 }
 
 impl Queues {
@@ -71,39 +59,43 @@ impl Queues {
         Self { client, urls }
     }
 
-    fn batches(&self, jobs: &[Job]) -> Vec<Batch<'_>> {
-        let mut batches: Vec<Batch<'_>> = Vec::new();
+    /// The jobs by what one call takes, and those that cannot be written down.
+    fn batches(&self, jobs: &[Job]) -> (Vec<Batch<'_>>, Vec<(usize, SendJobError)>) {
+        let (mut batches, mut unwritten): (Vec<Batch<'_>>, _) = (Vec::new(), Vec::new());
         for (position, job) in jobs.iter().enumerate() {
-            let (queue_url, message) = self.message(position, job);
-            let bytes = message.body.len();
-            if let Some(open) = batches.iter_mut().find(|batch| batch.has_room_for(queue_url, &message.body))
-            {
-                open.bytes = open.bytes.saturating_add(bytes);
-                open.messages.push(message);
-            } else {
-                batches.push(Batch { queue_url, messages: vec![message], bytes });
+            let (queue_url, message) = match self.message(position, job) {
+                Ok(message) => message,
+                Err(error) => {
+                    unwritten.push((position, SendJobError(error.into())));
+                    continue;
+                }
+            };
+            let has_room = |batch: &&mut Batch<'_>| {
+                batch.queue_url == queue_url && batch.messages.len() < BATCH_MESSAGES_MAX
+            };
+            match batches.iter_mut().find(has_room) {
+                Some(open) => open.messages.push(message),
+                None => batches.push(Batch { queue_url, messages: vec![message] }),
             }
         }
-        batches
+        (batches, unwritten)
     }
 
-    fn message(&self, position: usize, job: &Job) -> (&str, Message) {
-        match job {
+    fn message(&self, position: usize, job: &Job) -> serde_json::Result<(&str, Message)> {
+        let (queue_url, body, delay, tenant) = match job {
             Job::Refund { job, delay } => {
-                let body = acceptable(job.to_body());
-                let (delay_seconds, group) = (seconds(*delay), Some(group(&job.tenant)));
-                (&self.urls.refund_jobs, Message { position, body, delay_seconds, group })
+                (&self.urls.refund_jobs, serde_json::to_string(job)?, *delay, &job.tenant)
             }
             Job::Webhook { job, lane, delay } => {
                 let queue_url = match lane {
                     Lane::First => &self.urls.webhook_jobs,
                     Lane::Retries => &self.urls.webhook_retries,
                 };
-                let body = acceptable(job.to_body());
-                let (delay_seconds, group) = (seconds(*delay), Some(group(&job.event.tenant)));
-                (queue_url, Message { position, body, delay_seconds, group })
+                (queue_url, serde_json::to_string(job)?, *delay, &job.tenant)
             }
-        }
+        };
+        let (delay_seconds, group) = (seconds(delay), Some(group(tenant)));
+        Ok((queue_url, Message { position, body, delay_seconds, group }))
     }
 
     async fn send_batch(&self, batch: Batch<'_>) -> Vec<(usize, SendJobError)> {
@@ -127,8 +119,8 @@ impl Queues {
 
 impl Jobs for Queues {
     async fn send(&self, jobs: &[Job]) -> Vec<(usize, SendJobError)> {
-        let mut not_taken = Vec::new();
-        for batch in self.batches(jobs) {
+        let (batches, mut not_taken) = self.batches(jobs);
+        for batch in batches {
             not_taken.extend(self.send_batch(batch).await);
         }
         not_taken

@@ -61,7 +61,7 @@ impl Script {
 
     /// Whether the refund has reached the sandbox, as far as its own state tells.
     fn has(self, refund: &Refund) -> bool {
-        match refund.state {
+        match refund.version.state {
             State::Processing(Pending::Processor) | State::Succeeded | State::Failed(_) => true,
             State::Processing(Pending::OutcomeUnknown) => self != Self::TimeoutLost,
             State::Initiated => refund.handed_over_at.is_some() && self != Self::TimeoutLost,
@@ -72,7 +72,7 @@ impl Script {
 
 impl Processor for Sandbox {
     async fn refund(&self, refund: &Refund) -> Outcome {
-        let first = refund.state == State::Initiated;
+        let first = refund.version.state == State::Initiated;
         match Script::of(refund) {
             Err(why) => failed(FailureCode::ProcessorRejected, why),
             Ok(Script::Fail) => declined(),
@@ -83,7 +83,7 @@ impl Processor for Sandbox {
     }
 
     async fn look_up(&self, refund: &Refund) -> LookedUp {
-        let ended = matches!(refund.state, State::Succeeded | State::Failed(_));
+        let ended = matches!(refund.version.state, State::Succeeded | State::Failed(_));
         match Script::of(refund) {
             Err(why) => LookedUp::Stands(failed(FailureCode::ProcessorRejected, why)),
             Ok(script) if !script.has(refund) => LookedUp::NeverReceived,
@@ -92,13 +92,16 @@ impl Processor for Sandbox {
                 FailureCode::ExpiredOrClosedAccount,
                 "The customer's bank returned the money: the account is closed.",
             )),
-            Ok(Script::Pending) if refund.state == State::Initiated => LookedUp::Stands(Outcome::Pending),
+            Ok(Script::Pending) if refund.version.state == State::Initiated => {
+                LookedUp::Stands(Outcome::Pending)
+            }
             Ok(_) => LookedUp::Stands(succeeded(refund)),
         }
     }
 
     fn asked_once_more_after(&self, refund: &Refund) -> Option<Duration> {
-        let fails_late = refund.state == State::Succeeded && Script::of(refund) == Ok(Script::FailLate);
+        let fails_late =
+            refund.version.state == State::Succeeded && Script::of(refund) == Ok(Script::FailLate);
         fails_late.then_some(FAILS_LATE_AFTER)
     }
 }

@@ -109,7 +109,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             Found::Refund(found) => outcome(refund, &found),
             Found::Nothing if !no_such_payment => Outcome::Failed(failure),
             // After an unknown outcome it may be the key that was exchanged for another account's.
-            Found::NoSuchPayment if no_such_payment && refund.state == State::Initiated => {
+            Found::NoSuchPayment if no_such_payment && refund.version.state == State::Initiated => {
                 Outcome::Failed(failure)
             }
             Found::Nothing | Found::NoSuchPayment | Found::NoAnswer => Outcome::Unknown,
@@ -148,7 +148,8 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
     /// the payment.
     async fn find(&self, key: &StripeKey, refund: &Refund, order: &Order) -> Found {
         let unclear = Unclear::of("stripe", refund);
-        if let Some(name) = refund.processor_reference.as_ref().filter(|name| is_name(name.as_str())) {
+        if let Some(name) = refund.version.processor_reference.as_ref().filter(|name| is_name(name.as_str()))
+        {
             let path = format!("v1/refunds/{}", name.as_str());
             let request = self.request(key, Method::GET, &path, String::new());
             let Some(answer) = self.ask(unclear, request).await else { return Found::NoAnswer };

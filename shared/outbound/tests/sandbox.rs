@@ -4,8 +4,8 @@
 use recoup_domain::ids::{AccountId, Environment, PaymentId, RefundId, Tenant};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{FailureCode, Kind, Notes, Outcome, Refund, State};
-use recoup_domain::text::Text;
+use recoup_domain::refund::{FailureCode, Kind, Notes, Outcome, Refund, Version};
+use recoup_domain::text::{Metadata, Text};
 use recoup_domain::time::Timestamp;
 use recoup_outbound::sandbox::Sandbox;
 use recoup_ports::processor::{LookedUp, Processor as _};
@@ -21,20 +21,16 @@ fn refund(environment: Environment, reference: &str) -> Refund {
         kind: Kind::Refund,
         split: None,
         lines: Vec::new(),
-        state: State::Initiated,
         notes: Notes::default(),
         processor: Processor { name: ProcessorName::Sandbox, reference },
-        processor_reference: None,
         fingerprint: [0; 32],
-        sequence: 1,
-        changed_at: Vec::new(),
-        first_metadata: None,
+        version: Version::first(Metadata::default(), now),
+        history: Vec::new(),
         handed_over_at: None,
         turn: 0,
         wait: None,
         flag: None,
         created_at: now,
-        updated_at: now,
     }
 }
 
@@ -77,7 +73,7 @@ fn handed_over(reference: &str) -> Refund {
 }
 
 fn after(refund: &Refund, outcome: Outcome) -> Refund {
-    refund.step(outcome, refund.updated_at).next().cloned().expect("something changes")
+    refund.step(outcome, refund.version.updated_at).next().cloned().expect("something changes")
 }
 
 fn success(refund: &Refund) -> Outcome {

@@ -1,6 +1,6 @@
 //! The events of the last 30 days, and their deliveries.
 
-use recoup_domain::delivery::Delivery;
+use recoup_domain::delivery::{Delivery, Target};
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EventId, Tenant};
@@ -16,15 +16,25 @@ use crate::{ReadError, WriteError};
 pub struct Recorded {
     /// What is told.
     pub event: Event,
-    /// To whom, as far as a try was made or a redelivery asked for.
+    /// To whom: those who were chosen when it happened, and those to whom it was sent since. In order.
+    pub receivers: Vec<Target>,
+    /// What became of it, for each to whom a try was made or a redelivery asked for. In their order.
     pub deliveries: Vec<Delivery>,
+}
+
+impl Recorded {
+    /// The receivers of whom no try is known: theirs is on its way, or its message was lost.
+    pub fn untried(&self) -> impl Iterator<Item = &Target> {
+        let is_tried = |target: &Target| self.deliveries.iter().any(|delivery| delivery.target == *target);
+        self.receivers.iter().filter(move |target| !is_tried(target))
+    }
 }
 
 /// An event of the feed, as far as it can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InFeed {
     /// It can.
-    Recorded(Recorded),
+    Recorded(Box<Recorded>),
     /// One of its items cannot.
     Unreadable(EventId),
 }
@@ -48,7 +58,7 @@ pub struct EventWindow {
     pub before: Option<EventId>,
 }
 
-/// Reads events. An event is recorded when it was first tried, or when nobody was to be told.
+/// Reads events. Each is recorded before its receivers are told of it.
 pub trait Events {
     /// One event of this tenant, as last written.
     fn event(
@@ -57,9 +67,7 @@ pub trait Events {
         id: &EventId,
     ) -> impl Future<Output = Result<Option<Recorded>, ReadError>> + Send;
 
-    /// The next recorded events of a window, newest first, at most `limit`.
-    ///
-    /// Absent are the beginnings of refunds of which nobody was told: the list of refunds has them.
+    /// The next events of a window, newest first, at most `limit`.
     fn recorded_events(
         &self,
         tenant: &Tenant,
@@ -68,10 +76,15 @@ pub trait Events {
     ) -> impl Future<Output = Result<Vec<InFeed>, ReadError>> + Send;
 }
 
-/// Records events of which nobody is told.
+/// Records events.
 pub trait RecordEvents {
-    /// Writes the event, or finds it written.
-    fn record_event(&self, event: &Event) -> impl Future<Output = Result<(), WriteError>> + Send;
+    /// Writes an event with those who are to be told of it. One that is written already stays as it is; the answer is
+    /// whom it names.
+    fn record_event(
+        &self,
+        event: &Event,
+        receivers: &[Target],
+    ) -> impl Future<Output = Result<Vec<Target>, WriteError>> + Send;
 }
 
 /// What became of a delivery's write.
@@ -107,6 +120,8 @@ pub enum Receiver {
 /// All that one try needs.
 #[derive(Clone, Debug)]
 pub struct Prepared {
+    /// What is told, as long as it is kept.
+    pub event: Option<Event>,
     /// What the event is about, if it is about a refund: as it is now.
     pub refund: Option<Refund>,
     /// Who is told.

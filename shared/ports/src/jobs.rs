@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use recoup_domain::delivery::Target;
+use recoup_domain::delivery::{Delivery, Target};
 use recoup_domain::event::Event;
-use recoup_domain::ids::{AccountId, Environment, RefundId, Tenant};
+use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::BoxError;
-
-mod webhook;
 
 /// A message that is not of this program's making.
 #[derive(Debug, Error)]
@@ -19,51 +18,18 @@ mod webhook;
 pub struct UnreadableJob(String);
 
 /// "Ask the processor about this refund."
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundJob {
     /// Whose it is.
+    #[serde(flatten)]
     pub tenant: Tenant,
     /// Which one.
+    #[serde(rename = "refund_id")]
     pub refund: RefundId,
     /// The number of the question that is due, see [`recoup_domain::refund::Refund::turn`]; a job without one, made by
     /// hand, is always worked on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub turn: Option<u32>,
-}
-
-/// "Tell this receiver about this event." Sent for the first try, and again for each one that became due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebhookJob {
-    /// What is told.
-    pub event: Event,
-    /// To whom.
-    pub target: Target,
-    /// The number of the try that is due; see [`recoup_domain::delivery::Delivery::turn`].
-    pub turn: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RefundWire {
-    environment: String,
-    account_id: String,
-    refund_id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    turn: Option<u32>,
-}
-
-pub(crate) fn unreadable(why: impl std::fmt::Display) -> UnreadableJob {
-    UnreadableJob(why.to_string())
-}
-
-/// Says where, and never what.
-pub(crate) fn malformed(error: &serde_json::Error) -> UnreadableJob {
-    UnreadableJob(format!("{:?} error at column {}", error.classify(), error.column()))
-}
-
-pub(crate) fn tenant(environment: &str, account: &str) -> Result<Tenant, UnreadableJob> {
-    let environment = Environment::parse(environment).ok_or_else(|| unreadable("unknown environment"))?;
-    let account = AccountId::try_from(account).map_err(unreadable)?;
-    Ok(Tenant { environment, account })
 }
 
 impl RefundJob {
@@ -71,25 +37,45 @@ impl RefundJob {
     pub fn of(refund: &Refund) -> Self {
         Self { tenant: refund.tenant.clone(), refund: refund.id.clone(), turn: Some(refund.turn) }
     }
+}
 
-    /// The message's body.
-    pub fn to_body(&self) -> String {
-        let wire = RefundWire {
-            environment: self.tenant.environment.as_str().to_owned(),
-            account_id: self.tenant.account.to_string(),
-            refund_id: self.refund.to_string(),
-            turn: self.turn,
-        };
-        serde_json::to_string(&wire).unwrap_or_default()
+/// "Tell this receiver about this event." Sent for the first try, and again for each one that became due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookJob {
+    /// Whose it is.
+    #[serde(flatten)]
+    pub tenant: Tenant,
+    /// What is told.
+    #[serde(rename = "event_id")]
+    pub event: EventId,
+    /// The refund that the event is about, if it is about one.
+    #[serde(rename = "refund_id", skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundId>,
+    /// To whom.
+    pub target: Target,
+    /// The number of the try that is due; see [`recoup_domain::delivery::Delivery::turn`].
+    pub turn: u32,
+}
+
+impl WebhookJob {
+    /// The job of an event's first try.
+    pub fn first(event: &Event, target: Target) -> Self {
+        let (tenant, refund) = (event.tenant.clone(), event.refund().cloned());
+        Self { tenant, event: event.id.clone(), refund, target, turn: 1 }
     }
 
-    /// Reads a message's body.
-    pub fn parse(body: &str) -> Result<Self, UnreadableJob> {
-        let wire: RefundWire = serde_json::from_str(body).map_err(|error| malformed(&error))?;
-        let tenant = tenant(&wire.environment, &wire.account_id)?;
-        let refund = RefundId::try_from(wire.refund_id.as_str()).map_err(unreadable)?;
-        Ok(Self { tenant, refund, turn: wire.turn })
+    /// The job of the try for which a delivery waits.
+    pub fn of(delivery: Delivery) -> Self {
+        let Delivery { tenant, event, refund, target, turn, .. } = delivery;
+        Self { tenant, event, refund, target, turn }
     }
+}
+
+/// Reads a job from a message's body. What it does not know in it is of another version, and left alone.
+pub fn read_job<T: DeserializeOwned>(body: &str) -> Result<T, UnreadableJob> {
+    // Says where, and never what.
+    serde_json::from_str(body)
+        .map_err(|error| UnreadableJob(format!("{:?} error at column {}", error.classify(), error.column())))
 }
 
 /// Which queue a webhook job takes: who fails does not stand in the way of who does not.

@@ -93,7 +93,7 @@ impl LookedUp {
     /// What it means that the processor's books do not have a refund: that it never came, unless we already
     /// heard that it had.
     pub fn not_found(refund: &Refund) -> Self {
-        match refund.state {
+        match refund.version.state {
             State::Initiated | State::Cancelled | State::Processing(Pending::OutcomeUnknown) => {
                 Self::NeverReceived
             }

@@ -55,7 +55,7 @@ fn every_failure_code_is_on_the_page() {
     for outcome in [Outcome::Pending, Outcome::Unknown] {
         let refund =
             fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key").refund;
-        let state = fixtures::stepped(&refund, outcome).state;
+        let state = fixtures::stepped(&refund, outcome).version.state;
         let recoup_domain::refund::State::Processing(pending) = state else { panic!("{state:?}") };
         assert!(PAGE.contains(&format!("`{}`", pending.as_str())));
     }

@@ -107,7 +107,7 @@ impl Accounts for Table {
                 retired_secrets: Vec::new(),
                 created_at: account.created_at.rfc3339(),
             };
-            writes.push(self.transact_put(item).map_err(failed)?);
+            writes.push(self.transact_put(serde_dynamo::to_item(item).map_err(failed)?).map_err(failed)?);
         }
         match self.transact(writes).await {
             // The id is made of 128 random bits, so an account that exists is this one, written by a lost try.

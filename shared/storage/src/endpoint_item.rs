@@ -9,6 +9,7 @@ use serde_bytes::ByteBuf;
 
 use crate::keys::{Key, owner_of_endpoints};
 use crate::secret_item::{RetiredItem, from_items, to_items};
+use crate::table::Item;
 
 pub(crate) const URL: &str = "url";
 pub(crate) const DESCRIPTION: &str = "description";
@@ -77,9 +78,15 @@ fn moment(text: Option<&str>) -> Result<Option<Timestamp>, &'static str> {
     text.map(|text| Timestamp::parse(text).ok_or("a time is no time")).transpose()
 }
 
+/// Reads an endpoint's item; the error says what is wrong with it.
+pub(crate) fn from_item(item: Item) -> Result<Endpoint, String> {
+    let item: EndpointItem = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+    item.into_endpoint().map_err(str::to_owned)
+}
+
 impl EndpointItem {
     /// Reads the attributes back; the error names the one that is wrong.
-    pub(crate) fn into_endpoint(self) -> Result<Endpoint, &'static str> {
+    fn into_endpoint(self) -> Result<Endpoint, &'static str> {
         let tenant = owner_of_endpoints(&self.pk).ok_or("pk is not that of endpoints")?;
         let disabled_at = moment(self.disabled_at.as_deref())?;
         let switch = match (self.disabled_reason.as_deref(), disabled_at) {

@@ -11,6 +11,7 @@ use recoup_ports::endpoints::{Changed, Created, EndpointHealth, Endpoints, KeepE
 use recoup_ports::rows::Rows;
 use recoup_ports::{BoxError, ReadError, WriteError};
 
+use crate::endpoint_item;
 use crate::endpoint_item::{
     DESCRIPTION, DISABLED_AT, DISABLED_REASON, EVENTS, EndpointItem, FAILING_SINCE, REVISION, UPDATED_AT,
     URL, off,
@@ -26,8 +27,7 @@ const ENDPOINTS: &str = "endpoints";
 
 pub(crate) fn read_endpoint(item: Item) -> Result<Endpoint, ReadError> {
     let key = format!("{} {}", key_text(&item, PK), key_text(&item, SK));
-    let item: EndpointItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
-    item.into_endpoint().map_err(|why| unreadable(&key, why))
+    endpoint_item::from_item(item).map_err(|why| unreadable(&key, why))
 }
 
 fn failed(error: impl Into<BoxError>) -> WriteError {
@@ -99,7 +99,8 @@ impl KeepEndpoints for Table {
         room.require(format!("(attribute_not_exists({count}) OR {count} < {most})"));
         room.set(format!("{count} = if_not_exists({count}, {zero}) + {one}"));
         let writes = vec![
-            self.transact_put(EndpointItem::from(endpoint)).map_err(failed)?,
+            self.transact_put(serde_dynamo::to_item(EndpointItem::from(endpoint)).map_err(failed)?)
+                .map_err(failed)?,
             self.transact_update(&Key::account(&endpoint.tenant), room).map_err(failed)?,
         ];
         match self.transact(writes).await {

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use recoup_domain::delivery::{Delivery, Target};
-use recoup_domain::event::{Event, Subject};
+use recoup_domain::event::Event;
 use recoup_domain::ids::{EventId, Tenant};
 use recoup_ports::events::{
     EventWindow, Events, InFeed, NoteDeliveries, Noted, PrepareTries, Prepared, Receiver, RecordEvents,
@@ -17,35 +18,56 @@ use recoup_ports::{BoxError, ReadError, WriteError};
 
 use crate::credentials::read_secrets;
 use crate::endpoints::read_endpoint;
-use crate::event_item::{EventItem, Told};
+use crate::event_item::TYPE;
 use crate::expression::{number, text};
 use crate::keys::{AFTER_ALL_EVENTS, Key, PK, SK, TURN, event_and_target, events_of};
 use crate::table::{Item, Table, cause, key_text, read_refund, unavailable, unreadable};
+use crate::{delivery_item, event_item};
 
 /// Items read at once beyond those asked for: an event has one for each receiver.
 const ITEMS_PER_EVENT: i32 = 2;
 
-fn read_told(item: Item) -> Result<Told, ReadError> {
-    let key = format!("{} {}", key_text(&item, PK), key_text(&item, SK));
-    let item: EventItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
-    item.read().map_err(|why| unreadable(&key, why))
+fn key_of(item: &Item) -> String {
+    format!("{} {}", key_text(item, PK), key_text(item, SK))
 }
 
-/// One event out of its items; none if there are none.
-fn read_event(items: Vec<Item>) -> Result<Option<Recorded>, ReadError> {
-    let mut gathered: Option<Recorded> = None;
-    for item in items {
-        let (event, delivery) = match read_told(item)? {
-            Told::Event(event) => (event, None),
-            Told::Delivery(delivery) => (delivery.event.clone(), Some(delivery)),
-        };
-        let recorded = gathered.get_or_insert_with(|| Recorded { event, deliveries: Vec::new() });
-        recorded.deliveries.extend(delivery);
+fn read_event(item: Item) -> Result<(Event, Vec<Target>), ReadError> {
+    let key = key_of(&item);
+    event_item::from_item(item).map_err(|why| unreadable(&key, why))
+}
+
+fn read_delivery(item: Item) -> Result<Delivery, ReadError> {
+    let key = key_of(&item);
+    delivery_item::from_item(item).map_err(|why| unreadable(&key, why))
+}
+
+fn is_delivery(item: &Item) -> bool {
+    event_and_target(key_text(item, SK)).is_some_and(|(_, target)| target.is_some())
+}
+
+/// One event out of its own item and those of its deliveries; none if there are none.
+fn read_recorded(items: Vec<Item>) -> Result<Option<Recorded>, ReadError> {
+    let (deliveries, mut told): (Vec<Item>, Vec<Item>) = items.into_iter().partition(is_delivery);
+    // Version 0.1 told the event in each of its deliveries, and nowhere else.
+    let telling = deliveries.iter().filter(|item| item.contains_key(TYPE));
+    told.extend(telling.cloned());
+    let Some(key) = told.iter().chain(&deliveries).map(key_of).next() else { return Ok(None) };
+    let mut recorded: Option<Recorded> = None;
+    for item in told {
+        let (event, receivers) = read_event(item)?;
+        let recorded =
+            recorded.get_or_insert_with(|| Recorded { event, receivers: Vec::new(), deliveries: Vec::new() });
+        recorded.receivers.extend(receivers);
     }
-    if let Some(recorded) = &mut gathered {
-        recorded.deliveries.sort_by(|one, other| one.target.cmp(&other.target));
+    let mut recorded = recorded.ok_or_else(|| unreadable(&key, "a delivery has no event"))?;
+    for item in deliveries {
+        recorded.deliveries.push(read_delivery(item)?);
     }
-    Ok(gathered)
+    recorded.deliveries.sort_by(|one, other| one.target.cmp(&other.target));
+    recorded.receivers.extend(recorded.deliveries.iter().map(|delivery| delivery.target.clone()));
+    recorded.receivers.sort();
+    recorded.receivers.dedup();
+    Ok(Some(recorded))
 }
 
 /// The events whose items these are, in the order in which they come: one by one, so that none harms another.
@@ -66,8 +88,8 @@ fn gather(items: Vec<Item>) -> Result<Vec<InFeed>, ReadError> {
     }
     let mut gathered = Vec::with_capacity(events.len());
     for (id, items) in events {
-        match read_event(items) {
-            Ok(recorded) => gathered.extend(recorded.map(InFeed::Recorded)),
+        match read_recorded(items) {
+            Ok(recorded) => gathered.extend(recorded.map(Box::new).map(InFeed::Recorded)),
             Err(ReadError::Unreadable { .. }) => gathered.push(InFeed::Unreadable(id)),
             Err(error @ ReadError::Unavailable(_)) => return Err(error),
         }
@@ -110,7 +132,7 @@ impl Events for Table {
             items.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key;
             if start.is_none() {
-                return read_event(items);
+                return read_recorded(items);
             }
         }
     }
@@ -147,37 +169,64 @@ fn failed(error: impl Into<BoxError>) -> WriteError {
 }
 
 impl RecordEvents for Table {
-    async fn record_event(&self, event: &Event) -> Result<(), WriteError> {
-        let item = serde_dynamo::to_item(EventItem::from(event)).map_err(failed)?;
-        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-        put.send().await.map(|_| ()).map_err(|error| failed(cause(error)))
+    async fn record_event(&self, event: &Event, receivers: &[Target]) -> Result<Vec<Target>, WriteError> {
+        let item = event_item::to_item(event, receivers).map_err(failed)?;
+        match self.put_if(item, |put| put.condition_expression(format!("attribute_not_exists({PK})"))).await?
+        {
+            None => Ok(receivers.to_vec()),
+            Some(stored) => event_item::receivers(stored).map_err(failed),
+        }
     }
 }
 
 impl NoteDeliveries for Table {
     async fn note_delivery(&self, from: Option<&Delivery>, to: &Delivery) -> Result<Noted, WriteError> {
-        let item = serde_dynamo::to_item(EventItem::from(to)).map_err(failed)?;
+        let item = delivery_item::to_item(to).map_err(failed)?;
+        let seen = from.map(|from| number(from.turn));
+        let condition = match from {
+            None => format!("attribute_not_exists({PK})"),
+            Some(_) => format!("{TURN} = :seen AND attribute_not_exists(#type)"),
+        };
+        let refused = self.put_if(item.clone(), |put| {
+            let names = seen.as_ref().map(|_| ("#type".to_owned(), TYPE.to_owned()));
+            put.condition_expression(condition)
+                .set_expression_attribute_names(names.map(|name| [name].into()))
+                .set_expression_attribute_values(seen.clone().map(|seen| [(":seen".to_owned(), seen)].into()))
+        });
+        let Some(mut stored) = refused.await? else { return Ok(Noted::Yes) };
+        if let Some(from) = from.filter(|_| stored.contains_key(TYPE)) {
+            // Version 0.1 told the event in its delivery: it gets its own item before that is written over.
+            let (event, receivers) = read_event(stored.clone()).map_err(failed)?;
+            self.record_event(&event, &receivers).await?;
+            let refused = self.put_if(item, |put| {
+                put.condition_expression(format!("{TURN} = :seen"))
+                    .expression_attribute_values(":seen", number(from.turn))
+            });
+            let Some(again) = refused.await? else { return Ok(Noted::Yes) };
+            stored = again;
+        }
+        let stored = read_delivery(stored).map_err(failed)?;
+        Ok(if stored == *to { Noted::Yes } else { Noted::Overtaken(Box::new(stored)) })
+    }
+}
+
+impl Table {
+    /// Puts an item under a condition; the answer is what lies there if the condition does not hold.
+    async fn put_if(
+        &self,
+        item: Item,
+        condition: impl FnOnce(PutItemFluentBuilder) -> PutItemFluentBuilder,
+    ) -> Result<Option<Item>, WriteError> {
         let put = self
             .client
             .put_item()
             .table_name(&self.name)
             .set_item(Some(item))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = match from {
-            None => put.condition_expression(format!("attribute_not_exists({PK})")),
-            Some(from) => put
-                .condition_expression(format!("{TURN} = :seen"))
-                .expression_attribute_values(":seen", number(from.turn)),
-        };
-        let Err(error) = put.send().await else { return Ok(Noted::Yes) };
+        let Err(error) = condition(put).send().await else { return Ok(None) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-                let stored = refused.item.clone().ok_or_else(|| failed("the delivery is gone"))?;
-                match read_told(stored).map_err(failed)? {
-                    Told::Delivery(stored) if stored == *to => Ok(Noted::Yes),
-                    Told::Delivery(stored) => Ok(Noted::Overtaken(Box::new(stored))),
-                    Told::Event(_) => Err(failed("the delivery's item is no delivery")),
-                }
+                Ok(Some(refused.item.clone().ok_or_else(|| failed("the item is gone"))?))
             }
             _ => Err(failed(cause(error))),
         }
@@ -186,26 +235,20 @@ impl NoteDeliveries for Table {
 
 impl PrepareTries for Table {
     async fn prepare(&self, job: &WebhookJob) -> Result<Prepared, ReadError> {
-        let tenant = &job.event.tenant;
-        let delivery = Key::delivery(tenant, &job.event.id, &job.target);
+        let tenant = &job.tenant;
+        let event = Key::event(tenant, &job.event);
+        let delivery = Key::delivery(tenant, &job.event, &job.target);
         let receiver = match &job.target {
             Target::Endpoint(id) => Key::endpoint(tenant, id),
             Target::RefundUrl => Key::account(tenant),
         };
-        let refund = match &job.event.subject {
-            Subject::Refund { id, .. } => Some(Key::refund(tenant, id)),
-            Subject::Endpoint { .. } => None,
-        };
-        let keys: Vec<Key> =
-            [Some(delivery.clone()), Some(receiver.clone()), refund.clone()].into_iter().flatten().collect();
+        let refund = job.refund.as_ref().map(|id| Key::refund(tenant, id));
+        let mut keys = vec![event.clone(), delivery.clone(), receiver.clone()];
+        keys.extend(refund.clone());
         let mut found = self.items(&keys).await?;
         let mut take = |key: &Key| {
             let position = found.iter().position(|item| key.is_of(item))?;
             Some(found.swap_remove(position))
-        };
-        let delivery = match take(&delivery).map(read_told).transpose()? {
-            Some(Told::Delivery(delivery)) => Some(delivery),
-            Some(Told::Event(_)) | None => None,
         };
         let refund = refund.and_then(|key| take(&key)).map(read_refund).transpose()?;
         let receiver = match (take(&receiver), &job.target) {
@@ -217,6 +260,11 @@ impl PrepareTries for Table {
             }
             (None, _) => Receiver::Missing,
         };
-        Ok(Prepared { refund, receiver, delivery })
+        let delivery = take(&delivery);
+        // Version 0.1 told the event in each of its deliveries, and nowhere else.
+        let event = take(&event).or_else(|| delivery.clone().filter(|item| item.contains_key(TYPE)));
+        let event = event.map(read_event).transpose()?.map(|(event, _)| event);
+        let delivery = delivery.map(read_delivery).transpose()?;
+        Ok(Prepared { event, refund, receiver, delivery })
     }
 }

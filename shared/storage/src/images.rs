@@ -2,15 +2,13 @@
 
 use recoup_domain::ids::{EventId, RefundId};
 use recoup_ports::images::{Image, Images, Named, Names, Shown, UnreadableImage};
-use serde::de::DeserializeOwned;
 
-use crate::endpoint_item::EndpointItem;
 use crate::event_item::REFUND_ID;
-use crate::event_item::{EventItem, Told};
 use crate::keys::{
     PK, REFUND, SK, event_and_target, owner_and_id, owner_of, owner_of_endpoints, owner_of_events,
 };
-use crate::refund_item::RefundItem;
+use crate::table::Item;
+use crate::{delivery_item, endpoint_item, refund_item};
 
 /// Reads images of this table.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,22 +20,19 @@ impl Images for TableImages {
         let pk = text(PK).unwrap_or_default();
         let unreadable = |why: String| UnreadableImage { key: pk.to_owned(), why };
         let sk = text(SK).ok_or_else(|| unreadable("it has no sort key".to_owned()))?;
+        let item = || item(image).map_err(unreadable);
         let shown = if sk == REFUND {
-            let item: RefundItem = item(image).map_err(unreadable)?;
-            item.into_refund().map(|refund| Shown::Refund(Box::new(refund)))
-        } else if owner_of_events(pk).is_some() {
-            let item: EventItem = item(image).map_err(unreadable)?;
-            item.read().map(|told| match told {
-                Told::Delivery(delivery) => Shown::Delivery(Box::new(delivery)),
-                Told::Event(_) => Shown::Other,
-            })
+            refund_item::from_item(item()?).map(|refund| Shown::Refund(Box::new(refund)))
+        } else if owner_of_events(pk).is_some()
+            && event_and_target(sk).is_some_and(|(_, target)| target.is_some())
+        {
+            delivery_item::from_item(item()?).map(|delivery| Shown::Delivery(Box::new(delivery)))
         } else if owner_of_endpoints(pk).is_some() {
-            let item: EndpointItem = item(image).map_err(unreadable)?;
-            item.into_endpoint().map(|endpoint| Shown::Endpoint(Box::new(endpoint)))
+            endpoint_item::from_item(item()?).map(|endpoint| Shown::Endpoint(Box::new(endpoint)))
         } else {
             Ok(Shown::Other)
         };
-        shown.map_err(|why| unreadable(why.to_owned()))
+        shown.map_err(unreadable)
     }
 }
 
@@ -55,8 +50,8 @@ fn text<'image>(image: &'image Image, name: &str) -> Option<&'image str> {
     image.get(name)?.get("S")?.as_str()
 }
 
-fn item<T: DeserializeOwned>(image: &Image) -> Result<T, String> {
+fn item(image: &Image) -> Result<Item, String> {
     let image = serde_json::Value::Object(image.clone());
     let item: serde_dynamo::Item = serde_json::from_value(image).map_err(|error| error.to_string())?;
-    serde_dynamo::from_item(item).map_err(|error| error.to_string())
+    Ok(item.into())
 }

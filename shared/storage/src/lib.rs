@@ -4,6 +4,7 @@
 //! consistent, and each names its tenant, because every key does.
 
 mod credentials;
+mod delivery_item;
 mod due;
 mod endpoint_item;
 mod endpoints;
@@ -23,6 +24,7 @@ mod retry;
 mod secret_item;
 mod settle;
 mod table;
+mod version_item;
 mod write;
 
 pub use images::TableImages;

@@ -15,7 +15,7 @@ use recoup_ports::refunds::{Found, Reserve, ReserveError, Reserved};
 use crate::expression::{Expression, number, text};
 use crate::keys::Key;
 use crate::payment_item::{ACTORS, LINES_REFUNDED, REFUNDABLE, REFUNDS, REVISION};
-use crate::refund_item::RefundItem;
+use crate::refund_item;
 use crate::table::{Table, read_payment, read_refund, sort};
 use crate::write::{Transacted, condition_failed, in_conflict};
 
@@ -36,7 +36,8 @@ impl Reserve for Table {
 
     async fn reserve(&self, reservation: &Reservation) -> Result<Reserved, ReserveError> {
         let refund = &reservation.refund;
-        let put = self.transact_put(RefundItem::from(refund)).map_err(ReserveError::Unavailable)?;
+        let put = refund_item::to_item(refund).and_then(|item| self.transact_put(item));
+        let put = put.map_err(ReserveError::Unavailable)?;
         let payment = Key::payment(&refund.tenant, &refund.payment_id);
         let take = self.transact_update(&payment, take(reservation));
         let take = take.map_err(|error| ReserveError::Unavailable(error.into()))?;

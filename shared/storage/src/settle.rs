@@ -6,8 +6,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use recoup_domain::refund::{Flag, Refund, State};
-use recoup_domain::text::Metadata;
+use recoup_domain::refund::{Flag, Refund, State, Status};
 use recoup_domain::time::Timestamp;
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_ports::{BoxError, WriteError};
@@ -15,50 +14,52 @@ use recoup_ports::{BoxError, WriteError};
 use crate::expression::{Expression, number, text};
 use crate::keys::{DUE_PK, DUE_SK, Key, PK, RESTS, TURN, WOKEN_AT, found_in_index};
 use crate::payment_item::{ACTORS, REFUNDABLE};
-use crate::refund_item::{
-    ASK_AT, CHANGED_AT, FAILURE_CODE, FAILURE_MESSAGE, FIRST_METADATA, FLAG, HANDED_OVER_AT, METADATA,
-    PENDING_REASON, PROCESSOR_REFERENCE, SEQUENCE, STATUS, UPDATED_AT, failure, pending_reason,
-};
+use crate::refund_item::{ASK_AT, CHANGED_AT, FLAG, HANDED_OVER_AT, HISTORY};
 use crate::reserve::{amounts_taken, lines};
 use crate::table::{Item, Table, cause, read_refund};
+use crate::version_item::{ChangeItem, SEQUENCE, STATUS, to_attributes};
 use crate::write::{Transacted, condition_failed, past_transactions};
 
 /// The write of a refund's next state, if it still is where the move starts.
-fn next_state(from: &Refund, next: &Refund) -> Expression {
+fn next_state(from: &Refund, next: &Refund) -> Result<Expression, BoxError> {
     let mut expression = Expression::default();
     let sequence = expression.name(SEQUENCE);
-    let started = expression.value(number(from.sequence));
+    let started = expression.value(number(from.version.sequence));
     expression.require(format!("{sequence} = {started}"));
-    if next.state == State::Cancelled {
+    if next.version.state == State::Cancelled {
         // The hand-over leaves the sequence as it is, so it has a condition of its own.
         let handed_over_at = expression.name(HANDED_OVER_AT);
         expression.require(format!("attribute_not_exists({handed_over_at})"));
     }
-    expression.assign(SEQUENCE, Some(number(next.sequence)));
-    expression.assign(STATUS, Some(text(next.state.as_str())));
-    expression.assign(UPDATED_AT, Some(text(next.updated_at.rfc3339())));
-    let changed_at = next.changed_at.iter().map(|at| number(at.unix_millis())).collect();
-    expression.assign(CHANGED_AT, Some(AttributeValue::L(changed_at)));
-    expression.assign(PENDING_REASON, pending_reason(&next.state).map(text));
-    let failure = failure(&next.state);
-    expression.assign(FAILURE_CODE, failure.map(|failure| text(failure.code.as_str())));
-    expression.assign(FAILURE_MESSAGE, failure.map(|failure| text(failure.message.as_str())));
-    let reference = next.processor_reference.as_ref();
-    expression.assign(PROCESSOR_REFERENCE, reference.map(|reference| text(reference.as_str())));
-    if next.notes.metadata != from.notes.metadata {
-        expression.assign(METADATA, Some(pairs(&next.notes.metadata)));
-        expression.assign(FIRST_METADATA, next.first_metadata.as_ref().map(pairs));
-    }
+    assign_version(&mut expression, from, next)?;
     // A mark leaves the sequence as it is, so who ends it may not have seen it.
-    if next.flag != from.flag || next.state == State::Succeeded {
+    if next.flag != from.flag || next.version.state == State::Succeeded {
         expression.assign(FLAG, next.flag.map(|flag| text(flag.as_str())));
     }
     // A wait is scheduled without a step of the sequence: who did not change it leaves what stands there, and an end
     // ends it, whoever scheduled it.
-    if next.wait != from.wait || !next.state.holds_money() {
+    if next.wait != from.wait || !next.version.state.holds_money() {
         assign_wait(&mut expression, next);
     }
-    expression
+    Ok(expression)
+}
+
+/// Writes what differs between two versions, and the history. The condition on the sequence holds that the first of
+/// them is what lies in the table.
+fn assign_version(expression: &mut Expression, from: &Refund, next: &Refund) -> Result<(), BoxError> {
+    let (mut old, new) = (to_attributes(&from.version)?, to_attributes(&next.version)?);
+    for (name, value) in new {
+        if old.remove(&name).as_ref() != Some(&value) {
+            expression.assign(&name, Some(value));
+        }
+    }
+    for name in old.keys() {
+        expression.assign(name, None);
+    }
+    let history: Vec<ChangeItem> = next.history.iter().map(ChangeItem::from).collect();
+    expression.assign(HISTORY, Some(serde_dynamo::to_attribute_value(history)?));
+    expression.assign(CHANGED_AT, None);
+    Ok(())
 }
 
 /// Writes a refund's wait, and its place in the index of waits.
@@ -76,12 +77,17 @@ fn assign_wait(expression: &mut Expression, next: &Refund) {
     }
 }
 
+/// Requires that a refund still is on its way.
+fn require_on_its_way(expression: &mut Expression) {
+    let status = expression.name(STATUS);
+    let holding = Status::ALL.iter().filter(|status| status.holds_money());
+    let holding: Vec<String> = holding.map(|status| expression.value(text(status.as_str()))).collect();
+    expression.require(format!("{status} IN ({})", holding.join(", ")));
+}
+
 /// Requires that a refund still is on its way and that the same question is due.
 fn require_turn(expression: &mut Expression, from: &Refund) {
-    let status = expression.name(STATUS);
-    let initiated = expression.value(text("initiated"));
-    let processing = expression.value(text("processing"));
-    expression.require(format!("{status} IN ({initiated}, {processing})"));
+    require_on_its_way(expression);
     let turn = expression.name(TURN);
     if from.turn == 0 {
         expression.require(format!("attribute_not_exists({turn})"));
@@ -96,11 +102,6 @@ fn amounts_again(refund: &Refund) -> Expression {
     let mut expression = Expression::default();
     amounts_taken(&mut expression, refund);
     expression
-}
-
-fn pairs(metadata: &Metadata) -> AttributeValue {
-    let pairs = metadata.pairs().iter();
-    AttributeValue::M(pairs.map(|(key, value)| (key.clone(), text(value))).collect())
 }
 
 /// The write that puts every amount back where it came from.
@@ -126,20 +127,13 @@ fn amounts_back(refund: &Refund) -> Expression {
 fn refused(old: Option<Item>, next: &Refund) -> Result<Settled, SettleError> {
     let Some(item) = old else { return Err(SettleError::Missing) };
     let stored = read_refund(item)?;
-    let ours = stored.sequence == next.sequence
-        && stored.state == next.state
-        && stored.notes == next.notes
-        && stored.updated_at == next.updated_at;
-    Ok(if ours { Settled::Applied } else { Settled::Overtaken })
+    Ok(if stored.version == next.version { Settled::Applied } else { Settled::Overtaken })
 }
 
 impl Settle for Table {
     async fn hand_over(&self, refund: &Refund, now: Timestamp) -> Result<HandedOver, WriteError> {
         let mut expression = Expression::default();
-        let status = expression.name(STATUS);
-        let initiated = expression.value(text("initiated"));
-        let processing = expression.value(text("processing"));
-        expression.require(format!("{status} IN ({initiated}, {processing})"));
+        require_on_its_way(&mut expression);
         let handed_over_at = expression.name(HANDED_OVER_AT);
         let now = expression.value(text(now.rfc3339()));
         expression.set(format!("{handed_over_at} = if_not_exists({handed_over_at}, {now})"));
@@ -151,7 +145,8 @@ impl Settle for Table {
     }
 
     async fn move_on(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        match self.update_refund(from, next_state(from, next)).await {
+        let write = next_state(from, next).map_err(SettleError::Unavailable)?;
+        match self.update_refund(from, write).await {
             Ok(()) => Ok(Settled::Applied),
             Err(UpdateRefused::Condition(old)) => refused(old, next),
             Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),
@@ -189,7 +184,7 @@ impl Settle for Table {
     async fn flag(&self, refund: &Refund, flag: Flag) -> Result<Settled, SettleError> {
         let mut expression = Expression::default();
         let sequence = expression.name(SEQUENCE);
-        let seen = expression.value(number(refund.sequence));
+        let seen = expression.value(number(refund.version.sequence));
         expression.require(format!("{sequence} = {seen}"));
         expression.assign(FLAG, Some(text(flag.as_str())));
         match self.update_refund(refund, expression).await {
@@ -218,8 +213,9 @@ impl Table {
         let refund = Key::refund(&from.tenant, &from.id);
         let payment = Key::payment(&from.tenant, &from.payment_id);
         let unavailable = |error: aws_sdk_dynamodb::error::BuildError| SettleError::Unavailable(error.into());
+        let write = next_state(from, next).map_err(SettleError::Unavailable)?;
         let writes = vec![
-            self.transact_update(&refund, next_state(from, next)).map_err(unavailable)?,
+            self.transact_update(&refund, write).map_err(unavailable)?,
             self.transact_update(&payment, amounts).map_err(unavailable)?,
         ];
         match self.transact(writes).await {

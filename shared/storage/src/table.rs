@@ -15,7 +15,7 @@ use recoup_ports::{BoxError, ReadError};
 
 use crate::keys::{Key, PAYMENT, PK, REFUND, SK, owner_and_id};
 use crate::payment_item::PaymentItem;
-use crate::refund_item::RefundItem;
+use crate::refund_item;
 use crate::retry::Backoff;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -96,8 +96,7 @@ pub(crate) fn unreadable(key: &str, why: impl std::fmt::Display) -> ReadError {
 
 pub(crate) fn read_refund(item: Item) -> Result<Refund, ReadError> {
     let key = key_text(&item, PK).to_owned();
-    let item: RefundItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
-    item.into_refund().map_err(|why| unreadable(&key, why))
+    refund_item::from_item(item).map_err(|why| unreadable(&key, why))
 }
 
 pub(crate) fn read_payment(item: Item) -> Result<Payment, ReadError> {

@@ -7,12 +7,11 @@ use aws_sdk_dynamodb::types::{
     CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use recoup_ports::BoxError;
-use serde::Serialize;
 
 use crate::expression::Expression;
 use crate::keys::{Key, PK};
 use crate::retry::Backoff;
-use crate::table::{Table, cause};
+use crate::table::{Item, Table, cause};
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 const CONFLICT: &str = "TransactionConflict";
@@ -94,10 +93,10 @@ impl Table {
     }
 
     /// Puts a new item, as a part of a transaction; says what was there if it is not new.
-    pub(crate) fn transact_put(&self, item: impl Serialize) -> Result<TransactWriteItem, BoxError> {
+    pub(crate) fn transact_put(&self, item: Item) -> Result<TransactWriteItem, BoxError> {
         let put = Put::builder()
             .table_name(&self.name)
-            .set_item(Some(serde_dynamo::to_item(item)?))
+            .set_item(Some(item))
             .condition_expression(format!("attribute_not_exists({PK})"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         Ok(TransactWriteItem::builder().put(put.build()?).build())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use recoup_domain::decide::{Identity, Refusal, Reservation, decide};
 use recoup_domain::endpoint::{Endpoint, EventFilter, Switch};
+use recoup_domain::event::Event;
 use recoup_domain::ids::{
     AccountId, ActorId, EndpointId, Environment, IdempotencyKey, LineId, PaymentId, RefundId, Tenant,
 };
@@ -136,6 +137,7 @@ pub fn wanted(payment: &Payment, amount: Option<u64>) -> Wanted {
         routing: None,
         expected_refundable: None,
         notes: Notes::default(),
+        metadata: Metadata::default(),
     }
 }
 
@@ -163,8 +165,6 @@ pub fn getpaid_wanted() -> Wanted {
         reason: Some(text("customer_request")),
         description: Some(text("Refund for ORD-123456")),
         reference: Some(text("REFUND-123456")),
-        metadata: Metadata::new(BTreeMap::from([("order".to_owned(), "ORD-123456".to_owned())]))
-            .expect("the metadata is within the bounds"),
         webhook_url: Some(TargetUrl::unchecked(
             "https://shop.example.com/webhooks/getpaid/refunds".to_owned(),
         )),
@@ -172,7 +172,15 @@ pub fn getpaid_wanted() -> Wanted {
     };
     let payment = getpaid_payment();
     let parts = wanted_of(&payment, 0, &[(SELLER, 1000), (SUPPLIER, 500)]);
-    Wanted { amount: Some(WrittenAmount::Minor(1500)), notes, ..parts }
+    let metadata = Metadata::new(BTreeMap::from([("order".to_owned(), "ORD-123456".to_owned())]));
+    let metadata = metadata.expect("the metadata is within the bounds");
+    Wanted { amount: Some(WrittenAmount::Minor(1500)), notes, metadata, ..parts }
+}
+
+/// The event with which a refund began.
+pub fn beginning(refund: &Refund) -> Event {
+    let id = refund.event_ids().last().expect("every refund has a beginning");
+    refund.event(&id).expect("the beginning is always known")
 }
 
 /// The identity of the refund of an idempotency key, made at [`now`]; the fingerprint is of the key alone.
@@ -212,7 +220,7 @@ pub fn failed() -> Outcome {
 
 /// The refund after an outcome that changes it, a second later.
 pub fn stepped(refund: &Refund, outcome: Outcome) -> Refund {
-    let at = Timestamp::from_unix_millis(refund.updated_at.unix_millis() + 1000);
+    let at = Timestamp::from_unix_millis(refund.version.updated_at.unix_millis() + 1000);
     let step = refund.step(outcome, at.expect("the time is within the bound"));
     step.next().cloned().expect("the outcome changes something")
 }

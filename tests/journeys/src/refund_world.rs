@@ -51,7 +51,8 @@ impl Jobs for Queue {
                 // SQS counts whole seconds, up to 15 minutes; the rest of a longer wait is nobody's to keep.
                 let delay = Duration::from_secs(u64::try_from(delay.as_millis().div_ceil(1_000)).unwrap());
                 assert!(delay <= Duration::from_mins(15), "no queue holds a message for {delay:?}");
-                let message = Message { visible_at: now().plus(delay), body: job.to_body() };
+                let message =
+                    Message { visible_at: now().plus(delay), body: serde_json::to_string(job).unwrap() };
                 self.0.lock().unwrap().push(message);
             }
         }

@@ -29,7 +29,7 @@ async fn at_the_sandbox(reference: &str) -> World<Sandbox> {
 async fn all_is_well(world: &mut World<Sandbox>, refund: &Refund) {
     world.run_for(hours(2)).await;
     let done = world.refund(refund).await;
-    assert_eq!((&done.state, done.wait), (&State::Succeeded, None));
+    assert_eq!((&done.version.state, done.wait), (&State::Succeeded, None));
     assert_eq!(world.refundable().await, 2_100);
     assert_eq!(world.reconcile(Sandbox).await.drift, 0);
     assert_eq!(world.forget_queue(), 0);
@@ -52,7 +52,7 @@ async fn a_refund_whose_message_was_deleted_is_named_and_ends() {
     world.relay().await;
     assert_eq!(world.forget_queue(), 1);
     world.run_for(hours(2)).await;
-    assert_eq!(world.refund(&refund).await.state, State::Initiated);
+    assert_eq!(world.refund(&refund).await.version.state, State::Initiated);
     let report = world.reconcile(Sandbox).await;
     assert_eq!(found(&report), [(Mismatch::JobMissing, Remedy::SentFor)]);
     assert_eq!(report.findings[0].refund.as_ref(), Some(&refund.id));
@@ -92,8 +92,8 @@ async fn a_question_whose_message_was_lost_costs_an_hour_and_nobody_has_to_look(
     let asked_at = now();
     world.run_for(Duration::from_mins(65)).await;
     let done = world.refund(&refund).await;
-    assert_eq!(done.state, State::Succeeded);
-    assert!(done.updated_at >= asked_at.plus(Duration::from_mins(58)), "{done:?}");
+    assert_eq!(done.version.state, State::Succeeded);
+    assert!(done.version.updated_at >= asked_at.plus(Duration::from_mins(58)), "{done:?}");
     all_is_well(&mut world, &refund).await;
 }
 
@@ -127,7 +127,7 @@ async fn a_processor_that_is_away_for_a_day_is_asked_a_bounded_number_of_times_a
     world.run_for(hours(23)).await;
     for refund in &refunds {
         let waiting = world.refund(refund).await;
-        assert_eq!(waiting.state, State::Processing(Pending::OutcomeUnknown));
+        assert_eq!(waiting.version.state, State::Processing(Pending::OutcomeUnknown));
     }
     assert_eq!(world.refundable().await, 1_100, "the amounts stay held");
     let asked = world.process.processor.asked.lock().unwrap().len();
@@ -135,7 +135,7 @@ async fn a_processor_that_is_away_for_a_day_is_asked_a_bounded_number_of_times_a
     assert_eq!(world.reconcile(Sandbox).await.drift, 0, "waiting is no mismatch");
     world.run_for(hours(24)).await;
     for refund in &refunds {
-        assert_eq!(world.refund(refund).await.state, State::Succeeded);
+        assert_eq!(world.refund(refund).await.version.state, State::Succeeded);
     }
     assert_eq!((world.refundable().await, world.forget_queue()), (1_100, 0));
 }

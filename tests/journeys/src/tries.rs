@@ -31,7 +31,7 @@ async fn a_receiver_that_never_takes_it_is_tried_ten_times_at_the_tables_moments
     for (made, due) in seconds.iter().zip(&due) {
         assert!(made >= due && *made <= due + 10, "{made} s for {due} s");
     }
-    let event = Event::of_beginning(&refund);
+    let event = fixtures::beginning(&refund);
     assert!(arrivals.iter().all(|one| one.id == event.id.as_str()), "one webhook-id");
 
     let standing =

@@ -63,8 +63,12 @@ impl Jobs for Queues {
                 // SQS counts whole seconds.
                 let delay = Duration::from_secs(u64::try_from(delay.as_millis().div_ceil(1_000)).unwrap());
                 assert!(delay <= Duration::from_mins(15), "no queue holds a message for {delay:?}");
-                let message =
-                    Message { visible_at: now().plus(delay), body: job.to_body(), lane: *lane, receives: 0 };
+                let message = Message {
+                    visible_at: now().plus(delay),
+                    body: serde_json::to_string(job).unwrap(),
+                    lane: *lane,
+                    receives: 0,
+                };
                 self.0.lock().unwrap().push(message);
             }
         }
@@ -182,8 +186,8 @@ impl World {
         next
     }
 
-    /// The stream's new records, in one batch; from the one that failed they come again.
-    async fn relay(&mut self) -> bool {
+    /// The stream's new records, in one batch; from the one that failed they come again. Whether anything came of it.
+    pub(crate) async fn relay(&mut self) -> bool {
         let records = self.table.stream_records(self.seen.as_deref());
         if records.is_empty() {
             return false;
@@ -193,9 +197,11 @@ impl World {
         let answer = relay_events::handle(&self.relay, json!({ "Records": records })).await.unwrap();
         let failed = answer.failed().next();
         let done = numbers.into_iter().take_while(|number| Some(number.as_str()) != failed).last();
+        let mut sent = std::mem::take(&mut *self.relay.jobs.0.lock().unwrap());
+        let moved = done.is_some() || !sent.is_empty();
         self.seen = done.or(self.seen.take());
-        self.queue.append(&mut self.relay.jobs.0.lock().unwrap());
-        true
+        self.queue.append(&mut sent);
+        moved
     }
 
     /// One batch of one lane's messages that are due.

@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use recoup_domain::delivery::{GivenUp, Standing, Target};
 use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
+use recoup_domain::event::Event;
+use recoup_domain::refund::Version;
 use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
+use recoup_ports::events::RecordEvents;
+use recoup_ports::jobs::WebhookJob;
 use recoup_ports::webhooks::{Deliver, Reply, SendError};
 use recoup_testing::fixtures::{self, later};
 use tokio::sync::Notify;
@@ -111,19 +115,18 @@ async fn a_slow_receiver_has_four_tries_at_once_and_the_others_of_its_batch_do_n
     world.endpoint(2, "https://quick.example.com/").await;
     let gate = &world.context.receivers;
     // Nine events for the slow one, and behind them one for the quick one.
-    let events = (0..9_u64).map(|n| {
-        let mut moment = world.refund.moment();
-        moment.updated_at = later(n);
-        recoup_domain::event::Event::of_change(None, &world.refund.at(&moment))
-    });
-    let job = |event, number| recoup_ports::jobs::WebhookJob {
-        event,
-        target: Target::Endpoint(fixtures::endpoint(number).id),
-        turn: 1,
+    let job = |event: &Event, number| {
+        let target = Target::Endpoint(fixtures::endpoint(number).id);
+        serde_json::to_string(&WebhookJob::first(event, target)).unwrap()
     };
-    let mut records: Vec<_> =
-        events.enumerate().map(|(n, event)| message(&format!("slow{n}"), job(event, 1).to_body())).collect();
-    records.push(message("quick", job(world.event(), 2).to_body()));
+    let mut records = Vec::new();
+    for n in 0..9_u64 {
+        let version = Version { updated_at: later(n), ..world.refund.version.clone() };
+        let event = Event::of_change(None, &world.refund.at(&version));
+        world.store.record_event(&event, &[]).await.unwrap();
+        records.push(message(&format!("slow{n}"), job(&event, 1)));
+    }
+    records.push(message("quick", job(&world.event(), 2)));
     let opening = async {
         while gate.passed.load(Ordering::SeqCst) < 1 || gate.waiting.load(Ordering::SeqCst) < 4 {
             gate.arrived.notified().await;

@@ -25,7 +25,7 @@ use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Created, Endpoints, KeepEndpoints};
-use recoup_ports::events::Events;
+use recoup_ports::events::{Events, RecordEvents};
 use recoup_ports::jobs::WebhookJob;
 use recoup_ports::payments::{Register, Registered};
 use recoup_ports::refunds::{Reserve, Reserved};
@@ -78,6 +78,7 @@ impl<R: Deliver + Sync> World<R> {
         };
         let made = fixtures::decided(&fixtures::getpaid_payment(), &Wanted { notes, ..wanted }, "key-1");
         assert!(matches!(store.reserve(&made).await, Ok(Reserved::New)));
+        store.record_event(&fixtures::beginning(&made.refund), &[]).await.unwrap();
         let context = Context {
             store: store.clone(),
             receivers,
@@ -102,12 +103,12 @@ impl<R: Deliver + Sync> World<R> {
     }
 
     fn event(&self) -> Event {
-        Event::of_beginning(&self.refund)
+        fixtures::beginning(&self.refund)
     }
 
     /// The message of a try.
     fn job(&self, target: Target, turn: u32) -> WebhookJob {
-        WebhookJob { event: self.event(), target, turn }
+        WebhookJob { turn, ..WebhookJob::first(&self.event(), target) }
     }
 
     /// The ids that the batch's answer keeps, sorted.
@@ -120,7 +121,7 @@ impl<R: Deliver + Sync> World<R> {
 
     /// Works on one message, which must be done with.
     async fn work(&self, job: &WebhookJob) {
-        assert_eq!(self.kept(vec![message("m1", job.to_body())]).await, [""; 0]);
+        assert_eq!(self.kept(vec![message("m1", serde_json::to_string(job).unwrap())]).await, [""; 0]);
     }
 
     async fn deliveries(&self) -> Vec<Delivery> {

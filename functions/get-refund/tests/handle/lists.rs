@@ -58,7 +58,7 @@ async fn refunds(world: &World, count: usize, metadata: &Metadata) -> Vec<Refund
     let mut made = Vec::new();
     for number in 0..count {
         let mut wanted: Wanted = fixtures::wanted(&world.payment, Some(1));
-        wanted.notes.metadata = metadata.clone();
+        wanted.metadata = metadata.clone();
         made.push(world.refund(&format!("key-{number}"), &wanted).await);
     }
     made

@@ -30,8 +30,8 @@ async fn another_tenant_finds_and_changes_nothing_by_any_route() {
     let (id, _) = world.endpoint(json!({ "url": URL })).await;
     let begun = world.refund("key-1", 0, None).await;
     let ended = world.stepped(&begun, fixtures::succeeded(), 1).await;
-    let events = [Event::of_beginning(&begun), Event::of_change(Some(&begun), &ended)];
-    world.note(&tried(&events[1], &target(&id), 10, 204)).await;
+    let events = [fixtures::beginning(&begun), Event::of_change(Some(&begun), &ended)];
+    world.note(&events[1], &tried(&events[1], &target(&id), 10, 204)).await;
     let before = world.table.items().await;
     let own = fixtures::tenant();
     let strangers = [
@@ -74,7 +74,9 @@ async fn an_event_is_not_sent_to_another_tenants_endpoint() {
     let mut reservation = fixtures::decided(&payment, &fixtures::wanted(&payment, None), "key-1");
     reservation.refund.tenant = stranger.clone();
     recoup_ports::refunds::Reserve::reserve(&store, &reservation).await.unwrap();
-    let event = Event::of_beginning(&reservation.refund).id;
+    let event = fixtures::beginning(&reservation.refund);
+    recoup_ports::events::RecordEvents::record_event(&store, &event, &[]).await.unwrap();
+    let event = event.id;
     let again = asking_as(&stranger, "POST", &format!("/v1/events/{event}/redeliver"));
     let refused = world.ask(again.json(&json!({ "endpoint_id": mine }))).await;
     assert_eq!(refused.problem(), (404, "endpoint_not_found"));
@@ -84,7 +86,7 @@ async fn an_event_is_not_sent_to_another_tenants_endpoint() {
 async fn without_the_scope_no_route_does_anything() {
     let world = World::new().await;
     let (id, _) = world.endpoint(json!({ "url": URL })).await;
-    let event = Event::of_beginning(&world.refund("key-1", 0, None).await);
+    let event = fixtures::beginning(&world.refund("key-1", 0, None).await);
     let lists = ["/v1/webhook-endpoints", "/v1/events"].map(|list| ("GET", list.to_owned(), None));
     let create = ("POST", "/v1/webhook-endpoints".to_owned(), Some(json!({ "url": URL })));
     let all = routes(&id, event.id.as_str()).into_iter().chain(lists).chain([create]);

@@ -5,7 +5,6 @@ use recoup_domain::endpoint::DisabledReason;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EndpointId, EventId};
 use recoup_http::view::RefundView;
-use recoup_ports::events::RecordEvents;
 use recoup_testing::fixtures;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,7 +17,7 @@ const DAY: u64 = 24 * 3_600_000;
 async fn an_event_tells_its_deliveries_and_their_attempts_oldest_first() {
     let world = World::new().await;
     let refund = world.refund("key-1", 0, Some("https://own.example.com/")).await;
-    let event = Event::of_beginning(&refund);
+    let event = fixtures::beginning(&refund);
     let [one, other] = [1, 2].map(|id| EndpointId::from_bits(id).to_string());
     let silence = Attempt {
         at: fixtures::later(200),
@@ -26,9 +25,9 @@ async fn an_event_tells_its_deliveries_and_their_attempts_oldest_first() {
         heard: Heard::Nothing("no answer within the time allowed".to_owned()),
     };
     let failed = tried(&event, &target(&one), 100, 500).after(silence, None, 1_000);
-    world.note(&failed).await;
-    world.note(&tried(&event, &target(&other), 150, 410)).await;
-    world.note(&tried(&event, &Target::RefundUrl, 50, 204)).await;
+    world.note(&event, &failed).await;
+    world.note(&event, &tried(&event, &target(&other), 150, 410)).await;
+    world.note(&event, &tried(&event, &Target::RefundUrl, 50, 204)).await;
 
     let read = world.get(&format!("/v1/events/{}", event.id)).await;
     let from_one = |at, status: Value, answer: Value, error: Value, duration: u64| {
@@ -77,10 +76,10 @@ async fn an_event_shows_its_refund_as_it_was_at_that_moment() {
     let endpoint = EndpointId::from_bits(1).to_string();
     let changes = [(Some(&first), &second), (Some(&second), &third), (Some(&third), &last)];
     let later = changes.map(|(before, refund)| Event::of_change(before, refund));
-    world.table.store().record_event(&later[0]).await.unwrap();
-    world.note(&tried(&later[1], &target(&endpoint), 30, 204)).await;
-    world.note(&tried(&later[2], &target(&endpoint), 40, 500)).await;
-    let beginning = Event::of_beginning(&last);
+    world.record(&later[0]).await;
+    world.note(&later[1], &tried(&later[1], &target(&endpoint), 30, 204)).await;
+    world.note(&later[2], &tried(&later[2], &target(&endpoint), 40, 500)).await;
+    let beginning = fixtures::beginning(&last);
     let moments = [
         (&beginning, &first, "refund.initiated"),
         (&later[0], &second, "refund.updated"),
@@ -108,7 +107,7 @@ async fn an_endpoint_that_was_switched_off_is_an_event_without_a_refund() {
     let endpoint = EndpointId::from_bits(7);
     let at = fixtures::later(10);
     let event = Event::of_disabled(&fixtures::tenant(), &endpoint, DisabledReason::Failing, at);
-    world.table.store().record_event(&event).await.unwrap();
+    world.record(&event).await;
     let read = world.get(&format!("/v1/events/{}", event.id)).await;
     let fields = ["type", "refund_id", "endpoint_id", "sequence", "deliveries", "attempts"];
     let expected = json!(["endpoint.disabled", null, endpoint.as_str(), null, [], []]);
@@ -127,7 +126,7 @@ async fn a_beginning_of_which_nobody_was_told_is_found_by_its_id_among_those_of_
     world.refund("before", 4, None).await;
     world.refund("after", 6, None).await;
     for refund in &refunds {
-        let id = Event::of_beginning(refund).id;
+        let id = fixtures::beginning(refund).id;
         let read = world.get(&format!("/v1/events/{id}")).await;
         assert_eq!((read.status, &read.body["refund_id"]), (200, &json!(refund.id.as_str())));
         assert_eq!((&read.body["deliveries"], &read.body["attempts"]), (&json!([]), &json!([])));
@@ -151,9 +150,12 @@ async fn after_thirty_days_an_event_is_told_no_more() {
     let ended = world.stepped(&begun, fixtures::succeeded(), 0).await;
     let recorded = Event::of_change(Some(&begun), &ended);
     world
-        .note(&Delivery::first(recorded.clone(), Target::RefundUrl, fixtures::now()).given_up(GivenUp::Gone))
+        .note(
+            &recorded,
+            &Delivery::first(&recorded, Target::RefundUrl, fixtures::now()).given_up(GivenUp::Gone),
+        )
         .await;
-    let ids = [Event::of_beginning(&begun).id, recorded.id];
+    let ids = [fixtures::beginning(&begun).id, recorded.id];
     for (millis, is_told) in [(30 * DAY - 1, true), (30 * DAY, false), (90 * DAY, false)] {
         set_clock(millis);
         let all = if is_told { 2 } else { 0 };

@@ -1,6 +1,5 @@
 //! What goes wrong between the function and its table: never a 500, and nothing done twice.
 
-use recoup_domain::event::Event;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::Events;
 use recoup_testing::{Fault, fixtures};
@@ -74,7 +73,7 @@ async fn a_redelivery_whose_answer_was_lost_is_scheduled_once() {
     for fault in lost() {
         let world = World::new().await;
         let (id, _) = world.endpoint(json!({ "url": URL })).await;
-        let event = Event::of_beginning(&world.refund("key-1", 0, None).await);
+        let event = fixtures::beginning(&world.refund("key-1", 0, None).await);
         let path = format!("/v1/events/{}/redeliver", event.id);
         for turn in [1, 2] {
             world.table.fail("PutItem", 1, fault.clone());
@@ -92,8 +91,8 @@ async fn a_table_that_is_busy_is_a_503_by_every_route() {
     let (id, _) = world.endpoint(json!({ "url": URL })).await;
     let endpoint = format!("{ENDPOINTS}/{id}");
     let refund = world.refund("key-1", 0, None).await;
-    let event = Event::of_beginning(&refund);
-    world.note(&tried(&event, &crate::target(&id), 10, 500)).await;
+    let event = fixtures::beginning(&refund);
+    world.note(&event, &tried(&event, &crate::target(&id), 10, 500)).await;
     let event = format!("/v1/events/{}", event.id);
     let change = json!({ "description": "x" });
     for (method, path, body, operation) in [

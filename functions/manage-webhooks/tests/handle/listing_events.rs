@@ -2,7 +2,6 @@
 
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EndpointId, EventId};
-use recoup_ports::events::RecordEvents;
 use recoup_testing::fixtures;
 use serde_json::{Value, json};
 
@@ -30,19 +29,18 @@ fn newest_first(events: &[Event]) -> Vec<String> {
 
 /// Refunds many of which were made in the same millisecond; of some beginnings somebody was told, some succeeded.
 async fn mixed(world: &World) -> Vec<Event> {
-    let store = world.table.store();
     let endpoint = target(EndpointId::from_bits(1).as_str());
     let mut events = Vec::new();
     for (number, millis) in [3, 3, 3, 3, 3, 1, 1, 2, 9, 9, 5, 3].into_iter().enumerate() {
         let refund = world.refund(&format!("key-{number}"), millis, None).await;
-        let beginning = Event::of_beginning(&refund);
+        let beginning = fixtures::beginning(&refund);
         if number % 3 == 0 {
-            world.note(&tried(&beginning, &endpoint, 100, 204)).await;
+            world.note(&beginning, &tried(&beginning, &endpoint, 100, 204)).await;
         }
         if number % 2 == 0 {
             let ended = world.stepped(&refund, fixtures::succeeded(), 3).await;
             let change = Event::of_change(Some(&refund), &ended);
-            store.record_event(&change).await.unwrap();
+            world.record(&change).await;
             events.push(change);
         }
         events.push(beginning);
@@ -108,12 +106,11 @@ async fn new_events_come_before_a_cursor_and_do_not_move_it() {
 #[tokio::test]
 async fn a_page_that_has_looked_far_enough_says_so() {
     let world = World::new().await;
-    let store = world.table.store();
     let mut refund = world.refund("key-1", 0, None).await;
-    let oldest = Event::of_beginning(&refund).id;
+    let oldest = fixtures::beginning(&refund).id;
     for number in 1..=99 {
         let next = world.with_metadata(&refund, &number.to_string(), number).await;
-        store.record_event(&Event::of_change(Some(&refund), &next)).await.unwrap();
+        world.record(&Event::of_change(Some(&refund), &next)).await;
         refund = next;
     }
     let (seen, _) = walked(&world, "&type=refund.initiated", 1).await;
@@ -142,19 +139,18 @@ async fn a_refund_tells_its_own_events_and_an_unknown_one_tells_none() {
     let changed = world.with_metadata(&refund, "second", 3).await;
     let ended = world.stepped(&changed, fixtures::succeeded(), 3).await;
     let events = [
-        Event::of_beginning(&refund),
+        fixtures::beginning(&refund),
         Event::of_change(Some(&refund), &changed),
         Event::of_change(Some(&changed), &ended),
     ];
-    let store = world.table.store();
-    store.record_event(&events[2]).await.unwrap();
+    world.record(&events[2]).await;
     let query = format!("&refund_id={}", refund.id);
     // The second is not recorded: no try of it was made yet.
     let known = newest_first(&[events[0].clone(), events[2].clone()]);
     for limit in [1, 2, 3] {
         assert_eq!(walked(&world, &query, limit).await.0, known, "by {limit}");
     }
-    store.record_event(&events[1]).await.unwrap();
+    world.record(&events[1]).await;
     for limit in [1, 2, 3, 4] {
         assert_eq!(walked(&world, &query, limit).await.0, newest_first(&events), "by {limit}");
     }
@@ -182,7 +178,6 @@ async fn a_cursor_before_all_events_ends_the_list() {
 #[tokio::test]
 async fn a_page_is_never_larger_than_an_answer_may_be_and_the_next_one_goes_on_behind_it() {
     let world = World::new().await;
-    let store = world.table.store();
     let mut expected = Vec::new();
     for number in 0..100_u64 {
         let refund = world.refund(&format!("key-{number}"), number, None).await;
@@ -191,7 +186,7 @@ async fn a_page_is_never_larger_than_an_answer_may_be_and_the_next_one_goes_on_b
         let next = refund.with_metadata(large, fixtures::later(1_000_u64.saturating_add(number))).unwrap();
         let changed = world.moved(&refund, next).await;
         let event = Event::of_change(Some(&refund), &changed);
-        store.record_event(&event).await.unwrap();
+        world.record(&event).await;
         expected.push(event);
     }
     let page = world.get("/v1/events?limit=100&type=refund.updated").await;
@@ -239,7 +234,7 @@ async fn the_events_of_a_refund_that_cannot_be_read_are_named() {
     let page = world.get("/v1/events").await;
     assert_eq!(data(&page).len(), 1);
     assert_eq!(data(&page)[0]["refund_id"], good.id.as_str());
-    assert_eq!(page.body["unreadable"], json!([Event::of_beginning(&bad).id.as_str()]));
+    assert_eq!(page.body["unreadable"], json!([fixtures::beginning(&bad).id.as_str()]));
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ use recoup_domain::time::Timestamp;
 use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::credentials::{Accounts, NewAccount};
-use recoup_ports::events::{NoteDeliveries, Noted};
+use recoup_ports::events::{NoteDeliveries, Noted, RecordEvents};
 use recoup_ports::payments::{Payments, Register};
 use recoup_ports::refunds::{Reserve, Reserved};
 use recoup_ports::settlement::{Settle, Settled};
@@ -122,12 +122,12 @@ impl World {
         let payment = store.payment(&fixtures::tenant(), &fixtures::payment_id(PAYMENT)).await;
         let payment = payment.unwrap().unwrap();
         let mut wanted = fixtures::wanted(&payment, Some(1));
-        wanted.notes.metadata = metadata("first");
+        wanted.metadata = metadata("first");
         wanted.notes.webhook_url = url.map(|url| TargetUrl::unchecked(url.to_owned()));
         let identity = Identity { now: fixtures::later(millis), ..fixtures::identity(key) };
         let reservation = decide(&payment, &wanted, identity).unwrap();
         assert!(matches!(store.reserve(&reservation).await, Ok(Reserved::New)));
-        self.table.take_calls();
+        self.record(&fixtures::beginning(&reservation.refund)).await;
         reservation.refund
     }
 
@@ -148,7 +148,14 @@ impl World {
         self.moved(refund, next).await
     }
 
-    async fn note(&self, delivery: &Delivery) {
+    /// Records an event of which nobody is to be told.
+    async fn record(&self, event: &Event) {
+        self.table.store().record_event(event, &[]).await.unwrap();
+        self.table.take_calls();
+    }
+
+    async fn note(&self, event: &Event, delivery: &Delivery) {
+        self.record(event).await;
         assert_eq!(self.table.store().note_delivery(None, delivery).await.unwrap(), Noted::Yes);
         self.table.take_calls();
     }
@@ -165,7 +172,7 @@ fn tried(event: &Event, target: &Target, millis: u64, status: u16) -> Delivery {
         took: Duration::from_millis(12),
         heard: Heard::Status { status, head: "hm".to_owned() },
     };
-    Delivery::first(event.clone(), target.clone(), fixtures::later(millis)).after(attempt, None, 1_000)
+    Delivery::first(event, target.clone(), fixtures::later(millis)).after(attempt, None, 1_000)
 }
 
 fn target(endpoint: &str) -> Target {

@@ -64,7 +64,7 @@ async fn a_sample_arrives_signed_in_the_form_of_a_real_event() {
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&body["data"]), names(&real));
 
-    assert_eq!(world.table.items().await.len(), items + 1, "only the refund is new");
+    assert_eq!(world.table.items().await.len(), items + 2, "only the refund and its event are new");
     let feed = world.get("/v1/events?type=refund.succeeded").await;
     assert_eq!(*data(&feed), Vec::<Value>::new());
 }

@@ -18,12 +18,12 @@ async fn the_sandbox_rehearses_what_is_pending_and_what_times_out() {
         let (world, refund) = World::with_refund(reference).await;
         let context = world.sandbox();
         assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty(), "{reference}");
-        assert_eq!(world.refund(&refund).await.state, State::Processing(first), "{reference}");
+        assert_eq!(world.refund(&refund).await.version.state, State::Processing(first), "{reference}");
         assert_eq!(world.left().await.0, 1600, "{reference}: held");
         let again = job(&world.refund(&refund).await);
         assert!(failed(&context, vec![message("m2", 1, &again)]).await.is_empty(), "{reference}");
         let done = world.refund(&refund).await;
-        assert_eq!((done.state, done.sequence), (State::Succeeded, 3), "{reference}");
+        assert_eq!((done.version.state, done.version.sequence), (State::Succeeded, 3), "{reference}");
         assert_eq!(world.left().await.0, 1600, "{reference}");
     }
 }
@@ -62,7 +62,7 @@ async fn twice(refund: Outcome, look_up: LookedUp) -> (Vec<Question>, State) {
         failed(&context, vec![message("m1", 1, &job(&stands))]).await;
     }
     let asked = context.processor.asked.lock().unwrap().clone();
-    (asked, world.refund(&made).await.state)
+    (asked, world.refund(&made).await.version.state)
 }
 
 #[tokio::test]

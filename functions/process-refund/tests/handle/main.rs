@@ -44,7 +44,7 @@ fn message(id: &str, receive_count: u32, body: &str) -> Value {
 }
 
 fn job(refund: &Refund) -> String {
-    RefundJob::of(refund).to_body()
+    serde_json::to_string(&RefundJob::of(refund)).unwrap()
 }
 
 /// The ids of the messages that come again, sorted.

@@ -1,7 +1,7 @@
 //! What becomes of a refund: by its processor's word, by a word that does not come, by a cancel.
 
 use recoup_domain::ids::{RefundId, Tenant};
-use recoup_domain::refund::{Flag, Outcome, Pending, Refund, State};
+use recoup_domain::refund::{Flag, Outcome, Pending, Refund, State, Withdrawn};
 use recoup_domain::time::Timestamp;
 use recoup_ports::payments::{Register, Registered};
 use recoup_ports::refunds::Refunds;
@@ -19,10 +19,10 @@ async fn a_refund_that_the_processor_grants_succeeds() {
     let context = world.sandbox();
     assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty());
     let done = world.refund(&refund).await;
-    assert_eq!((&done.state, done.sequence), (&State::Succeeded, 2));
-    assert_eq!(done.processor_reference.unwrap().as_str(), format!("sandbox_{}", refund.id));
+    assert_eq!((&done.version.state, done.version.sequence), (&State::Succeeded, 2));
+    assert_eq!(done.version.processor_reference.unwrap().as_str(), format!("sandbox_{}", refund.id));
     assert_eq!(
-        (done.updated_at, done.handed_over_at),
+        (done.version.updated_at, done.handed_over_at),
         (fixtures::later(5_000), Some(fixtures::later(5_000)))
     );
     assert_eq!(world.left().await, (1600, vec![100, 1500, 0]));
@@ -36,8 +36,8 @@ async fn a_refund_that_the_processor_refuses_gives_everybody_his_part_back() {
     assert_eq!(world.left().await, (1600, vec![100, 1500, 0]));
     assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty());
     let done = world.refund(&refund).await;
-    let State::Failed(failure) = done.state else { panic!("{done:?}") };
-    assert_eq!((failure.code.as_str(), done.sequence), ("declined", 2));
+    let State::Failed(failure) = done.version.state else { panic!("{done:?}") };
+    assert_eq!((failure.code.as_str(), done.version.sequence), ("declined", 2));
     assert_eq!(world.left().await, (3100, vec![100, 2500, 500]));
     assert_eq!(context.pace.take(), []);
 }
@@ -82,7 +82,7 @@ async fn the_same_job_at_once_and_after_the_end_settles_once() {
         assert_eq!(world.everything().await, settled);
         assert_eq!(context.processor.asked().len(), asked, "an ended refund is not asked about");
 
-        assert_eq!(world.refund(&refund).await.sequence, 2, "{reference}: one change, not two");
+        assert_eq!(world.refund(&refund).await.version.sequence, 2, "{reference}: one change, not two");
         let left = if reference == "sandbox_fail" { 3100 } else { 1600 };
         assert_eq!(world.left().await.0, left);
         assert!(context.processor.asked().iter().all(|id| *id == refund.id));
@@ -103,7 +103,7 @@ async fn no_word_from_the_processor_holds_the_money_until_there_is_one() {
             let stands = world.refund(&refund).await;
             assert!(failed(&context, vec![message("m1", 1, &job(&stands))]).await.is_empty());
             let pending = world.refund(&refund).await;
-            assert_eq!((&pending.state, pending.sequence), (&State::Processing(reason), 2));
+            assert_eq!((&pending.version.state, pending.version.sequence), (&State::Processing(reason), 2));
             let at = fixtures::later(5_000 + wait * 1_000);
             assert_eq!((pending.turn, pending.wait.map(|wait| wait.at)), (turn, Some(at)));
             assert_eq!(world.left().await, (1600, vec![100, 1500, 0]));
@@ -112,9 +112,9 @@ async fn no_word_from_the_processor_holds_the_money_until_there_is_one() {
         assert!(failed(&context, vec![message("m1", 1, &job(&stands))]).await.is_empty());
         assert_eq!(context.pace.take(), []);
         let done = world.refund(&refund).await;
-        assert_eq!((done.sequence, done.wait), (3, None));
+        assert_eq!((done.version.sequence, done.wait), (3, None));
         let gone = end == fixtures::succeeded();
-        assert_eq!(done.state == State::Succeeded, gone);
+        assert_eq!(done.version.state == State::Succeeded, gone);
         assert_eq!(world.left().await.0, if gone { 1600 } else { 3100 });
         assert_eq!(context.processor.asked(), vec![refund.id; 4]);
     }
@@ -150,7 +150,7 @@ struct Overtaking {
 impl Refunds for Overtaking {
     async fn refund(&self, tenant: &Tenant, id: &RefundId) -> Result<Option<Refund>, ReadError> {
         let read = self.store.refund(tenant, id).await?;
-        if let Some(refund) = read.as_ref().filter(|refund| refund.state == State::Initiated) {
+        if let Some(refund) = read.as_ref().filter(|refund| refund.version.state == State::Initiated) {
             let next = (self.to)(refund);
             let moved = if self.gives_back {
                 self.store.give_back(refund, &next).await
@@ -209,17 +209,15 @@ fn overtaking(
 #[tokio::test]
 async fn a_refund_that_is_cancelled_meanwhile_never_reaches_the_processor() {
     let (world, refund) = World::with_refund("any").await;
-    let cancelled = |refund: &Refund| Refund {
-        state: State::Cancelled,
-        sequence: 2,
-        updated_at: fixtures::later(4_000),
-        ..refund.clone()
+    let cancelled = |refund: &Refund| match refund.withdraw(fixtures::later(4_000)) {
+        Withdrawn::Now(cancelled) => *cancelled,
+        other => panic!("{other:?}"),
     };
     let context = overtaking(&world, cancelled, true);
     assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty());
     assert_eq!(context.processor.asked(), []);
     let done = world.refund(&refund).await;
-    assert_eq!((&done.state, done.handed_over_at), (&State::Cancelled, None));
+    assert_eq!((&done.version.state, done.handed_over_at), (&State::Cancelled, None));
     assert_eq!(world.left().await.0, 3100);
 }
 
@@ -230,7 +228,7 @@ async fn a_refund_that_somebody_else_moves_meanwhile_is_looked_at_again() {
     assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty());
     let done = world.refund(&refund).await;
     // Initiated, processing by the other, succeeded by us: no change was overwritten.
-    assert_eq!((&done.state, done.sequence), (&State::Succeeded, 3));
+    assert_eq!((&done.version.state, done.version.sequence), (&State::Succeeded, 3));
     assert_eq!(world.left().await.0, 1600);
 }
 
@@ -242,7 +240,7 @@ async fn a_payment_that_is_gone_does_not_end_its_refund() {
     delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone()).send().await.unwrap();
     let context = world.sandbox();
     assert_eq!(failed(&context, vec![message("m1", 1, &job(&refund))]).await, ["m1"]);
-    assert_eq!(world.refund(&refund).await.state, State::Initiated);
+    assert_eq!(world.refund(&refund).await.version.state, State::Initiated);
     // Once it is back, so is the money.
     let held = payment("sandbox_fail").after_reserving(&refund).unwrap();
     assert!(matches!(world.table.store().register(&held).await, Ok(Registered::New)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use process_refund::{OPEN_FOR, SILENCES_MAX};
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{Outcome, Pending, Refund, State};
+use recoup_domain::refund::{Outcome, Pending, Refund, State, Version};
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_testing::fixtures;
 
@@ -41,14 +41,14 @@ async fn what_the_owner_changes_meanwhile_and_what_waits_do_not_overwrite_each_o
     let next = read.with_metadata(metadata, fixtures::later(6_000)).unwrap();
     assert!(matches!(world.table.store().move_on(&read, &next).await, Ok(Settled::Applied)));
     let stored = world.refund(&refund).await;
-    assert_eq!((stored.turn, stored.sequence), (2, 3));
+    assert_eq!((stored.turn, stored.version.sequence), (2, 3));
     assert_eq!(stored.wait.map(|wait| wait.at), Some(fixtures::later(15_000)));
     // The other way round: a question that began before the metadata changed schedules the next all the same.
     let later = stored.asked_again(fixtures::later(9_000), 1_000);
-    let old = Refund { sequence: 2, ..stored.clone() };
+    let old = stored.at(&Version { sequence: 2, ..stored.version.clone() });
     assert!(matches!(world.table.store().schedule(&old, &later).await, Ok(Settled::Applied)));
     let stored = world.refund(&refund).await;
-    assert_eq!((stored.turn, stored.sequence, stored.notes.metadata.pairs().len()), (3, 3, 1));
+    assert_eq!((stored.turn, stored.version.sequence, stored.version.metadata.pairs().len()), (3, 3, 1));
 }
 
 /// So many refunds of payments at this processor, one each.
@@ -73,12 +73,12 @@ async fn a_processor_that_does_not_answer_is_left_alone_and_what_waits_for_it_ca
     }
     assert_eq!(context.processor.asked().len(), usize::try_from(SILENCES_MAX).unwrap());
     let last = world.refund(refunds.last().unwrap()).await;
-    assert_eq!((&last.state, last.handed_over_at, last.turn), (&State::Initiated, None, 1));
+    assert_eq!((&last.version.state, last.handed_over_at, last.turn), (&State::Initiated, None, 1));
     assert_eq!(last.wait.map(|wait| wait.at), Some(fixtures::later(5_000).plus(OPEN_FOR)));
-    assert!(last.flag.is_none() && last.state.holds_money());
+    assert!(last.flag.is_none() && last.version.state.holds_money());
     // Those that were asked wait as ever.
     let first = world.refund(&refunds[0]).await;
-    assert_eq!(first.state, State::Processing(Pending::OutcomeUnknown));
+    assert_eq!(first.version.state, State::Processing(Pending::OutcomeUnknown));
     assert_eq!(first.wait.map(|wait| wait.at), Some(fixtures::later(5_000).plus(Duration::from_secs(2))));
     assert_eq!(context.pace.take(), []);
 }
@@ -100,7 +100,7 @@ async fn a_success_that_fails_late_is_asked_about_once_more_by_itself() {
     let context = world.sandbox();
     assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty());
     let done = world.refund(&refund).await;
-    assert_eq!((&done.state, done.turn), (&State::Succeeded, 1));
+    assert_eq!((&done.version.state, done.turn), (&State::Succeeded, 1));
     let wait = done.wait.unwrap();
     assert_eq!((wait.at, wait.rests), (fixtures::later(20_000), false), "the queue holds it for 15 s");
     // The first job again is stale.
@@ -108,7 +108,7 @@ async fn a_success_that_fails_late_is_asked_about_once_more_by_itself() {
     assert_eq!(world.refund(&refund).await, done);
     assert!(failed(&context, vec![message("m2", 1, &job(&done))]).await.is_empty());
     let late = world.refund(&refund).await;
-    assert!(matches!(late.state, State::Failed(_)), "{late:?}");
+    assert!(matches!(late.version.state, State::Failed(_)), "{late:?}");
     assert_eq!(late.wait, None);
     assert_ne!(world.left().await, before, "its money went back");
     assert!(failed(&context, vec![message("m2", 2, &job(&done))]).await.is_empty());
@@ -120,7 +120,7 @@ async fn any_other_success_is_the_end_of_it() {
     let (world, refund) = World::with_refund("sandbox_succeed").await;
     assert!(failed(&world.sandbox(), vec![message("m1", 1, &job(&refund))]).await.is_empty());
     let done = world.refund(&refund).await;
-    assert_eq!((done.state, done.turn, done.wait), (State::Succeeded, 0, None));
+    assert_eq!((done.version.state, done.turn, done.wait), (State::Succeeded, 0, None));
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! A change that was not announced is found and announced, to those who should have heard it.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::delivery::{Delivery, Standing, Target};
+use recoup_domain::endpoint::EventFilter;
 use recoup_domain::event::{Event, EventType};
-use recoup_ports::endpoints::KeepEndpoints;
-use recoup_ports::events::{Events, NoteDeliveries};
+use recoup_ports::endpoints::{Endpoints, KeepEndpoints};
+use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
 use recoup_ports::settlement::Settle;
 use recoup_testing::fixtures;
 
@@ -63,8 +65,9 @@ async fn the_one_of_two_whose_message_was_lost_is_told_and_the_other_is_left_alo
     let (told, untold) = (listening(&world, 1).await, listening(&world, 2).await);
     let refund = world.reserve("key-1").await;
     let done = world.settle_in_silence(&refund, fixtures::succeeded()).await;
-    for event in [Event::of_beginning(&done), Event::of_change(Some(&refund), &done)] {
-        let mut delivery = Delivery::first(event, told.clone(), fixtures::later(2_000));
+    for event in [fixtures::beginning(&done), Event::of_change(Some(&refund), &done)] {
+        world.store.record_event(&event, &[told.clone(), untold.clone()]).await.unwrap();
+        let mut delivery = Delivery::first(&event, told.clone(), fixtures::later(2_000));
         delivery.standing = Standing::Delivered;
         world.store.note_delivery(None, &delivery).await.unwrap();
     }
@@ -91,16 +94,66 @@ async fn an_endpoint_that_came_later_is_not_missed() {
     assert_eq!(world.run(two_hours_later).await.drift, 0);
 }
 
+/// The owner changes the endpoint after its message was lost: whom the event names is told all the same.
 #[tokio::test]
-async fn a_lost_change_before_a_later_one_is_named_though_nobody_can_tell_it_any_more() {
+async fn a_lost_message_to_an_endpoint_that_was_edited_since_is_sent_again() {
     let world = World::new().await;
+    let target = listening(&world, 1).await;
     let refund = world.reserve("key-1").await;
+    let event = fixtures::beginning(&refund);
+    world.store.record_event(&event, std::slice::from_ref(&target)).await.unwrap();
+    let Target::Endpoint(id) = &target else { panic!("{target:?}") };
+    let endpoint = world.store.endpoint(&refund.tenant, id).await.unwrap().unwrap();
+    let mut edited = endpoint.changed(fixtures::later(60_000));
+    edited.events = EventFilter::parse(["refund.failed"]).unwrap();
+    world.store.change_endpoint(&endpoint, &edited).await.unwrap();
+    let report = world.run(two_hours_later).await;
+    let missing: Vec<String> =
+        lines(&report.findings).into_iter().filter(|line| line.starts_with("event_missing")).collect();
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert!(missing[0].ends_with("refund.initiated, was not announced to 1 receivers"), "{missing:?}");
+    let recorded = world.store.event(&refund.tenant, &event.id).await.unwrap().unwrap();
+    let [delivery] = recorded.deliveries.as_slice() else { panic!("{recorded:?}") };
+    assert_eq!((&delivery.target, delivery.standing), (&target, Standing::Scheduled(two_hours_later())));
+}
+
+#[tokio::test]
+async fn a_lost_change_before_a_later_one_is_told_from_what_the_refund_kept() {
+    let world = World::new().await;
+    let target = listening(&world, 1).await;
+    let refund = world.reserve("key-1").await;
+    world.store.record_event(&fixtures::beginning(&refund), &[]).await.unwrap();
     let pending = world.settle_in_silence(&refund, recoup_domain::refund::Outcome::Pending).await;
     let done = world.settle(&pending, fixtures::succeeded()).await;
     let report = world.run(two_hours_later).await;
     let lost = done.event_ids().nth(1).unwrap();
     let line = format!(
-        "event_missing none: {lost} of 2026-11-22T09:30:01.000Z, a change before later ones, was not announced at all"
+        "event_missing announced: {lost} of 2026-11-22T09:30:01.000Z, refund.processing, was not announced at all"
+    );
+    assert_eq!(lines(&report.findings), [line]);
+    let recorded = world.store.event(&done.tenant, &lost).await.unwrap().unwrap();
+    assert_eq!(
+        (recorded.event, recorded.receivers),
+        (Event::of_change(Some(&refund), &pending), vec![target])
+    );
+    assert_eq!(recorded.deliveries.len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_change_of_which_version_0_1_kept_only_the_time_is_named() {
+    let world = World::new().await;
+    let refund = world.reserve("key-1").await;
+    let pending = world.settle_in_silence(&refund, recoup_domain::refund::Outcome::Pending).await;
+    let done = world.settle(&pending, fixtures::succeeded()).await;
+    let item = world.table.item("refund").await;
+    let millis =
+        |change: &recoup_domain::refund::Change| AttributeValue::N(change.at.unix_millis().to_string());
+    let times = AttributeValue::L(done.history.iter().map(millis).collect());
+    world.edit(&item, "SET changed_at = :times REMOVE history", &[(":times", times)]).await;
+    let report = world.run(two_hours_later).await;
+    let lost = done.event_ids().nth(1).unwrap();
+    let line = format!(
+        "event_missing none: {lost} of 2026-11-22T09:30:01.000Z, a change whose state was not kept, was not announced at all"
     );
     assert_eq!(lines(&report.findings), [line]);
 }

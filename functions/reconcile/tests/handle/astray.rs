@@ -103,7 +103,7 @@ async fn an_item_that_cannot_be_read_is_named_and_stands_in_nobodys_way() {
     let report = world.run(two_hours_later).await;
     let found = lines(&report.findings);
     assert!(
-        found.contains(&"unreadable none: the refund's item cannot be read: kind is unknown".to_owned()),
+        found.contains(&"unreadable none: the refund's item cannot be read: unknown Kind".to_owned()),
         "{found:?}"
     );
     let job = report.findings.iter().find(|finding| finding.remedy == Remedy::SentFor).unwrap();

@@ -11,12 +11,12 @@ use crate::{World, lines, soon_after, two_hours_later};
 #[tokio::test]
 async fn a_healthy_system_drifts_by_nothing_and_is_left_as_it_is() {
     let world = World::new().await;
-    let done = world.reserve("key-1").await;
+    let done = world.reserve_announced("key-1").await;
     world.settle(&done, fixtures::succeeded()).await;
-    let failed = world.reserve("key-2").await;
+    let failed = world.reserve_announced("key-2").await;
     let failed = world.settle(&failed, fixtures::failed()).await;
     // One that waits for its processor, as it should.
-    let waiting = world.reserve("key-3").await;
+    let waiting = world.reserve_announced("key-3").await;
     let waiting = world.settle(&waiting, Outcome::Pending).await;
     let next = waiting.asked_after(two_hours_later(), std::time::Duration::from_mins(30));
     world.store.schedule(&waiting, &next).await.unwrap();

@@ -119,11 +119,18 @@ impl World {
         reservation.refund
     }
 
+    /// The same, and its beginning announced to nobody, as the relay does where nobody listens.
+    async fn reserve_announced(&self, key: &str) -> Refund {
+        let refund = self.reserve(key).await;
+        self.store.record_event(&Event::of_change(None, &refund), &[]).await.unwrap();
+        refund
+    }
+
     /// What an outcome makes of a refund, a second after its last change; not announced.
     async fn settle_in_silence(&self, refund: &Refund, outcome: Outcome) -> Refund {
         self.store.hand_over(refund, fixtures::now()).await.unwrap();
         let refund = self.refund(refund).await;
-        let step = refund.step(outcome, refund.updated_at.plus(Duration::from_secs(1)));
+        let step = refund.step(outcome, refund.version.updated_at.plus(Duration::from_secs(1)));
         assert!(matches!(self.store.carry_out(&refund, &step).await, Ok(Settled::Applied)));
         self.refund(&refund).await
     }
@@ -132,7 +139,7 @@ impl World {
     async fn settle(&self, refund: &Refund, outcome: Outcome) -> Refund {
         let before = self.refund(refund).await;
         let after = self.settle_in_silence(refund, outcome).await;
-        self.store.record_event(&Event::of_change(Some(&before), &after)).await.unwrap();
+        self.store.record_event(&Event::of_change(Some(&before), &after), &[]).await.unwrap();
         after
     }
 

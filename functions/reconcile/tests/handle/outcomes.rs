@@ -26,8 +26,8 @@ async fn a_success_that_the_processor_took_back_gives_the_money_back_once() {
         ["outcome_differs settled: here it has succeeded, at its processor failed"]
     );
     let failed = world.refund(&refund).await;
-    assert!(matches!(failed.state, State::Failed(_)));
-    assert_eq!((failed.sequence, refundable(&world).await), (3, 3100));
+    assert!(matches!(failed.version.state, State::Failed(_)));
+    assert_eq!((failed.version.sequence, refundable(&world).await), (3, 3100));
     assert_eq!(world.run(soon_after).await.drift, 0);
     assert_eq!((world.refund(&refund).await, refundable(&world).await), (failed, 3100));
 }
@@ -54,13 +54,13 @@ async fn money_that_moved_after_a_failure_is_taken_again_or_a_person_has_to_look
                 lines(&report.findings),
                 ["outcome_differs settled: here it has failed, at its processor succeeded"]
             );
-            assert_eq!((stored.state, refundable(&world).await), (State::Succeeded, before - 1000));
+            assert_eq!((stored.version.state, refundable(&world).await), (State::Succeeded, before - 1000));
             continue;
         }
         let found = lines(&report.findings);
         let line = "succeeded_after_failure none: here it has failed, at its processor succeeded";
         assert!(found.contains(&line.to_owned()), "{found:?}");
-        assert_eq!((&stored.state, refundable(&world).await), (&failed.state, before));
+        assert_eq!((&stored.version.state, refundable(&world).await), (&failed.version.state, before));
         assert!(stored.flag.is_some());
         // It is named until somebody has looked.
         let again = world.run_at(succeeded(), soon_after, all()).await;
@@ -86,7 +86,7 @@ async fn a_processor_is_asked_only_about_what_has_ended_lately_and_an_unclear_an
 #[tokio::test]
 async fn a_list_shows_what_is_missing_unknown_twice_or_of_another_amount() {
     let world = World::at(ProcessorName::Stripe, "ch_1").await;
-    let done = world.reserve("key-1").await;
+    let done = world.reserve_announced("key-1").await;
     let done = world.settle(&done, fixtures::succeeded()).await;
     let ok = || (done.id.clone(), fixtures::succeeded(), Some(eur(1000)));
     let other = fixtures::refund_id("never-made");
@@ -134,7 +134,7 @@ async fn a_list_shows_what_is_missing_unknown_twice_or_of_another_amount() {
     let looked_up = Some(LookedUp::Stands(fixtures::failed()));
     let told = Told { list: list(), looked_up, ..Told::default() };
     world.run_at(told, two_hours_later, json!({ "ask_processors_days": 2 })).await;
-    assert!(matches!(world.refund(&done).await.state, State::Failed(_)));
+    assert!(matches!(world.refund(&done).await.version.state, State::Failed(_)));
     assert_eq!(refundable(&world).await, 3100);
 }
 

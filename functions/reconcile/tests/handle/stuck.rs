@@ -25,7 +25,7 @@ async fn a_refund_whose_job_was_lost_is_sent_for_once() {
         let stored = world.refund(&refund).await;
         let wait = stored.wait.unwrap();
         assert_eq!((wait.at, wait.woken_at, wait.rests), (two_hours_later(), Some(two_hours_later()), false));
-        assert_eq!((&stored.state, stored.sequence, stored.turn), (&State::Initiated, 1, 0));
+        assert_eq!((&stored.version.state, stored.version.sequence, stored.turn), (&State::Initiated, 1, 0));
         // Its job is on its way now.
         assert_eq!(world.run(soon_after).await.drift, 0);
         // Half a day later it is still there: overdue, and sent for again.
@@ -45,7 +45,7 @@ async fn a_question_that_is_overdue_is_sent_for_under_its_own_number() {
     assert_eq!(lines(&report.findings), [line]);
     let stored = world.refund(&refund).await;
     assert_eq!((stored.turn, stored.wait.unwrap().woken_at), (1, Some(two_hours_later())));
-    assert!(stored.state.holds_money());
+    assert!(stored.version.state.holds_money());
     // It is named as long as nothing comes of it, and not sent for again within the hour.
     assert_eq!(world.run(soon_after).await.drift, 1);
     assert_eq!(world.refund(&refund).await, stored);

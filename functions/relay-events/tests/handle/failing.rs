@@ -56,7 +56,7 @@ async fn poison_is_buried_as_it_came_and_its_batch_goes_on() {
         let relayed = relayed(&[records[0].clone(), poison.clone(), records[2].clone()]).await;
         assert_eq!(relayed.buried.len(), 1, "{poison}");
         assert_eq!(serde_json::from_str::<Value>(&relayed.buried[0]).unwrap(), poison);
-        assert_eq!((relayed.refund_jobs(), relayed.announced().len()), (2, 2), "{poison}");
+        assert_eq!((relayed.refund_jobs(), relayed.announced().await.len()), (2, 2), "{poison}");
         assert_eq!(relayed.failed, [""; 0], "{poison}");
     }
 }
@@ -99,12 +99,12 @@ async fn only_the_lowest_record_that_failed_is_named() {
     let records = new_refunds(4).await;
     let second_and_fourth: fn(&Job) -> bool = |job| match job {
         Job::Refund { job, .. } => job.refund != fixtures::refund_id("key-1"),
-        Job::Webhook { job, .. } => job.event.refund() != Some(&fixtures::refund_id("key-3")),
+        Job::Webhook { job, .. } => job.refund.as_ref() != Some(&fixtures::refund_id("key-3")),
     };
     let context = relay(Queues { takes: second_and_fourth, ..Queues::default() });
     let relayed = relayed_by(&context, &records).await;
     assert_eq!(relayed.failed, [number(&records[1])]);
-    assert_eq!((relayed.refund_jobs(), relayed.announced().len()), (3, 3));
+    assert_eq!((relayed.refund_jobs(), relayed.announced().await.len()), (3, 3));
 }
 
 #[tokio::test]

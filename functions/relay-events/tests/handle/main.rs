@@ -7,10 +7,12 @@ mod telling;
 
 use std::sync::Mutex;
 
+use recoup_domain::event::Event;
 use recoup_domain::ids::EventId;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::wanted::Wanted;
-use recoup_ports::jobs::{Job, Jobs, SendJobError};
+use recoup_ports::events::Events;
+use recoup_ports::jobs::{Job, Jobs, SendJobError, WebhookJob};
 use recoup_ports::payments::{Register, Registered};
 use recoup_ports::refunds::{Reserve, Reserved};
 use recoup_ports::settlement::{HandedOver, Settle, Settled};
@@ -63,8 +65,9 @@ fn relay_of(store: Table, jobs: Queues) -> Relay {
 }
 
 /// What was sent and buried for these records, and the sequence numbers from which the stream comes again.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Relayed {
+    store: Table,
     jobs: Vec<Job>,
     buried: Vec<String>,
     failed: Vec<String>,
@@ -72,12 +75,26 @@ struct Relayed {
 
 impl Relayed {
     /// The type and the event id of each announcement, in the order in which they were sent.
-    fn announced(&self) -> Vec<(String, EventId)> {
-        let webhooks = self.jobs.iter().filter_map(|job| match job {
-            Job::Webhook { job, .. } => Some((job.event.r#type.as_str().to_owned(), job.event.id.clone())),
+    async fn announced(&self) -> Vec<(String, EventId)> {
+        let mut announced = Vec::new();
+        for job in self.webhook_jobs() {
+            announced.push((self.event(job).await.r#type.as_str().to_owned(), job.event.clone()));
+        }
+        announced
+    }
+
+    fn webhook_jobs(&self) -> impl Iterator<Item = &WebhookJob> {
+        self.jobs.iter().filter_map(|job| match job {
+            Job::Webhook { job, .. } => Some(job),
             Job::Refund { .. } => None,
-        });
-        webhooks.collect()
+        })
+    }
+
+    /// The event of a job, which was recorded with its receivers before the job was sent.
+    async fn event(&self, job: &WebhookJob) -> Event {
+        let recorded = self.store.event(&job.tenant, &job.event).await.unwrap().expect("it is recorded");
+        assert!(recorded.receivers.contains(&job.target));
+        recorded.event
     }
 
     /// How many refunds go to the processor.
@@ -89,6 +106,7 @@ impl Relayed {
 async fn relayed_by(context: &Relay, records: &[Value]) -> Relayed {
     let answer = handle(context, json!({ "Records": records })).await.unwrap();
     Relayed {
+        store: context.store.clone(),
         jobs: std::mem::take(&mut *context.jobs.sent.lock().unwrap()).concat(),
         buried: std::mem::take(&mut *context.jobs.buried.lock().unwrap()),
         failed: answer.failed().map(str::to_owned).collect(),

@@ -10,7 +10,7 @@ use recoup_domain::refund::{Notes, Outcome, Refund};
 use recoup_domain::wanted::Wanted;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Created, EndpointHealth, KeepEndpoints};
-use recoup_ports::events::{Events, NoteDeliveries, Noted};
+use recoup_ports::events::{Events, NoteDeliveries, Noted, Recorded};
 use recoup_ports::jobs::{Job, Lane};
 use recoup_testing::fixtures::{self, later, secret, tenant};
 use recoup_testing::{Calls, Fault};
@@ -52,15 +52,14 @@ fn hearing(number: u8, types: &[&str]) -> Endpoint {
     Endpoint { events: EventFilter::parse(types.iter().copied()).unwrap(), ..fixtures::endpoint(number) }
 }
 
-fn told(relayed: &Relayed) -> Vec<(Target, Lane, EventType)> {
-    let told = relayed.jobs.iter().filter_map(|job| match job {
-        Job::Webhook { job, lane, delay } => {
-            assert_eq!((job.turn, *delay), (1, Duration::ZERO));
-            Some((job.target.clone(), *lane, job.event.r#type))
-        }
-        Job::Refund { .. } => None,
-    });
-    told.collect()
+async fn told(relayed: &Relayed) -> Vec<(Target, Lane, EventType)> {
+    let mut told = Vec::new();
+    for one in &relayed.jobs {
+        let Job::Webhook { job, lane, delay } = one else { continue };
+        assert_eq!((job.turn, *delay), (1, Duration::ZERO));
+        told.push((job.target.clone(), *lane, relayed.event(job).await.r#type));
+    }
+    told
 }
 
 fn target(number: u8) -> Target {
@@ -92,24 +91,48 @@ async fn each_endpoint_is_told_what_it_listens_to_and_the_refunds_own_url_everyt
         (target(3), Lane::Retries, succeeded),
         (Target::RefundUrl, Lane::First, succeeded),
     ];
-    assert_eq!(told(&relayed), expected);
-    assert_eq!(calls.operations(), ["Query"], "the account's endpoints are read once for the batch");
+    assert_eq!(told(&relayed).await, expected);
+    let expected = ["Query", "PutItem", "PutItem"];
+    assert_eq!(
+        calls.operations(),
+        expected,
+        "endpoints are read once for the batch, each event is written once"
+    );
+    assert!((calls.write_units() - 2.0).abs() < f64::EPSILON, "{calls}");
 }
 
 #[tokio::test]
-async fn what_nobody_is_told_is_recorded_but_for_the_beginning_that_the_refund_itself_tells() {
+async fn what_nobody_is_told_is_recorded_too() {
     let world = World::with_endpoints(&[hearing(1, &["refund.failed"])]).await;
     let seen = world.records().len();
     let refund = world.refund_without_url().await;
     let succeeded = world.settle(&refund, fixtures::succeeded()).await;
     let (relayed, calls) = world.relayed_from(seen).await;
-    assert_eq!((relayed.refund_jobs(), told(&relayed)), (1, vec![]));
-    assert_eq!(calls.operations(), ["Query", "PutItem"]);
-    assert!((calls.write_units() - 1.0).abs() < f64::EPSILON, "{calls}");
-    let event = Event::of_change(Some(&refund), &succeeded);
-    let recorded = world.store.event(&tenant(), &event.id).await.unwrap().unwrap();
-    assert_eq!((recorded.event, recorded.deliveries), (event, vec![]));
-    assert_eq!(world.store.event(&tenant(), &Event::of_beginning(&refund).id).await.unwrap(), None);
+    assert_eq!((relayed.refund_jobs(), told(&relayed).await), (1, vec![]));
+    assert_eq!(calls.operations(), ["Query", "PutItem", "PutItem"]);
+    assert!((calls.write_units() - 2.0).abs() < f64::EPSILON, "{calls}");
+    for event in [Event::of_change(None, &refund), Event::of_change(Some(&refund), &succeeded)] {
+        let recorded = world.store.event(&tenant(), &event.id).await.unwrap().unwrap();
+        assert_eq!(recorded, Recorded { event, receivers: vec![], deliveries: vec![] });
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_comes_again_is_told_to_those_who_were_chosen_first() {
+    let world = World::with_endpoints(&[fixtures::endpoint(1)]).await;
+    let seen = world.records().len();
+    let refund = world.refund_without_url().await;
+    let (first, _) = world.relayed_from(seen).await;
+    // Meanwhile one endpoint is deleted, and another one is made.
+    world.store.delete_endpoint(&tenant(), &fixtures::endpoint(1).id).await.unwrap();
+    assert_eq!(world.store.create_endpoint(&fixtures::endpoint(2)).await.unwrap(), Created::Yes);
+    let records: Vec<Value> = world.records().split_off(seen);
+    let is_refund = |record: &Value| record["dynamodb"]["Keys"]["sk"]["S"] == "refund";
+    let records: Vec<Value> = records.into_iter().filter(is_refund).collect();
+    let again = relayed_by(&relay_of(world.store.clone(), Queues::default()), &records).await;
+    assert_eq!(again.jobs, first.jobs);
+    let recorded = world.store.event(&tenant(), &fixtures::beginning(&refund).id).await.unwrap().unwrap();
+    assert_eq!(recorded.receivers, [target(1)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,6 +147,7 @@ async fn a_table_that_does_not_answer_holds_up_announcements_but_not_the_money()
         let relayed = relayed_by(&relay_of(world.store.clone(), Queues::default()), &records).await;
         assert_eq!(relayed.refund_jobs(), 1, "{operation}");
         assert_eq!(relayed.failed.len(), 1, "{operation}: it comes again");
+        assert_eq!(told(&relayed).await, [], "{operation}: nobody is told of what is not recorded");
         world.table.heal();
         let again = relayed_by(&relay_of(world.store.clone(), Queues::default()), &records).await;
         assert_eq!(again.failed, [""; 0]);
@@ -151,7 +175,7 @@ async fn jobs_after(writes: &[Delivery]) -> Vec<Job> {
 
 fn delivery() -> Delivery {
     let refund = fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key-1").refund;
-    Delivery::first(Event::of_beginning(&refund), target(1), fixtures::now())
+    Delivery::first(&fixtures::beginning(&refund), target(1), fixtures::now())
 }
 
 #[tokio::test]
@@ -207,7 +231,7 @@ async fn an_endpoint_that_was_switched_off_for_failing_is_announced_to_the_other
         world.store.switch_off(&dead, reason, later(50)).await.unwrap();
         let (relayed, _) = world.relayed_from(seen).await;
         let expected = [(target(2), Lane::First, EventType::EndpointDisabled)];
-        assert_eq!(told(&relayed), if announced { &expected[..] } else { &[] }, "{reason:?}");
+        assert_eq!(told(&relayed).await, if announced { &expected[..] } else { &[] }, "{reason:?}");
     }
 }
 
@@ -218,7 +242,7 @@ async fn the_last_endpoints_own_end_is_recorded_for_who_looks() {
     let seen = world.records().len();
     world.store.switch_off(&dead, DisabledReason::Failing, later(50)).await.unwrap();
     let (relayed, _) = world.relayed_from(seen).await;
-    assert_eq!(told(&relayed), []);
+    assert_eq!(told(&relayed).await, []);
     let event = Event::of_disabled(&tenant(), &dead.id, DisabledReason::Failing, later(50));
     assert!(world.store.event(&tenant(), &event.id).await.unwrap().is_some());
 }
@@ -255,11 +279,8 @@ async fn an_endpoint_that_cannot_be_read_holds_up_neither_money_nor_the_stream()
     world.refund_without_url().await;
     let (relayed, _) = world.relayed_from(seen).await;
     assert_eq!(relayed.refund_jobs(), 1);
-    assert_eq!(
-        (relayed.failed.len(), relayed.buried.len()),
-        (0, 1),
-        "kept for a person, and not tried again"
-    );
+    assert_eq!((relayed.failed.len(), relayed.buried.len()), (0, 0));
+    assert_eq!(told(&relayed).await, [(target(1), Lane::First, EventType::Initiated)]);
 }
 
 #[tokio::test]
@@ -270,7 +291,7 @@ async fn a_pending_refund_tells_every_step() {
     let pending = world.settle(&refund, Outcome::Pending).await;
     world.settle(&pending, fixtures::failed()).await;
     let types: Vec<EventType> =
-        told(&world.relayed_from(seen).await.0).into_iter().map(|(_, _, r#type)| r#type).collect();
+        told(&world.relayed_from(seen).await.0).await.into_iter().map(|(_, _, r#type)| r#type).collect();
     assert_eq!(types, [EventType::Initiated, EventType::Processing, EventType::Failed]);
 }
 
@@ -286,19 +307,8 @@ async fn an_endpoint_that_cannot_be_read_keeps_the_others_from_nothing() {
     let records: Vec<_> = world.records().into_iter().filter(is_refund).collect();
     let context = crate::relay_of(world.store.clone(), crate::Queues::default());
     let relayed = crate::relayed_by(&context, &records).await;
-    let told: Vec<_> = relayed
-        .jobs
-        .iter()
-        .filter_map(|job| match job {
-            recoup_ports::jobs::Job::Webhook { job, .. } => Some(job.target.clone()),
-            recoup_ports::jobs::Job::Refund { .. } => None,
-        })
-        .collect();
-    assert!(told.contains(&Target::Endpoint(fixtures::endpoint(2).id)), "{told:?}");
-    assert!(!told.contains(&Target::Endpoint(bad)));
-    assert_eq!(
-        (relayed.buried.len(), relayed.failed.len()),
-        (1, 0),
-        "a person finds out whom it may have told"
-    );
+    let told: Vec<_> = relayed.webhook_jobs().map(|job| job.target.clone()).collect();
+    // It may listen, too: its try waits in the queue until a person has put its item right.
+    assert_eq!(told, [target(2), target(1), Target::RefundUrl]);
+    assert_eq!((relayed.buried.len(), relayed.failed.len()), (0, 0));
 }

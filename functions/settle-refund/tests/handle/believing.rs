@@ -107,7 +107,7 @@ async fn a_signature_is_good_for_five_minutes_either_way() {
             let detail =
                 "The signature is more than 300 seconds off: it is too old, or the sender's clock is wrong.";
             assert_eq!(reply.body["detail"], detail, "only who has the secret reads this");
-            assert_eq!(world.refund(&refund).await.state, State::Initiated);
+            assert_eq!(world.refund(&refund).await.version.state, State::Initiated);
         }
     }
 }

@@ -21,10 +21,10 @@ async fn a_success_that_is_taken_back_gives_the_money_back_once_the_processor_co
     }
     assert_eq!(world.context.processor.asked(), 1, "what agrees with the end needs no question");
     let stored = world.refund(&done).await;
-    let State::Failed(failure) = &stored.state else { panic!("{stored:?}") };
+    let State::Failed(failure) = &stored.version.state else { panic!("{stored:?}") };
     // As the processor says it now, not as its notification had it.
     assert_eq!(failure.message.as_str(), "the customer's bank refused the refund");
-    assert_eq!((stored.sequence, world.left().await), (3, 3_100));
+    assert_eq!((stored.version.sequence, world.left().await), (3, 3_100));
     world.check_books().await;
 }
 
@@ -41,7 +41,7 @@ async fn a_success_after_a_failure_takes_the_money_again_once_the_processor_conf
     assert_eq!(calls.operations(), ["GetItem", "TransactWriteItems"]);
     assert!(calls.read_units() <= 1.0 && calls.write_units() <= 4.0, "{calls}");
     let stored = world.refund(&refund).await;
-    assert_eq!((&stored.state, stored.flag, stored.sequence), (&State::Succeeded, None, 3));
+    assert_eq!((&stored.version.state, stored.flag, stored.version.sequence), (&State::Succeeded, None, 3));
     let parts = world.payment().await.routing.unwrap().refundable;
     let parts: Vec<u64> = parts.parts().map(|(_, part)| part.minor()).collect();
     assert_eq!((world.left().await, parts), (1_600, vec![100, 1_500, 0]));
@@ -74,8 +74,11 @@ async fn money_that_is_gone_is_a_matter_for_a_person() {
         assert_eq!(reply.status, 200, "repeating it would not bring the money: {}", reply.text);
         assert_eq!((&reply.body["outcome"], &reply.body["status"]), (&json!("unchanged"), &json!("failed")));
         let stored = world.refund(&ended).await;
-        assert_eq!((&stored.state, stored.flag), (&ended.state, Some(Flag::SucceededAfterFailure)));
-        assert_eq!(stored.sequence, ended.sequence, "nobody is told of a change");
+        assert_eq!(
+            (&stored.version.state, stored.flag),
+            (&ended.version.state, Some(Flag::SucceededAfterFailure))
+        );
+        assert_eq!(stored.version.sequence, ended.version.sequence, "nobody is told of a change");
         assert_eq!(world.payment().await, payment);
         world.check_books().await;
     }
@@ -100,7 +103,7 @@ async fn a_cancelled_refund_that_succeeded_all_the_same_takes_the_money_again() 
     assert_eq!((world.refund(&refund).await, world.left().await), (*cancelled, 3_100));
     world.context.processor.set(found(succeeded()));
     assert_eq!(world.tell(&news(&refund, Word::Succeeded)).await.body["outcome"], "applied");
-    assert_eq!((world.refund(&refund).await.state, world.left().await), (State::Succeeded, 1_600));
+    assert_eq!((world.refund(&refund).await.version.state, world.left().await), (State::Succeeded, 1_600));
     world.check_books().await;
 }
 
@@ -113,7 +116,7 @@ async fn what_the_processor_does_not_confirm_was_overtaken_on_its_way() {
             let before = world.everything().await;
             world.context.processor.set(found(says.clone()));
             let reply = world.tell(&news(&ended, word)).await;
-            let status = ended.state.as_str();
+            let status = ended.version.state.as_str();
             assert_eq!(
                 (reply.status, &reply.body["outcome"], &reply.body["status"]),
                 (200, &json!("unchanged"), &json!(status)),

@@ -48,7 +48,7 @@ async fn a_payment_that_too_many_write_at_once_is_waited_out_or_the_processor_re
     let (world, refund) = World::with_refund(ProcessorName::Http).await;
     world.table.fail_always("TransactWriteItems", Fault::conflict([false, true]));
     assert_eq!(world.tell(&news(&refund, Word::Failed)).await.problem(), (503, "unavailable"));
-    assert_eq!(world.refund(&refund).await.state, State::Initiated);
+    assert_eq!(world.refund(&refund).await.version.state, State::Initiated);
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn books_that_lack_the_payment_do_not_end_its_refund() {
     let delete = world.table.plain().delete_item().table_name(world.table.name());
     delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone()).send().await.unwrap();
     assert_eq!(world.tell(&news(&refund, Word::Failed)).await.problem(), (503, "unavailable"));
-    assert_eq!(world.refund(&refund).await.state, State::Initiated);
+    assert_eq!(world.refund(&refund).await.version.state, State::Initiated);
     // A success needs no payment: its money left long ago.
     assert_eq!(world.tell(&news(&refund, Word::Succeeded)).await.body["outcome"], "applied");
 }
@@ -79,7 +79,7 @@ impl Refunds for Restless {
             again
         };
         if let Some(refund) = read.as_ref().filter(|_| again) {
-            let metadata = [("n".to_owned(), refund.sequence.to_string())].into();
+            let metadata = [("n".to_owned(), refund.version.sequence.to_string())].into();
             let next =
                 refund.with_metadata(Metadata::new(metadata).unwrap(), fixtures::later(3_000)).unwrap();
             assert_eq!(self.store.move_on(refund, &next).await.unwrap(), Settled::Applied);
@@ -145,10 +145,10 @@ async fn a_refund_that_moves_meanwhile_is_looked_at_again_a_bounded_number_of_ti
             let stored = world.refund(&refund).await;
             if good {
                 assert_eq!(reply.body["outcome"], "applied", "{}", reply.text);
-                assert_eq!(stored.notes.metadata.pairs().len(), 1, "no change was overwritten");
+                assert_eq!(stored.version.metadata.pairs().len(), 1, "no change was overwritten");
             } else {
                 assert_eq!(reply.problem(), (503, "unavailable"));
-                assert_eq!(stored.state, refund.state);
+                assert_eq!(stored.version.state, refund.version.state);
             }
             let asked = if end.is_some() { STARTS_MAX } else { 0 };
             assert_eq!(context.processor.asked(), asked, "each time about what it is then");

@@ -122,15 +122,18 @@ impl World {
         let payment = self.payment().await;
         let refunds = self.table.store().refunds(&payment.tenant, &payment.refunds).await.unwrap().read;
         assert_eq!(refunds.len(), payment.refunds.len());
-        let alive =
-            || refunds.iter().filter(|refund| refund.state.holds_money() || refund.state == State::Succeeded);
+        let alive = || {
+            refunds.iter().filter(|refund| {
+                refund.version.state.holds_money() || refund.version.state == State::Succeeded
+            })
+        };
         let taken = alive().fold(self.payment.clone(), |payment, refund| {
             payment.after_reserving(refund).expect("what the refunds hold was there to take")
         });
         assert_eq!((payment.refundable, &payment.routing), (taken.refundable, &taken.routing));
         assert_eq!(payment.lines, taken.lines);
         let balances = Balances::of(&payment, &refunds).expect("the reads belong together");
-        let held = refunds.iter().filter(|refund| refund.state.holds_money());
+        let held = refunds.iter().filter(|refund| refund.version.state.holds_money());
         let held: Vec<&Refund> = held.collect();
         assert_eq!(balances.total.held.minor(), held.iter().map(|refund| refund.amount.minor()).sum::<u64>());
         for (actor, balance) in &balances.actors {

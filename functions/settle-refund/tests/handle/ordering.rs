@@ -31,7 +31,7 @@ async fn news_that_is_quicker_than_the_answer_to_the_order_is_the_one_that_count
             assert_eq!(store.carry_out(&refund, &step).await.unwrap(), Settled::Overtaken);
         }
         let stored = world.refund(&refund).await;
-        assert_eq!((stored.state.as_str(), stored.sequence), (state, 2));
+        assert_eq!((stored.version.state.as_str(), stored.version.sequence), (state, 2));
         // Where it looks again it finds the refund done, or goes on from there.
         if word == Word::Pending {
             assert_eq!(world.polled(&stored, succeeded()).await.unwrap(), Settled::Applied);
@@ -98,7 +98,7 @@ async fn news_ends_a_wait_and_the_next_question_with_it() {
     // That the processor has it after all is news, and leaves the wait as it is.
     assert_eq!(told(&world.tell(&news(&refund, Word::Pending)).await), ("applied", "processing"));
     let stored = world.refund(&refund).await;
-    assert_eq!(stored.state, State::Processing(Pending::Processor));
+    assert_eq!(stored.version.state, State::Processing(Pending::Processor));
     assert_eq!((stored.turn, stored.wait), (1, pending.wait));
     // The question that was due meanwhile schedules the next; a notification that had read before is judged anew.
     assert_eq!(
@@ -107,7 +107,7 @@ async fn news_ends_a_wait_and_the_next_question_with_it() {
     );
     assert_eq!(told(&world.tell(&news(&refund, Word::Succeeded)).await), ("applied", "succeeded"));
     let done = world.refund(&refund).await;
-    assert_eq!((done.state, done.wait, done.turn), (State::Succeeded, None, 2));
+    assert_eq!((done.version.state, done.wait, done.turn), (State::Succeeded, None, 2));
     assert!(!world.table.item("refund").await.contains_key("due_pk"), "nobody wakes it");
 }
 
@@ -133,7 +133,7 @@ async fn the_same_news_many_times_at_once_counts_once() {
             let outcomes = [&a, &b, &c, &d].map(|reply| told(reply).0);
             // Whoever lost looks again, or is told that its very write was made: nobody is sent away.
             assert!(outcomes.contains(&"applied"), "{outcomes:?}");
-            assert_eq!(world.refund(&refund).await.sequence, 2, "one change");
+            assert_eq!(world.refund(&refund).await.version.sequence, 2, "one change");
             assert_eq!(world.left().await, left);
             world.check_books().await;
         }
@@ -147,7 +147,7 @@ async fn success_and_failure_at_once_end_as_the_processor_says() {
         world.context.processor.set(crate::found(truth));
         let (success, failure) = (news(&refund, Word::Succeeded), news(&refund, Word::Failed));
         tokio::join!(world.tell(&success), world.tell(&failure), world.tell(&success), world.tell(&failure));
-        assert_eq!(world.refund(&refund).await.state.as_str(), state);
+        assert_eq!(world.refund(&refund).await.version.state.as_str(), state);
         assert_eq!(world.left().await, left);
         world.check_books().await;
     }

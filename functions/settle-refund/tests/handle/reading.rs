@@ -39,8 +39,12 @@ async fn a_processors_word_settles_its_refund_in_two_calls() {
             assert!(calls.read_units() <= 1.0 && calls.write_units() <= units, "{calls}");
             assert!(calls.index_units() <= 0.0, "{calls}");
             let stored = world.refund(&refund).await;
-            assert_eq!((stored.state.as_str(), stored.sequence), (state, 2), "{name:?} {word:?}");
-            assert_eq!(stored.updated_at, now());
+            assert_eq!(
+                (stored.version.state.as_str(), stored.version.sequence),
+                (state, 2),
+                "{name:?} {word:?}"
+            );
+            assert_eq!(stored.version.updated_at, now());
             assert_eq!(world.left().await, left);
             assert_eq!((world.context.processor.asked(), world.context.keys.reads()), (0, 1));
             world.check_books().await;
@@ -52,14 +56,14 @@ async fn a_processors_word_settles_its_refund_in_two_calls() {
 async fn what_the_processor_says_of_a_refund_is_kept() {
     let (world, refund) = World::with_refund(ProcessorName::Stripe).await;
     world.tell(&news(&refund, Word::Pending)).await;
-    assert_eq!(world.refund(&refund).await.state, State::Processing(Pending::Processor));
+    assert_eq!(world.refund(&refund).await.version.state, State::Processing(Pending::Processor));
     world.tell(&news(&refund, Word::Succeeded)).await;
-    let reference = world.refund(&refund).await.processor_reference.unwrap();
+    let reference = world.refund(&refund).await.version.processor_reference.unwrap();
     assert_eq!(reference.as_str(), "re_1Nispe2eZvKYlo2Cd31jOCgZ");
 
     let (world, refund) = World::with_refund(ProcessorName::Http).await;
     world.tell(&news(&refund, Word::Failed)).await;
-    let State::Failed(failure) = world.refund(&refund).await.state else { panic!("it did not fail") };
+    let State::Failed(failure) = world.refund(&refund).await.version.state else { panic!("it did not fail") };
     assert_eq!((failure.code.as_str(), failure.message.as_str()), ("declined", "The bank refused."));
 }
 
@@ -71,7 +75,7 @@ async fn live_money_is_told_of_like_any_other() {
     let refund = world.reserve("key", &fixtures::wanted(&world.payment, None)).await;
     let reply = world.tell(&news(&refund, Word::Succeeded)).await;
     assert_eq!((reply.status, &reply.body["outcome"]), (200, &json!("applied")), "{}", reply.text);
-    assert_eq!(world.refund(&refund).await.state, State::Succeeded);
+    assert_eq!(world.refund(&refund).await.version.state, State::Succeeded);
 }
 
 /// One account's keys, as they were when the event was recorded.

@@ -99,7 +99,7 @@ impl World {
             Deed::Ask => {
                 self.table.heal();
                 let stored = self.refund(refund).await;
-                if stored.state.holds_money() {
+                if stored.version.state.holds_money() {
                     self.polled(&stored, truth.clone()).await.unwrap();
                 }
             }
@@ -146,7 +146,7 @@ proptest! {
             let (undisturbed, _) = end_of(&truth, &steps, false).await;
             let (disturbed, refund) = end_of(&truth, &steps, true).await;
             assert_eq!(disturbed, undisturbed);
-            match (&refund.state, succeeds) {
+            match (&refund.version.state, succeeds) {
                 (State::Succeeded, true) | (State::Failed(_), false) => assert_eq!(refund.flag, None),
                 // Somebody else has the money by now; a person knows.
                 (State::Failed(_), true) => {
@@ -174,7 +174,7 @@ proptest! {
             let last = if succeeds { Word::Succeeded } else { Word::Failed };
             assert!(world.repeat(&refund, last, 1).await);
             let ended = world.refund(&refund).await;
-            assert_eq!(ended.state.as_str(), if succeeds { "succeeded" } else { "failed" });
+            assert_eq!(ended.version.state.as_str(), if succeeds { "succeeded" } else { "failed" });
             assert_eq!(world.left().await, if succeeds { 1_600 } else { 3_100 });
         });
     }

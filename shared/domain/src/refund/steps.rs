@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, Pending, Refund, State};
+use super::{Change, Failure, Pending, Refund, State, Version};
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
 use crate::waiting::{Wait, jittered};
@@ -76,10 +76,10 @@ pub enum Withdrawn {
 impl Refund {
     /// What an outcome makes of this refund. The write that follows is conditional on this very state.
     pub fn step(&self, outcome: Outcome, now: Timestamp) -> Step {
-        match (&self.state, outcome) {
+        match (&self.version.state, outcome) {
             (State::Initiated | State::Processing(_), Outcome::Succeeded { reference }) => {
                 let mut next = self.changed_to(State::Succeeded, now);
-                next.processor_reference = Some(reference);
+                next.version.processor_reference = Some(reference);
                 Step::Move(next)
             }
             // A processor that takes a success back gives the money back, too.
@@ -94,7 +94,7 @@ impl Refund {
             }
             (State::Failed(_) | State::Cancelled, Outcome::Succeeded { reference }) => {
                 let mut next = self.changed_to(State::Succeeded, now);
-                next.processor_reference = Some(reference);
+                next.version.processor_reference = Some(reference);
                 next.flag = None;
                 Step::TakeAgain(next)
             }
@@ -111,7 +111,7 @@ impl Refund {
     /// Whether an outcome contradicts the end that this refund has come to. What was overtaken on its way does so, too,
     /// so it is believed only once the processor, asked anew, says the same.
     pub fn contradicts(&self, outcome: &Outcome) -> bool {
-        match (&self.state, outcome) {
+        match (&self.version.state, outcome) {
             (State::Succeeded, Outcome::Failed(_))
             | (State::Failed(_) | State::Cancelled, Outcome::Succeeded { .. }) => true,
             (State::Initiated | State::Processing(_), _)
@@ -147,7 +147,7 @@ impl Refund {
 
     /// Withdraws the refund. [`Withdrawn::TooLate`] once it was handed over: the money may be moving.
     pub fn withdraw(&self, now: Timestamp) -> Withdrawn {
-        match (&self.state, self.handed_over_at) {
+        match (&self.version.state, self.handed_over_at) {
             (State::Cancelled, _) => Withdrawn::Already,
             (State::Initiated, None) => Withdrawn::Now(Box::new(self.changed_to(State::Cancelled, now))),
             (State::Initiated, Some(_)) | (State::Processing(_) | State::Succeeded | State::Failed(_), _) => {
@@ -158,28 +158,28 @@ impl Refund {
 
     /// The refund with other metadata; `None` if they are the same.
     pub fn with_metadata(&self, metadata: Metadata, now: Timestamp) -> Option<Self> {
-        if metadata == self.notes.metadata {
+        if metadata == self.version.metadata {
             return None;
         }
-        let mut next = self.changed_to(self.state.clone(), now);
-        next.first_metadata.get_or_insert_with(|| self.notes.metadata.clone());
-        next.notes.metadata = metadata;
+        let mut next = self.changed_to(self.version.state.clone(), now);
+        next.version.metadata = metadata;
         Some(next)
     }
 
     fn processing(&self, pending: Pending, now: Timestamp) -> Step {
         let state = State::Processing(pending);
-        if self.state == state { Step::NoChange } else { Step::Move(self.changed_to(state, now)) }
+        if self.version.state == state { Step::NoChange } else { Step::Move(self.changed_to(state, now)) }
     }
 
     fn changed_to(&self, state: State, now: Timestamp) -> Self {
-        let sequence = self.sequence.saturating_add(1);
-        let updated_at = now.max(self.updated_at);
-        let wait = self.wait.filter(|_| state.holds_money());
-        let mut next = Self { state, sequence, wait, updated_at, ..self.clone() };
-        next.changed_at.push(updated_at);
-        let forgotten = next.changed_at.len().saturating_sub(Self::CHANGES_KEPT);
-        next.changed_at.drain(..forgotten);
+        let at = now.max(self.version.updated_at);
+        let mut next = self.clone();
+        next.wait = self.wait.filter(|_| state.holds_money());
+        next.history.push(Change { at, state: Some(state.clone()) });
+        let forgotten = next.history.len().saturating_sub(Self::CHANGES_KEPT);
+        next.history.drain(..forgotten);
+        let sequence = self.version.sequence.saturating_add(1);
+        next.version = Version { sequence, state, updated_at: at, ..next.version };
         next
     }
 }

@@ -53,7 +53,7 @@ impl Books {
     fn settle(&mut self, index: usize, from: &Refund, outcome: Outcome) {
         let step = from.step(outcome, later(1));
         let Some(next) = step.next().cloned() else { return };
-        if self.refunds[index].sequence != from.sequence {
+        if self.refunds[index].version.sequence != from.version.sequence {
             return;
         }
         match step {
@@ -89,7 +89,7 @@ impl Books {
 
     /// The sum of one actor's parts (of the whole, for none) in the refunds that are in such a state.
     fn sum(&self, actor: Option<&Actor>, state: fn(&State) -> bool) -> Money {
-        let refunds = self.refunds.iter().filter(|refund| state(&refund.state));
+        let refunds = self.refunds.iter().filter(|refund| state(&refund.version.state));
         let parts = refunds.map(|refund| match actor {
             None => refund.amount,
             Some(actor) => refund.split.as_ref().expect("a routed refund has a split").part_of(actor),
@@ -119,7 +119,8 @@ impl Books {
         prop_assert_eq!(all_back, !matches!(balances.status, SeenStatus::Captured(_)));
         for line in &self.payment.lines {
             let covering = self.refunds.iter().filter(|refund| refund.lines.contains(&line.id));
-            let alive = covering.filter(|refund| refund.state.holds_money() || succeeded(&refund.state));
+            let alive = covering
+                .filter(|refund| refund.version.state.holds_money() || succeeded(&refund.version.state));
             prop_assert_eq!(alive.count(), usize::from(line.refunded), "line {}", &line.id);
         }
         Ok(())

@@ -36,8 +36,8 @@ proptest! {
         }
         let taken = Money::sum(refund.amount.currency(), refund.takes().map(|(_, part)| part));
         prop_assert_eq!(taken, Some(if refund.split.is_some() { refund.amount } else { eur(0) }));
-        prop_assert_eq!(&refund.state, &State::Initiated);
-        prop_assert_eq!((refund.sequence, granted.revision), (1, payment.revision));
+        prop_assert_eq!(&refund.version.state, &State::Initiated);
+        prop_assert_eq!((refund.version.sequence, granted.revision), (1, payment.revision));
     }
 
     #[test]

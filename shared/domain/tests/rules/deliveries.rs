@@ -17,7 +17,7 @@ const HOUR: u64 = 3_600;
 fn delivery() -> Delivery {
     let refund = fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key-1").refund;
     let event = Event::of_change(None, &refund);
-    Delivery::first(event, Target::Endpoint(EndpointId::from_bits(1)), fixtures::now())
+    Delivery::first(&event, Target::Endpoint(EndpointId::from_bits(1)), fixtures::now())
 }
 
 fn answer(at: Timestamp, status: u16) -> Attempt {

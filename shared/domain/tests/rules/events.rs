@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use recoup_domain::event::{Event, EventType};
+use recoup_domain::event::{Event, EventType, Subject};
 use recoup_domain::ids::EventId;
-use recoup_domain::refund::{Outcome, Refund};
+use recoup_domain::refund::{Outcome, Refund, Version};
 use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_testing::fixtures::{self, later};
@@ -51,18 +51,43 @@ fn the_refund_of_today_shows_itself_as_it_was_at_each_change() {
     let life = life();
     let today = life.last().unwrap();
     for then in &life {
-        let shown = today.at(&then.moment());
         // What nobody is shown is the only difference.
         let shown = Refund {
-            changed_at: then.changed_at.clone(),
-            first_metadata: then.first_metadata.clone(),
+            history: then.history.clone(),
             handed_over_at: then.handed_over_at,
-            ..shown
+            ..today.at(&then.version)
         };
         assert_eq!(&shown, then);
     }
-    assert_eq!(today.first_moment(), life[0].moment());
-    assert_eq!(Event::of_beginning(today), events()[0]);
+}
+
+#[test]
+fn a_refund_tells_each_of_its_events_from_what_it_kept_with_the_metadata_of_today() {
+    let life = life();
+    let today = life.last().unwrap();
+    for event in events() {
+        let told = today.event(&event.id).unwrap();
+        let Subject::Refund { id, version } = event.subject.clone() else { panic!("{event:?}") };
+        let version = Version { metadata: today.version.metadata.clone(), ..version };
+        assert_eq!(told, Event { subject: Subject::Refund { id, version }, ..event });
+    }
+    let stranger = Refund { id: fixtures::refund_id("other"), ..today.clone() };
+    assert_eq!(today.event(&Event::of_change(None, &stranger).id), None);
+}
+
+#[test]
+fn a_change_of_which_only_the_time_was_kept_is_not_told_and_the_next_one_is() {
+    let mut today = life().pop().unwrap();
+    let ids: Vec<EventId> = today.event_ids().collect();
+    let types: Vec<EventType> = events().iter().rev().map(|event| event.r#type).collect();
+    today.history[2].state = None;
+    let told: Vec<Option<EventType>> =
+        ids.iter().map(|id| today.event(id).map(|event| event.r#type)).collect();
+    // The one behind it tells its status, for nobody knows what stood before.
+    let mut expected: Vec<Option<EventType>> = types.into_iter().map(Some).collect();
+    (expected[2], expected[1]) = (None, Some(EventType::Succeeded));
+    assert_eq!(told[2], None);
+    assert_eq!(told[1], Some(EventType::Succeeded));
 }
 
 #[test]
@@ -83,7 +108,7 @@ fn of_very_many_changes_the_last_and_the_first_are_known() {
     let ids: Vec<EventId> = refund.event_ids().collect();
     assert_eq!(ids.len(), Refund::CHANGES_KEPT + 1);
     assert_eq!(ids[0], Event::of_change(Some(&refund), &refund).id);
-    assert_eq!(ids.last(), Some(&Event::of_beginning(&refund).id));
+    assert_eq!(ids.last(), Some(&fixtures::beginning(&refund).id));
     let oldest = &ids[Refund::CHANGES_KEPT - 1];
     assert_eq!(*oldest, EventId::of_change(&refund.tenant, &refund.id, 152, later(151)));
 }

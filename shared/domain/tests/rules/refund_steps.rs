@@ -1,7 +1,7 @@
 //! The only ways in which a refund changes.
 
 use proptest::prelude::*;
-use recoup_domain::refund::{Failure, FailureCode, Outcome, Pending, Refund, State, Step};
+use recoup_domain::refund::{Change, Failure, FailureCode, Outcome, Pending, Refund, State, Step, Version};
 use recoup_domain::waiting::{GRACE, Wait};
 use recoup_testing::fixtures::{self, decided, getpaid_payment, getpaid_wanted, later, text};
 
@@ -21,7 +21,8 @@ fn state() -> impl Strategy<Value = State> {
 fn refund() -> impl Strategy<Value = Refund> {
     (state(), 1_u32..1000, 0_u64..10_000).prop_map(|(state, sequence, age)| {
         let made = decided(&getpaid_payment(), &getpaid_wanted(), "key").refund;
-        Refund { state, sequence, updated_at: later(age), ..made }
+        let version = Version { state, sequence, updated_at: later(age), ..made.version.clone() };
+        Refund { version, ..made }
     })
 }
 
@@ -29,23 +30,23 @@ proptest! {
     #[test]
     fn an_end_stays_an_end_unless_the_processor_says_the_opposite(refund in refund(), outcome in outcome(), at in 0_u64..20_000) {
         let step = refund.step(outcome.clone(), later(at));
-        match (&refund.state, &outcome) {
+        match (&refund.version.state, &outcome) {
             (State::Failed(_) | State::Cancelled, Outcome::Succeeded { .. }) => {
                 prop_assert!(refund.contradicts(&outcome));
                 let Step::TakeAgain(next) = step else { panic!("the money moved, and nobody takes it: {step:?}") };
-                prop_assert_eq!(next.state, State::Succeeded);
+                prop_assert_eq!(next.version.state, State::Succeeded);
             }
             (State::Failed(_) | State::Cancelled, _) => prop_assert_eq!(step, Step::NoChange),
             (State::Succeeded, Outcome::Failed(failure)) => {
                 prop_assert!(refund.contradicts(&outcome));
                 let Step::GiveBack(next) = step else { panic!("the money stays: {step:?}") };
-                prop_assert_eq!(next.state, State::Failed(failure.clone()));
+                prop_assert_eq!(next.version.state, State::Failed(failure.clone()));
             }
             (State::Succeeded, _) => prop_assert_eq!(step, Step::NoChange),
             (State::Initiated | State::Processing(_), Outcome::Succeeded { .. }) => {
                 let Step::Move(next) = step else { panic!("the success is lost: {step:?}") };
-                prop_assert_eq!(next.state, State::Succeeded);
-                prop_assert!(next.processor_reference.is_some());
+                prop_assert_eq!(next.version.state, State::Succeeded);
+                prop_assert!(next.version.processor_reference.is_some());
             }
             (State::Initiated | State::Processing(_), Outcome::Failed(_)) => {
                 prop_assert!(matches!(step, Step::GiveBack(_)));
@@ -55,8 +56,8 @@ proptest! {
             (State::Initiated | State::Processing(_), Outcome::Pending | Outcome::Unknown) => {
                 let says = if outcome == Outcome::Pending { Pending::Processor } else { Pending::OutcomeUnknown };
                 match step {
-                    Step::NoChange => prop_assert_eq!(&refund.state, &State::Processing(says)),
-                    Step::Move(next) => prop_assert_eq!(next.state, State::Processing(says)),
+                    Step::NoChange => prop_assert_eq!(&refund.version.state, &State::Processing(says)),
+                    Step::Move(next) => prop_assert_eq!(next.version.state, State::Processing(says)),
                     Step::GiveBack(_) | Step::TakeAgain(_) => prop_assert!(false, "unknown is not failed"),
                 }
             }
@@ -67,26 +68,21 @@ proptest! {
     fn money_is_given_back_only_into_failed(refund in refund(), outcome in outcome()) {
         match refund.step(outcome, later(0)) {
             Step::NoChange => {}
-            Step::Move(next) => prop_assert!(!matches!(next.state, State::Failed(_) | State::Cancelled)),
-            Step::GiveBack(next) => prop_assert!(matches!(next.state, State::Failed(_))),
-            Step::TakeAgain(next) => prop_assert_eq!(next.state, State::Succeeded),
+            Step::Move(next) => prop_assert!(!matches!(next.version.state, State::Failed(_) | State::Cancelled)),
+            Step::GiveBack(next) => prop_assert!(matches!(next.version.state, State::Failed(_))),
+            Step::TakeAgain(next) => prop_assert_eq!(next.version.state, State::Succeeded),
         }
     }
 
     #[test]
     fn every_change_counts_up_by_one_and_touches_nothing_that_was_agreed(refund in refund(), outcome in outcome(), at in 0_u64..20_000) {
         let Some(next) = refund.step(outcome, later(at)).next().cloned() else { return Ok(()) };
-        prop_assert_eq!(next.sequence, refund.sequence + 1);
-        prop_assert_eq!(next.updated_at, refund.updated_at.max(later(at)));
-        prop_assert_eq!(next.changed_at.last(), Some(&next.updated_at));
-        let agreed = Refund {
-            state: refund.state.clone(),
-            sequence: refund.sequence,
-            updated_at: refund.updated_at,
-            changed_at: refund.changed_at.clone(),
-            processor_reference: refund.processor_reference.clone(),
-            ..next
-        };
+        prop_assert_eq!(next.version.sequence, refund.version.sequence + 1);
+        prop_assert_eq!(next.version.updated_at, refund.version.updated_at.max(later(at)));
+        let kept = Change { at: next.version.updated_at, state: Some(next.version.state.clone()) };
+        prop_assert_eq!(next.history.last(), Some(&kept));
+        prop_assert_eq!(&next.version.metadata, &refund.version.metadata);
+        let agreed = Refund { version: refund.version.clone(), history: refund.history.clone(), ..next };
         prop_assert_eq!(agreed, refund);
     }
 
@@ -102,7 +98,7 @@ proptest! {
         refund in refund(), outcomes in prop::collection::vec(outcome(), 1..12),
     ) {
         let mut refund = refund;
-        let mut given_back = i32::from(matches!(refund.state, State::Failed(_) | State::Cancelled));
+        let mut given_back = i32::from(matches!(refund.version.state, State::Failed(_) | State::Cancelled));
         for outcome in outcomes {
             match refund.step(outcome, later(0)) {
                 Step::NoChange => {}
@@ -116,7 +112,7 @@ proptest! {
                     refund = next;
                 }
             }
-            prop_assert_eq!(given_back, i32::from(matches!(refund.state, State::Failed(_) | State::Cancelled)));
+            prop_assert_eq!(given_back, i32::from(matches!(refund.version.state, State::Failed(_) | State::Cancelled)));
         }
     }
 
@@ -125,7 +121,7 @@ proptest! {
         let waiting = refund.asked_again(later(at), 1_000);
         prop_assert_eq!(waiting.turn, refund.turn + 1);
         if let Some(next) = waiting.step(outcome, later(at)).next() {
-            prop_assert_eq!(next.wait, waiting.wait.filter(|_| next.state.holds_money()));
+            prop_assert_eq!(next.wait, waiting.wait.filter(|_| next.version.state.holds_money()));
             prop_assert_eq!(next.turn, waiting.turn, "a job of before the end stays stale");
         }
     }
@@ -156,8 +152,8 @@ fn questions_come_after_seconds_first_and_after_half_a_day_in_the_end() {
 fn unknown_is_not_failed_and_keeps_the_money_held() {
     let refund = decided(&getpaid_payment(), &getpaid_wanted(), "key").refund;
     let Step::Move(unknown) = refund.step(Outcome::Unknown, later(1)) else { panic!("nothing moved") };
-    assert_eq!(unknown.state, State::Processing(Pending::OutcomeUnknown));
-    assert!(unknown.state.holds_money());
+    assert_eq!(unknown.version.state, State::Processing(Pending::OutcomeUnknown));
+    assert!(unknown.version.state.holds_money());
     let Step::Move(known) = unknown.step(fixtures::succeeded(), later(2)) else { panic!("nothing moved") };
-    assert_eq!(known.state, State::Succeeded);
+    assert_eq!(known.version.state, State::Succeeded);
 }

@@ -7,6 +7,7 @@ use recoup_domain::money::{Money, WrittenAmount};
 use recoup_domain::payment::{CaptureStatus, Facts, PartialRefunds, Payment, Payout, Settlement, Terms};
 use recoup_domain::refund::{Failure, FailureCode, Notes, Outcome};
 use recoup_domain::split::{MerchantPart, Split};
+use recoup_domain::text::Metadata;
 use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
 use recoup_testing::fixtures::{actor_id, eur, facts, later, line_id, now, registered, terms, text};
 
@@ -147,6 +148,7 @@ impl Wish {
                 written(expected)
             }),
             notes: Notes::default(),
+            metadata: Metadata::default(),
         }
     }
 }

@@ -108,7 +108,7 @@ async fn a_job_is_sent_first_and_only_then_deleted_here() {
     let letters_of_refunds = letters([refund_job(), refund_job()]);
     assert!(dead_letters(&sqs).put_back(DeadLetterQueue::RefundJobs, &letters_of_refunds).await.is_empty());
     // Whatever lane a webhook's job names: first tries do not wait behind what was given up.
-    let letters_of_webhooks = letters([now(webhook_job("x"))]);
+    let letters_of_webhooks = letters([now(webhook_job())]);
     assert!(dead_letters(&sqs).put_back(DeadLetterQueue::WebhookJobs, &letters_of_webhooks).await.is_empty());
     let expected = [
         "SendMessageBatch http://sqs/REFUND_JOBS",

@@ -115,7 +115,7 @@ mod tests {
         let mut later = fixtures::stepped(&first, Outcome::Unknown);
         later.handed_over_at = Some(fixtures::later(1));
         let pairs = [("order".to_owned(), "1".to_owned())].into();
-        later.notes.metadata = Metadata::new(pairs).unwrap();
+        later.version.metadata = Metadata::new(pairs).unwrap();
         assert_eq!(order(&later), order(&first));
     }
 }

@@ -134,7 +134,7 @@ mod tests {
         let first = refund("ch_1");
         let mut later = fixtures::stepped(&first, recoup_domain::refund::Outcome::Unknown);
         later.handed_over_at = Some(fixtures::later(1));
-        later.notes.metadata = recoup_domain::text::Metadata::default();
+        later.version.metadata = recoup_domain::text::Metadata::default();
         assert_eq!(Order::of(&later), Order::of(&first));
     }
 

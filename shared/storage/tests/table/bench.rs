@@ -80,7 +80,7 @@ impl Bench {
         let payment = self.stored_payment().await;
         let refunds = self.store.refunds(&payment.tenant, &payment.refunds).await.unwrap().read;
         assert_eq!(refunds.len(), payment.refunds.len(), "each refund is noted once, and exists");
-        let alive = refunds.iter().filter(|refund| refund.state.holds_money() || succeeded(refund));
+        let alive = refunds.iter().filter(|refund| refund.version.state.holds_money() || succeeded(refund));
         let expected = alive.clone().fold(self.payment.clone(), |payment, refund| {
             payment.after_reserving(refund).expect("what the refunds hold was there to take")
         });
@@ -92,7 +92,7 @@ impl Bench {
             assert_eq!(covering, usize::from(line.refunded), "line {}", line.id);
         }
         let balances = Balances::of(&payment, &refunds).expect("the reads belong together");
-        let held = refunds.iter().filter(|refund| refund.state.holds_money());
+        let held = refunds.iter().filter(|refund| refund.version.state.holds_money());
         let held: u64 = held.map(|refund| refund.amount.minor()).sum();
         assert_eq!(balances.total.held.minor(), held);
         // The payment's list names every refund item that there is.
@@ -103,7 +103,7 @@ impl Bench {
 }
 
 fn succeeded(refund: &Refund) -> bool {
-    refund.state == recoup_domain::refund::State::Succeeded
+    refund.version.state == recoup_domain::refund::State::Succeeded
 }
 
 /// Whether these were the only requests.

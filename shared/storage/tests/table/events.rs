@@ -6,7 +6,7 @@ use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Standing, Targe
 use recoup_domain::endpoint::DisabledReason;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{Environment, EventId};
-use recoup_domain::refund::Outcome;
+use recoup_domain::refund::{Outcome, Version};
 use recoup_domain::time::Timestamp;
 use recoup_ports::endpoints::KeepEndpoints;
 use recoup_ports::events::{
@@ -49,7 +49,7 @@ fn attempt(at: Timestamp, status: u16) -> Attempt {
 }
 
 fn first(event: &Event, number: u8) -> Delivery {
-    Delivery::first(event.clone(), target(number), fixtures::now())
+    Delivery::first(event, target(number), fixtures::now())
 }
 
 fn everything() -> EventWindow {
@@ -85,21 +85,26 @@ async fn every_delivery_is_read_back_as_it_was_written_and_so_is_its_image() {
             assert_eq!(shown, Shown::Delivery(Box::new(delivery.clone())));
         }
         deliveries.sort_by(|one, other| one.target.cmp(&other.target));
-        let recorded = store.event(&tenant(), &event.id).await.unwrap();
-        assert_eq!(recorded, Some(Recorded { event, deliveries }), "{number}");
+        // One more was chosen, of whom no try is known.
+        assert_eq!(store.record_event(&event, &[target(9)]).await.unwrap(), [target(9)]);
+        let recorded = store.event(&tenant(), &event.id).await.unwrap().unwrap();
+        assert_eq!((&recorded.event, &recorded.deliveries), (&event, &deliveries), "{number}");
+        assert_eq!(recorded.receivers.len(), 6, "{number}");
+        assert_eq!(recorded.untried().collect::<Vec<_>>(), [&target(9)], "{number}");
     }
 }
 
 #[tokio::test]
-async fn an_event_of_which_nobody_was_told_is_told_with_no_deliveries() {
+async fn an_event_is_recorded_once_with_the_receivers_that_were_chosen_first() {
     let table = TestTable::new();
     let store = table.store();
     for event in life().into_iter().chain([disabled()]) {
-        for _ in 0..2 {
-            store.record_event(&event).await.unwrap();
-        }
+        let chosen = vec![target(1), Target::RefundUrl];
+        assert_eq!(store.record_event(&event, &chosen).await.unwrap(), chosen);
+        assert_eq!(store.record_event(&event, &[target(2)]).await.unwrap(), chosen);
         let recorded = store.event(&tenant(), &event.id).await.unwrap();
-        assert_eq!(recorded, Some(Recorded { event: event.clone(), deliveries: Vec::new() }));
+        let expected = Recorded { event: event.clone(), receivers: chosen, deliveries: Vec::new() };
+        assert_eq!(recorded, Some(expected));
         for other in [tenant_of(Environment::Live, 1), tenant_of(Environment::Sandbox, 2)] {
             assert_eq!(store.event(&other, &event.id).await.unwrap(), None);
         }
@@ -117,16 +122,14 @@ async fn the_feed_is_read_newest_first_page_by_page_and_each_event_is_whole() {
     let made = fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key").refund;
     let mut events = Vec::new();
     for number in 0..30_u64 {
-        let mut moment = made.moment();
         // Some at the same millisecond.
-        (moment.sequence, moment.updated_at) = (u32::try_from(number).unwrap(), later(number / 3));
-        let event = Event::of_change(None, &made.at(&moment));
+        let (sequence, updated_at) = (u32::try_from(number).unwrap(), later(number / 3));
+        let version = Version { sequence, updated_at, ..made.version.clone() };
+        let event = Event::of_change(None, &made.at(&version));
         for receiver in 0..u8::try_from(number % 5).unwrap() {
             noted(&store, None, &first(&event, receiver)).await;
         }
-        if number % 5 == 0 {
-            store.record_event(&event).await.unwrap();
-        }
+        store.record_event(&event, &[]).await.unwrap();
         events.push((event.id, usize::try_from(number % 5).unwrap()));
     }
     events.sort();
@@ -194,14 +197,18 @@ async fn a_try_reads_all_it_needs_in_one_call() {
     let made = fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key");
     store.reserve(&made).await.unwrap();
     let refund = made.refund;
-    let event = Event::of_beginning(&refund);
+    let event = fixtures::beginning(&refund);
     table.take_calls();
-    let job = |target| WebhookJob { event: event.clone(), target, turn: 1 };
+    let job = |target| WebhookJob::first(&event, target);
+    assert!(store.prepare(&job(target(1))).await.unwrap().event.is_none());
+    store.record_event(&event, &[target(1)]).await.unwrap();
+    table.take_calls();
 
     let prepared = store.prepare(&job(target(1))).await.unwrap();
     let calls = table.take_calls();
     assert_operations(&calls, &["BatchGetItem"]);
-    assert!(calls.read_units() > 0.0 && calls.read_units() <= 3.0, "{calls}");
+    assert!(calls.read_units() > 0.0 && calls.read_units() <= 4.0, "{calls}");
+    assert_eq!(prepared.event.as_ref(), Some(&event));
     assert_eq!(prepared.refund.as_ref(), Some(&refund));
     assert!(
         matches!(&prepared.receiver, Receiver::Endpoint(endpoint) if **endpoint == fixtures::endpoint(1))
@@ -219,7 +226,7 @@ async fn a_try_reads_all_it_needs_in_one_call() {
 
     let missing = store.prepare(&job(target(2))).await.unwrap();
     assert!(matches!(missing.receiver, Receiver::Missing));
-    let about = WebhookJob { event: disabled(), target: target(1), turn: 1 };
+    let about = WebhookJob::first(&disabled(), target(1));
     let about = store.prepare(&about).await.unwrap();
     assert!(about.refund.is_none() && matches!(about.receiver, Receiver::Endpoint(_)));
 }
@@ -243,4 +250,56 @@ async fn what_waits_outlives_the_30_days() {
     noted(&store, Some(&delivered), &again).await;
     assert_eq!(expires().await, seconds(later(29 * day * 1_000)) + 4 * day);
     assert!(matches!(again.standing, Standing::Scheduled(_)));
+    // The event is there for every try of a redelivery on the last of its days.
+    let ten_tries = (0..10).fold(again, |delivery, _| delivery.after(attempt(later(1), 500), None, 1_100));
+    assert!(matches!(ten_tries.standing, Standing::DeadLettered(GivenUp::Exhausted)));
+    let table = TestTable::new();
+    table.store().record_event(&event, &[]).await.unwrap();
+    let expires: u64 = table.items().await[0]["expires_at"].as_n().unwrap().parse().unwrap();
+    assert_eq!(expires, seconds(event.at()) + 44 * day);
+}
+
+/// Version 0.1 told an event in each of its deliveries, and had no item of the event itself.
+#[tokio::test]
+async fn an_event_that_version_0_1_told_in_its_deliveries_is_read_and_outlives_their_next_write() {
+    let table = TestTable::new();
+    let store = table.store();
+    let event = life()[3].clone();
+    let waits = first(&event, 1).after(attempt(later(1), 500), None, 1_000);
+    let delivered = first(&event, 2).after(attempt(later(1), 200), None, 1_000);
+    store.record_event(&event, &[]).await.unwrap();
+    let told = table.items().await.pop().unwrap();
+    for delivery in [&waits, &delivered] {
+        noted(&store, None, delivery).await;
+    }
+    let plain = table.plain();
+    for mut item in table.items().await {
+        let key = [("pk".to_owned(), item["pk"].clone()), ("sk".to_owned(), item["sk"].clone())];
+        plain.delete_item().table_name(table.name()).set_key(Some(key.into())).send().await.unwrap();
+        if item["sk"] == told["sk"] {
+            continue;
+        }
+        let facts =
+            told.iter().filter(|(name, _)| !["sk", "receivers", "updated_at"].contains(&name.as_str()));
+        item.extend(facts.map(|(name, value)| (name.clone(), value.clone())));
+        plain.put_item().table_name(table.name()).set_item(Some(item)).send().await.unwrap();
+    }
+    let expected = Recorded {
+        event: event.clone(),
+        receivers: vec![target(1), target(2)],
+        deliveries: vec![waits.clone(), delivered.clone()],
+    };
+    assert_eq!(store.event(&tenant(), &event.id).await.unwrap(), Some(expected.clone()));
+    let listed = store.recorded_events(&tenant(), &everything(), 10).await.unwrap();
+    assert_eq!(listed, [InFeed::Recorded(Box::new(expected))]);
+    let prepared = store.prepare(&WebhookJob::of(waits.clone())).await.unwrap();
+    assert_eq!((prepared.event.as_ref(), prepared.delivery.as_ref()), (Some(&event), Some(&waits)));
+
+    // The next try writes the delivery anew: the event has an item of its own by then.
+    let tried = waits.after(attempt(later(9), 204), None, 1_000);
+    noted(&store, Some(&waits), &tried).await;
+    noted(&store, Some(&delivered), &delivered.again(later(10))).await;
+    let recorded = store.event(&tenant(), &event.id).await.unwrap().unwrap();
+    assert_eq!((&recorded.event, recorded.deliveries.len(), &recorded.deliveries[0]), (&event, 2, &tried));
+    assert_eq!(recorded.receivers, [target(1), target(2)]);
 }

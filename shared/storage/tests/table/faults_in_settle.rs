@@ -82,7 +82,7 @@ async fn handing_over_survives_a_lost_answer() {
         bench.table.fail(UPDATE, 1, fault);
         assert_eq!(bench.store.hand_over(&refund, later(1)).await.unwrap(), HandedOver::Yes);
         let stored = bench.stored_refund(&refund).await.unwrap();
-        assert_eq!((stored.handed_over_at, stored.sequence), (Some(later(1)), 1));
+        assert_eq!((stored.handed_over_at, stored.version.sequence), (Some(later(1)), 1));
     }
 }
 
@@ -169,14 +169,14 @@ proptest! {
                 }
                 bench.check_books().await;
                 // An earlier try may have ended it, and then nobody hands it over again.
-                if bench.stored_refund(&refund).await.unwrap().state == next.state {
+                if bench.stored_refund(&refund).await.unwrap().version.state == next.version.state {
                     break;
                 }
             }
             let stored = bench.stored_refund(&refund).await.unwrap();
-            assert_eq!(stored.state, next.state);
-            assert_eq!(stored.sequence, 2);
-            let left = if matches!(next.state, State::Failed(_)) { 3100 } else { 1600 };
+            assert_eq!(stored.version.state, next.version.state);
+            assert_eq!(stored.version.sequence, 2);
+            let left = if matches!(next.version.state, State::Failed(_)) { 3100 } else { 1600 };
             assert_eq!(bench.stored_payment().await.refundable, eur(left));
             bench.check_books().await;
         });

@@ -103,7 +103,7 @@ impl Bench {
         let Ok(Some(refund)) = self.store.refund(&self.payment.tenant, &refund_id(key)).await else { return };
         // What has ended may still be taken back; what is on its way is handed over first.
         let handed_over = self.store.hand_over(&refund, later(1)).await;
-        if refund.state.holds_money() && !matches!(handed_over, Ok(HandedOver::Yes)) {
+        if refund.version.state.holds_money() && !matches!(handed_over, Ok(HandedOver::Yes)) {
             return;
         }
         match self.store.carry_out(&refund, &refund.step(outcome, later(2))).await {
@@ -141,21 +141,24 @@ impl Bench {
             let image = record["dynamodb"]["NewImage"].as_object().unwrap();
             let Shown::Refund(refund) = TableImages.shown(image).unwrap() else { continue };
             let of_refund = changes.entry(refund.id.clone()).or_default();
-            let before = of_refund.insert(refund.sequence, (*refund).clone());
-            assert!(before.is_none_or(|before| before.state == refund.state), "one number, one state");
+            let before = of_refund.insert(refund.version.sequence, (*refund).clone());
+            assert!(
+                before.is_none_or(|before| before.version.state == refund.version.state),
+                "one number, one state"
+            );
         }
         for states in changes.values() {
             let numbers: Vec<u32> = states.keys().copied().collect();
             let complete = (1..).take(states.len()).collect::<Vec<u32>>();
             assert_eq!(numbers, complete, "no change is missing");
             // What gave its money back changes only if it takes it again.
-            let ends = |refund: &Refund| matches!(refund.state, State::Failed(_) | State::Cancelled);
+            let ends = |refund: &Refund| matches!(refund.version.state, State::Failed(_) | State::Cancelled);
             let pairs = states.values().zip(states.values().skip(1));
             let changes_after_an_end = pairs.filter(|(before, _)| ends(before));
             for (_, after) in changes_after_an_end {
-                assert_eq!(after.state, State::Succeeded, "nothing else follows an end");
+                assert_eq!(after.version.state, State::Succeeded, "nothing else follows an end");
             }
-            let cancelled = states.values().filter(|refund| refund.state == State::Cancelled);
+            let cancelled = states.values().filter(|refund| refund.version.state == State::Cancelled);
             assert!(
                 cancelled.clone().all(|refund| refund.handed_over_at.is_none()),
                 "the money may be moving"

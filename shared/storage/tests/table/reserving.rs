@@ -47,7 +47,7 @@ async fn a_replay_finds_the_refund_as_it_now_stands() {
     let Ok(Reserved::Existing(existing)) = bench.reserve(&again).await else { panic!("no replay") };
     assert_operations(&bench.table.take_calls(), ONE_TRANSACTION);
     assert_eq!(existing.fingerprint, again.refund.fingerprint);
-    assert_eq!(existing.state, recoup_domain::refund::State::Succeeded);
+    assert_eq!(existing.version.state, recoup_domain::refund::State::Succeeded);
     bench.check_books().await;
 }
 

@@ -1,6 +1,6 @@
 //! Every outcome of a move is told by its one write, and money goes back exactly once.
 
-use recoup_domain::refund::{Outcome, Refund, State, Step};
+use recoup_domain::refund::{Outcome, Refund, State, Step, Version};
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_testing::fixtures::{
     self, SELLER, decided, eur, failed, getpaid_payment, later, stepped, succeeded, wanted_lines, wanted_of,
@@ -30,7 +30,7 @@ async fn the_very_same_move_again_was_applied_and_another_is_overtaken() {
     // An answer that was lost: the same move, told so.
     assert_eq!(bench.store.move_on(&refund, &next).await.unwrap(), Settled::Applied);
     // A duplicate message, a second later on another clock.
-    let late = Refund { updated_at: later(9_000), ..next.clone() };
+    let late = next.at(&Version { updated_at: later(9_000), ..next.version.clone() });
     assert_eq!(bench.store.move_on(&refund, &late).await.unwrap(), Settled::Overtaken);
     let pending = stepped(&refund, Outcome::Pending);
     assert_eq!(bench.store.move_on(&refund, &pending).await.unwrap(), Settled::Overtaken);
@@ -48,7 +48,7 @@ async fn a_failure_returns_every_amount_to_the_actor_it_came_from_exactly_once()
     assert_eq!((restored.refundable, &restored.routing), (eur(3100), &bench.payment.routing));
 
     assert_eq!(bench.store.give_back(&refund, &next).await.unwrap(), Settled::Applied);
-    let late = Refund { updated_at: later(9_000), ..next.clone() };
+    let late = next.at(&Version { updated_at: later(9_000), ..next.version.clone() });
     assert_eq!(bench.store.give_back(&refund, &late).await.unwrap(), Settled::Overtaken);
     assert_eq!(bench.stored_payment().await, restored);
     assert_eq!(bench.stored_refund(&refund).await, Some(next));
@@ -120,7 +120,7 @@ async fn each_state_leaves_nothing_of_the_one_before() {
 
 impl Bench {
     async fn settle_to(&self, from: &Refund, next: &Refund) -> Settled {
-        match next.state {
+        match next.version.state {
             State::Failed(_) | State::Cancelled => self.store.give_back(from, next).await.unwrap(),
             _ => self.store.move_on(from, next).await.unwrap(),
         }

@@ -37,9 +37,9 @@ async fn every_change_of_a_refund_is_in_the_stream_as_the_table_had_it() {
     };
     assert_eq!(refunds("NewImage"), expected);
     assert_eq!(refunds("OldImage"), expected[..3]);
-    let sequences: Vec<u32> = expected.iter().map(|refund| refund.sequence).collect();
+    let sequences: Vec<u32> = expected.iter().map(|refund| refund.version.sequence).collect();
     assert_eq!(sequences, [1, 2, 3, 4]);
-    assert!(matches!(expected[3].state, State::Failed(_)));
+    assert!(matches!(expected[3].version.state, State::Failed(_)));
 }
 
 impl Bench {
@@ -55,7 +55,7 @@ async fn handing_over_is_seen_in_the_stream_but_is_no_announced_change() {
     let event = bench.table.stream_event();
     let last = images(&event, "NewImage").pop().unwrap();
     let refund = refund(&last).unwrap();
-    assert_eq!((refund.sequence, refund.handed_over_at), (made.sequence, Some(later(1))));
+    assert_eq!((refund.version.sequence, refund.handed_over_at), (made.version.sequence, Some(later(1))));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use recoup_domain::decide::Refusal;
 use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::money::WrittenAmount;
-use recoup_domain::refund::{Flag, Outcome, Refund, State, Step, Withdrawn};
+use recoup_domain::refund::{Flag, Outcome, Refund, State, Step, Version, Withdrawn};
 use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::Wanted;
@@ -64,7 +64,7 @@ async fn a_success_after_a_failure_takes_every_amount_again_from_the_actor_it_ha
     assert_eq!((payment.refundable, parts), (eur(1_600), vec![100, 1_500, 0]));
     assert_eq!(payment.refunds, std::slice::from_ref(&failed.id), "it is the same refund, not another");
     let stored = bench.stored_refund(&failed).await.unwrap();
-    assert_eq!((&stored.state, stored.sequence), (&State::Succeeded, 3));
+    assert_eq!((&stored.version.state, stored.version.sequence), (&State::Succeeded, 3));
     assert_eq!(stored, next);
     let item = bench.table.item("refund").await;
     assert!(!item.contains_key("failure_code") && !item.contains_key("failure_message"));
@@ -78,7 +78,7 @@ async fn the_very_same_taking_again_was_applied_and_another_is_overtaken() {
     for _ in 0..3 {
         assert_eq!(bench.store.take_again(&failed, &next).await.unwrap(), Settled::Applied);
     }
-    let late = Refund { updated_at: later(10_000), ..next.clone() };
+    let late = next.at(&Version { updated_at: later(10_000), ..next.version.clone() });
     assert_eq!(bench.store.take_again(&failed, &late).await.unwrap(), Settled::Overtaken);
     assert_operations(&bench.table.take_calls(), &["TransactWriteItems"; 4]);
     assert_eq!(bench.stored_payment().await.refundable, eur(1_600), "taken once");
@@ -173,7 +173,7 @@ async fn a_success_after_a_cancel_takes_the_money_again_too() {
     assert_eq!(bench.store.give_back(&refund, &cancelled).await.unwrap(), Settled::Applied);
     assert_eq!(bench.settle(&cancelled, succeeded()).await.unwrap().unwrap(), Settled::Applied);
     let stored = bench.stored_refund(&refund).await.unwrap();
-    assert_eq!((&stored.state, stored.sequence), (&State::Succeeded, 3));
+    assert_eq!((&stored.version.state, stored.version.sequence), (&State::Succeeded, 3));
     assert_eq!(bench.stored_payment().await.refundable, eur(1_600));
     bench.check_books().await;
 }
@@ -209,7 +209,7 @@ async fn a_success_whose_money_is_gone_marks_the_refund_for_a_person_and_announc
     assert_eq!(bench.settle(&all.refund, fixtures::failed()).await.unwrap().unwrap(), Settled::Applied);
     assert_eq!(bench.settle(&flagged, succeeded()).await.unwrap().unwrap(), Settled::Applied);
     let stored = bench.stored_refund(&failed).await.unwrap();
-    assert_eq!((&stored.state, stored.flag), (&State::Succeeded, None));
+    assert_eq!((&stored.version.state, stored.flag), (&State::Succeeded, None));
     bench.check_books().await;
 }
 
@@ -226,7 +226,7 @@ async fn a_flag_is_one_update_that_can_be_repeated_and_is_set_on_the_refund_that
     let flagged = Refund { flag: Some(Flag::SucceededAfterFailure), ..failed.clone() };
     assert_eq!(bench.stored_refund(&failed).await, Some(flagged.clone()));
 
-    let late = Refund { sequence: 1, ..failed.clone() };
+    let late = failed.at(&Version { sequence: 1, ..failed.version.clone() });
     let overtaken = bench.store.flag(&late, Flag::SucceededAfterFailure).await;
     assert_eq!(overtaken.unwrap(), Settled::Overtaken);
     let never = Refund { id: fixtures::refund_id("never"), ..failed.clone() };
