@@ -3,9 +3,9 @@
 use sha2::{Digest, Sha256};
 
 use crate::money::{Currency, WrittenAmount};
-use crate::refund::Fingerprint;
+use crate::refund::{Fingerprint, Notes};
 use crate::text::{TargetUrl, Text};
-use crate::wanted::{Wanted, WantedRouting};
+use crate::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
 
 /// Feeds fields with their lengths, so that no two lists of fields run together to the same bytes.
 struct Feed(Sha256);
@@ -33,39 +33,61 @@ impl Feed {
             (Err(_), WrittenAmount::Major(text)) => self.field(name, &format!("major {text}")),
         }
     }
+
+    fn routing(&mut self, routing: Option<&WantedRouting>, currency: Currency) {
+        match routing {
+            None => {}
+            Some(WantedRouting::Proportional) => self.field("split", "proportional"),
+            Some(WantedRouting::Parts(WantedParts { platform, merchants })) => {
+                self.field("routing", "");
+                self.amount("platform", platform.as_ref(), currency);
+                for WantedPart { account, amount } in merchants {
+                    self.field("merchant", account.as_str());
+                    self.amount("merchant_amount", Some(amount), currency);
+                }
+            }
+        }
+    }
+
+    fn notes(&mut self, notes: &Notes) {
+        let Notes { reason, information, description, reference, webhook_url } = notes;
+        self.optional("reason", reason.as_ref().map(Text::as_str));
+        self.optional("information", information.as_ref().map(Text::as_str));
+        self.optional("description", description.as_ref().map(Text::as_str));
+        self.optional("reference", reference.as_ref().map(Text::as_str));
+        self.optional("webhook", webhook_url.as_ref().map(TargetUrl::as_str));
+    }
 }
 
 impl Wanted {
     /// The fingerprint of this wish, sent to an endpoint (method and path), about a payment in a currency.
+    ///
+    /// Every field is named here, so that a new one cannot be forgotten: two requests that differ in it alone would
+    /// pass for one. A new field feeds nothing where it is absent, or the refunds that are stored would lose their
+    /// replays.
     pub fn fingerprint(&self, endpoint: &str, currency: Currency) -> Fingerprint {
+        let Self {
+            payment_id,
+            amount,
+            currency: wanted_currency,
+            lines,
+            routing,
+            expected_refundable,
+            notes,
+            metadata,
+        } = self;
         let mut feed = Feed(Sha256::new());
         feed.field("endpoint", endpoint);
-        feed.field("payment_id", self.payment_id.as_str());
-        feed.amount("amount", self.amount.as_ref(), currency);
-        feed.optional("currency", self.currency.map(Currency::code));
-        for line in &self.lines {
+        feed.field("payment_id", payment_id.as_str());
+        feed.amount("amount", amount.as_ref(), currency);
+        feed.optional("currency", wanted_currency.map(Currency::code));
+        for line in lines {
             feed.field("line", line.as_str());
         }
-        match &self.routing {
-            None => {}
-            Some(WantedRouting::Proportional) => feed.field("split", "proportional"),
-            Some(WantedRouting::Parts(parts)) => {
-                feed.field("routing", "");
-                feed.amount("platform", parts.platform.as_ref(), currency);
-                for part in &parts.merchants {
-                    feed.field("merchant", part.account.as_str());
-                    feed.amount("merchant_amount", Some(&part.amount), currency);
-                }
-            }
-        }
-        feed.amount("expected_refundable_amount", self.expected_refundable.as_ref(), currency);
-        let notes = &self.notes;
-        feed.optional("reason", notes.reason.as_ref().map(Text::as_str));
-        feed.optional("information", notes.information.as_ref().map(Text::as_str));
-        feed.optional("description", notes.description.as_ref().map(Text::as_str));
-        feed.optional("reference", notes.reference.as_ref().map(Text::as_str));
-        feed.optional("webhook", notes.webhook_url.as_ref().map(TargetUrl::as_str));
-        for (key, value) in self.metadata.pairs() {
+        feed.routing(routing.as_ref(), currency);
+        feed.amount("expected_refundable_amount", expected_refundable.as_ref(), currency);
+        feed.notes(notes);
+        for (key, value) in metadata.pairs() {
             feed.field("metadata_key", key);
             feed.field("metadata_value", value);
         }

@@ -1,5 +1,7 @@
 //! What a reconciliation found in one account, and what was done about it.
 
+use std::time::Duration;
+
 use crate::ids::{PaymentId, RefundId, Tenant};
 use crate::payment::fact;
 use crate::text::Text;
@@ -118,6 +120,8 @@ impl Report {
     pub const FINDINGS_MAX: usize = 500;
     /// How long a report is kept, in days.
     pub const DAYS_KEPT: u64 = 400;
+    /// The same as a time.
+    pub const KEPT: Duration = Duration::from_hours(Self::DAYS_KEPT * 24);
 
     /// The day it is of, `2026-11-22`, in UTC.
     pub fn date(&self) -> String {

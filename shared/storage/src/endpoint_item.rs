@@ -45,23 +45,36 @@ pub(crate) struct EndpointItem {
 
 impl From<&Endpoint> for EndpointItem {
     fn from(endpoint: &Endpoint) -> Self {
-        let key = Key::endpoint(&endpoint.tenant, &endpoint.id);
-        let (webhook_secret, retired_secrets) = to_items(&endpoint.secrets);
-        let off = off(endpoint.switch);
+        let Endpoint {
+            tenant,
+            id,
+            url,
+            description,
+            events,
+            secrets,
+            switch,
+            failing_since,
+            revision,
+            created_at,
+            updated_at,
+        } = endpoint;
+        let Key { pk, sk } = Key::endpoint(tenant, id);
+        let (webhook_secret, retired_secrets) = to_items(secrets);
+        let off = off(*switch);
         Self {
-            pk: key.pk,
-            sk: key.sk,
-            url: endpoint.url.as_str().to_owned(),
-            description: endpoint.description.as_ref().map(|text| text.as_str().to_owned()),
-            events: endpoint.events.names().into_iter().map(str::to_owned).collect(),
+            pk,
+            sk,
+            url: url.as_str().to_owned(),
+            description: description.as_ref().map(|text| text.as_str().to_owned()),
+            events: events.names().into_iter().map(str::to_owned).collect(),
             webhook_secret,
             retired_secrets,
             disabled_reason: off.map(|(reason, _)| reason.as_str().to_owned()),
             disabled_at: off.map(|(_, at)| at.rfc3339()),
-            failing_since: endpoint.failing_since.map(Timestamp::rfc3339),
-            revision: endpoint.revision,
-            created_at: endpoint.created_at.rfc3339(),
-            updated_at: endpoint.updated_at.rfc3339(),
+            failing_since: failing_since.map(Timestamp::rfc3339),
+            revision: *revision,
+            created_at: created_at.rfc3339(),
+            updated_at: updated_at.rfc3339(),
         }
     }
 }

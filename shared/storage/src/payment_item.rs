@@ -75,54 +75,56 @@ pub(crate) struct PaymentItem {
     facts: FactsItem,
 }
 
-impl From<&Payment> for FactsItem {
+impl From<&Payment> for PaymentItem {
     fn from(payment: &Payment) -> Self {
-        let facts = &payment.facts;
+        let Payment {
+            tenant,
+            id,
+            amount,
+            refundable,
+            routing,
+            lines,
+            processor: Processor { name, reference },
+            facts,
+            revision,
+            refunds,
+            created_at,
+            updated_at,
+        } = payment;
+        let Key { pk, sk } = Key::payment(tenant, id);
+        let refunded = lines.iter().filter(|line| line.refunded);
         Self {
-            status: facts.status.as_str().to_owned(),
-            settlement: facts.settlement.as_str().to_owned(),
-            payout: facts.payout.as_str().to_owned(),
-            disputed: facts.disputed,
-            partial_refunds: facts.partial_refunds.as_str().to_owned(),
-            refundable_until: facts.refundable_until.map(Timestamp::rfc3339),
-            metadata: facts.metadata.pairs().clone(),
-            revision: payment.revision,
-            updated_at: payment.updated_at.rfc3339(),
+            pk,
+            sk,
+            amount: amount.minor(),
+            refundable: refundable.minor(),
+            currency: amount.currency().code().to_owned(),
+            actors: routing.as_ref().map(actors).unwrap_or_default(),
+            lines_refunded: refunded.map(|line| line.id.to_string()).collect(),
+            lines: lines.iter().map(LineItem::from).collect(),
+            processor: name.as_str().to_owned(),
+            processor_payment: reference.as_str().to_owned(),
+            refunds: refunds.iter().map(ToString::to_string).collect(),
+            created_at: created_at.rfc3339(),
+            facts: FactsItem::new(facts, *revision, *updated_at),
         }
     }
 }
 
-impl From<&Payment> for PaymentItem {
-    fn from(payment: &Payment) -> Self {
-        let key = Key::payment(&payment.tenant, &payment.id);
-        let refunded = payment.lines.iter().filter(|line| line.refunded);
-        Self {
-            pk: key.pk,
-            sk: key.sk,
-            amount: payment.amount.minor(),
-            refundable: payment.refundable.minor(),
-            currency: payment.amount.currency().code().to_owned(),
-            actors: payment.routing.as_ref().map(actors).unwrap_or_default(),
-            lines_refunded: refunded.map(|line| line.id.to_string()).collect(),
-            lines: payment
-                .lines
-                .iter()
-                .map(|line| LineItem { id: line.id.to_string(), amount: line.amount.minor() })
-                .collect(),
-            processor: payment.processor.name.as_str().to_owned(),
-            processor_payment: payment.processor.reference.as_str().to_owned(),
-            refunds: payment.refunds.iter().map(ToString::to_string).collect(),
-            created_at: payment.created_at.rfc3339(),
-            facts: payment.into(),
-        }
+impl From<&Line> for LineItem {
+    fn from(line: &Line) -> Self {
+        // Which lines are refunded is a set of its own, so that a condition can compare it.
+        let Line { id, amount, refunded: _ } = line;
+        Self { id: id.to_string(), amount: amount.minor() }
     }
 }
 
 fn actors(routing: &Routing) -> Vec<ActorItem> {
-    let parts = routing.original.parts();
+    let Routing { original, refundable } = routing;
+    let parts = original.parts();
     parts
         .map(|(actor, amount)| ActorItem {
-            refundable: routing.refundable.part_of(&actor).minor(),
+            refundable: refundable.part_of(&actor).minor(),
             amount: amount.minor(),
             id: match actor {
                 Actor::Platform => None,
@@ -151,6 +153,22 @@ fn routing(actors: Vec<ActorItem>, currency: Currency) -> Result<Option<Routing>
 }
 
 impl FactsItem {
+    pub(crate) fn new(facts: &Facts, revision: u32, updated_at: Timestamp) -> Self {
+        let Facts { status, settlement, payout, disputed, partial_refunds, refundable_until, metadata } =
+            facts;
+        Self {
+            status: status.as_str().to_owned(),
+            settlement: settlement.as_str().to_owned(),
+            payout: payout.as_str().to_owned(),
+            disputed: *disputed,
+            partial_refunds: partial_refunds.as_str().to_owned(),
+            refundable_until: refundable_until.map(Timestamp::rfc3339),
+            metadata: metadata.pairs().clone(),
+            revision,
+            updated_at: updated_at.rfc3339(),
+        }
+    }
+
     fn into_facts(self) -> Result<Facts, &'static str> {
         Ok(Facts {
             status: CaptureStatus::parse(&self.status).ok_or("status is unknown")?,

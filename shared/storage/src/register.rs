@@ -36,7 +36,8 @@ impl Register for Table {
     }
 
     async fn move_facts(&self, payment: &Payment) -> Result<Moved, WriteError> {
-        let facts: Result<Item, _> = serde_dynamo::to_item(FactsItem::from(payment));
+        let facts: Result<Item, _> =
+            serde_dynamo::to_item(FactsItem::new(&payment.facts, payment.revision, payment.updated_at));
         let facts = facts.map_err(|error| WriteError::Unavailable(error.into()))?;
         let mut expression = Expression::default();
         let revision = expression.name(REVISION);

@@ -1,7 +1,5 @@
 //! A report as it lies in the table: one item for each tenant and day, which its next run replaces.
 
-use std::time::Duration;
-
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::report::{Checked, Finding, Mismatch, Remedy, Report};
 use recoup_domain::text::Text;
@@ -55,13 +53,14 @@ pub(crate) struct ReportItem {
 
 impl From<&Finding> for FindingItem {
     fn from(finding: &Finding) -> Self {
+        let Finding { mismatch, refund, payment, detail, remedy, found_at } = finding;
         Self {
-            mismatch: finding.mismatch.as_str().to_owned(),
-            refund_id: finding.refund.as_ref().map(ToString::to_string),
-            payment_id: finding.payment.as_ref().map(ToString::to_string),
-            detail: finding.detail.as_str().to_owned(),
-            remedy: finding.remedy.as_str().to_owned(),
-            found_at: finding.found_at.rfc3339(),
+            mismatch: mismatch.as_str().to_owned(),
+            refund_id: refund.as_ref().map(ToString::to_string),
+            payment_id: payment.as_ref().map(ToString::to_string),
+            detail: detail.as_str().to_owned(),
+            remedy: remedy.as_str().to_owned(),
+            found_at: found_at.rfc3339(),
         }
     }
 }
@@ -101,20 +100,20 @@ fn kept(findings: &[Finding]) -> Vec<FindingItem> {
 
 impl From<&Report> for ReportItem {
     fn from(report: &Report) -> Self {
-        let key = Key::report(&report.tenant, &report.date());
-        let kept_until = report.started_at.plus(Duration::from_hours(Report::DAYS_KEPT.saturating_mul(24)));
-        let Checked { refunds, payments, events, asked, waiting } = report.checked;
+        let Report { tenant, started_at, ended_at, from, complete, checked, drift, findings } = report;
+        let Key { pk, sk } = Key::report(tenant, &report.date());
+        let Checked { refunds, payments, events, asked, waiting } = *checked;
         Self {
-            pk: key.pk,
-            sk: key.sk,
-            started_at: report.started_at.rfc3339(),
-            ended_at: report.ended_at.rfc3339(),
-            from: report.from.rfc3339(),
-            complete: report.complete,
+            pk,
+            sk,
+            started_at: started_at.rfc3339(),
+            ended_at: ended_at.rfc3339(),
+            from: from.rfc3339(),
+            complete: *complete,
             checked: CheckedItem { refunds, payments, events, asked, waiting },
-            drift: report.drift,
-            findings: kept(&report.findings),
-            expires_at: seconds(kept_until),
+            drift: *drift,
+            findings: kept(findings),
+            expires_at: seconds(started_at.plus(Report::KEPT)),
         }
     }
 }

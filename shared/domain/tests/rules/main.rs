@@ -15,6 +15,7 @@ mod conservation;
 mod deciding;
 mod deliveries;
 mod events;
+mod golden;
 mod identities;
 mod money;
 mod refund_steps;
