@@ -16,7 +16,7 @@ use recoup_http::idempotency::idempotency_key;
 use recoup_http::payment::not_found;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::quote::QuoteView;
-use recoup_http::request::{Caller, path_parameter};
+use recoup_http::request::{Caller, routed_parameter};
 use recoup_http::respond::{Answer, respond, unknown_outcome};
 use recoup_http::route::Creating;
 use recoup_http::view::{PublicUrl, RefundView};
@@ -46,7 +46,7 @@ pub async fn handle<S: Reserve>(context: &Context<S>, request: Request) -> Respo
             Creating::Quote => quote(context, &request).await,
             Creating::Refund => create(context, &request, "POST /v1/refunds".to_owned()).await,
             Creating::RefundOfPayment => {
-                let id = path_parameter(&request, "payment_id").unwrap_or_default();
+                let id = routed_parameter(&request, "payment_id")?;
                 create(context, &request, format!("POST /v1/payments/{id}/refunds")).await
             }
         }

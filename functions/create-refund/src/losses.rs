@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use recoup_domain::or_abort::OrAbort;
+
 /// So long a refund is decided anew; a write that begins within it ends within the request's own time.
 pub(crate) const TRYING_MAX: Duration = Duration::from_secs(6);
 const CEILING_FIRST_MS: u64 = 20;
@@ -19,8 +21,9 @@ impl Losses {
     pub(crate) fn wait(&mut self, elapsed: Duration, random: u128) -> Option<Duration> {
         let doubled = CEILING_FIRST_MS.saturating_mul(1_u64.checked_shl(self.count).unwrap_or(u64::MAX));
         let ceiling = doubled.min(CEILING_LONGEST_MS);
-        let millis = random.checked_rem(u128::from(ceiling)).unwrap_or(0).saturating_add(1);
-        let wait = Duration::from_millis(u64::try_from(millis).unwrap_or(ceiling));
+        let below = random.checked_rem(u128::from(ceiling)).and_then(|below| u64::try_from(below).ok());
+        let below = below.or_abort("the ceiling is above zero, and a remainder is below it");
+        let wait = Duration::from_millis(below.saturating_add(1));
         self.count = self.count.saturating_add(1);
         // Its own waits count even where the clock stands still.
         let elapsed = elapsed.max(self.waited).saturating_add(wait);

@@ -14,7 +14,7 @@ use recoup_http::list::Parameters;
 use recoup_http::payment::{not_found, show};
 use recoup_http::problem::Problem;
 use recoup_http::refund::named;
-use recoup_http::request::{Caller, path_parameter};
+use recoup_http::request::{Caller, routed_parameter};
 use recoup_http::respond::{Answer, respond};
 use recoup_http::route::{Reading, unrouted};
 use recoup_http::view::{PublicUrl, RefundView};
@@ -58,7 +58,7 @@ pub async fn handle<S: Store>(context: &Context<S>, request: Request) -> Respons
 
 /// The payment in the path. No payment can be registered under what is no id, so there is none.
 fn payment_of_path(request: &Request) -> Result<PaymentId, Problem> {
-    let id = path_parameter(request, "payment_id").unwrap_or_default();
+    let id = routed_parameter(request, "payment_id")?;
     PaymentId::try_from(id.as_str()).map_err(|_| not_found())
 }
 

@@ -11,7 +11,7 @@ use recoup_http::fields::invalid;
 use recoup_http::list::Parameters;
 use recoup_http::problem::Problem;
 use recoup_http::report::{ReportView, not_found};
-use recoup_http::request::{Caller, path_parameter};
+use recoup_http::request::{Caller, routed_parameter};
 use recoup_http::respond::Answer;
 use recoup_ports::reports::Reports;
 
@@ -22,7 +22,7 @@ const LATEST: &str = "latest";
 
 /// The report of the day in the path.
 pub(crate) async fn of_day<S: Reports>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {
-    let day = path_parameter(request, "date").unwrap_or_default();
+    let day = routed_parameter(request, "date")?;
     if day == LATEST {
         return latest(context, request).await;
     }

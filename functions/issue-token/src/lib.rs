@@ -5,6 +5,8 @@
 
 mod form;
 
+use std::time::Duration;
+
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::request::RequestContext;
@@ -78,14 +80,16 @@ async fn issue<K: Keys>(context: &Context<K>, request: &Request) -> Result<Value
         None => client.scopes.clone(),
         Some(wanted) => narrowed(&client.scopes, wanted)?,
     };
-    let lifetime = u64::from(Claims::LIFETIME_SECONDS);
-    let expires_at = (context.now)().unix_millis().checked_add(lifetime.saturating_mul(1_000));
-    let expires_at = expires_at.and_then(Timestamp::from_unix_millis).ok_or(Refused::Unavailable)?;
+    let expires_at = (context.now)().plus(Duration::from_secs(Claims::LIFETIME_SECONDS.into()));
     let scope: Vec<&str> = scopes.iter().copied().map(Scope::as_str).collect();
     let scope = scope.join(" ");
     let claims = Claims { tenant: client.tenant, client: client.id, scopes, expires_at };
-    let token = claims.sign(&context.pepper).ok_or(Refused::Unavailable)?;
-    Ok(json!({ "access_token": token, "token_type": "Bearer", "expires_in": lifetime, "scope": scope }))
+    Ok(json!({
+        "access_token": claims.sign(&context.pepper),
+        "token_type": "Bearer",
+        "expires_in": Claims::LIFETIME_SECONDS,
+        "scope": scope,
+    }))
 }
 
 /// The client, if its secret is genuine; an unknown one and a wrong secret look the same.

@@ -11,7 +11,7 @@ use recoup_domain::time::Timestamp;
 use recoup_http::fields::invalid;
 use recoup_http::payment::show;
 use recoup_http::problem::{Code, Problem};
-use recoup_http::request::{Caller, path_parameter};
+use recoup_http::request::{Caller, routed_parameter};
 use recoup_http::respond::{Answer, respond};
 use recoup_http::view::PublicUrl;
 use recoup_ports::payments::{Moved, Register, Registered};
@@ -40,7 +40,7 @@ async fn register<S: Register + Refunds + Sync>(
     request: &Request,
 ) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::PaymentsWrite)?.tenant;
-    let id = path_parameter(request, "payment_id").unwrap_or_default();
+    let id = routed_parameter(request, "payment_id")?;
     let id = PaymentId::try_from(id.as_str()).map_err(|why| invalid("payment_id", why))?;
     // Clients and proxies take such segments out of a path, so nobody could ask for the payment again.
     if [".", ".."].contains(&id.as_str()) {

@@ -2,22 +2,21 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use recoup_domain::time::Timestamp;
+use recoup_domain::or_abort::OrAbort;
+use recoup_domain::time::{Timestamp, whole_millis};
 use recoup_domain::waiting::JITTER_PERMILLE;
 
 /// The current time. A clock outside the years 1970 to 9999 ends the process: every time would be a lie.
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-    let millis = since.and_then(|since| u64::try_from(since.as_millis()).ok());
-    millis.and_then(Timestamp::from_unix_millis).unwrap_or_else(|| std::process::abort())
+    let now = since.map(whole_millis).and_then(Timestamp::from_unix_millis);
+    now.or_abort("the clock is between the years 1970 and 9999")
 }
 
 /// 128 bits from the system. Without randomness the process ends: ids and secrets would be guessable.
 pub fn random() -> u128 {
     let mut bytes = [0; 16];
-    if getrandom::fill(&mut bytes).is_err() {
-        std::process::abort();
-    }
+    getrandom::fill(&mut bytes).or_abort("the system has randomness");
     u128::from_ne_bytes(bytes)
 }
 

@@ -6,14 +6,16 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 
-use crate::ids::{Environment, KeyId, Tenant, crockford, is_crockford};
+use crate::ids::{Environment, KeyId, Tenant, crockford, first_128_bits, is_crockford};
+use crate::signing::hmac_sha256;
 
 const ID_LENGTH: usize = 26;
 const SECRET_LENGTH: usize = 26;
 const CHECKSUM_LENGTH: usize = 7;
+const PARTS_LENGTH: usize = ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH;
 
 /// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,10 +104,8 @@ impl Pepper {
     }
 
     /// A key of its own for another purpose, so that no signature can be taken for a key's hash.
-    pub(crate) fn key_for(&self, purpose: &str) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-        mac.update(purpose.as_bytes());
-        Hmac::<Sha256>::new_from_slice(&mac.finalize().into_bytes()).ok()
+    pub(crate) fn key_for(&self, purpose: &str) -> impl AsRef<[u8]> {
+        hmac_sha256(&self.0, &[purpose]).finalize().into_bytes()
     }
 }
 
@@ -148,9 +148,7 @@ fn prefix(r#use: KeyUse, environment: Environment) -> String {
 
 /// 35 bits of SHA-256 over what stands before it.
 fn checksum(of: &str) -> String {
-    let digest: [u8; 32] = Sha256::digest(of).into();
-    let bits = digest.iter().take(16).fold(0, |bits: u128, byte| bits.wrapping_shl(8) | u128::from(*byte));
-    let text = crockford(bits);
+    let text = crockford(first_128_bits(of));
     text.chars().rev().take(CHECKSUM_LENGTH).collect()
 }
 
@@ -175,8 +173,7 @@ impl ApiKey {
         let (r#use, environment) =
             known.find(|(r#use, environment)| text.starts_with(&prefix(*r#use, *environment)))?;
         let rest = text.strip_prefix(&prefix(r#use, environment))?;
-        let wanted = ID_LENGTH.saturating_add(SECRET_LENGTH).saturating_add(CHECKSUM_LENGTH);
-        if rest.len() != wanted || !is_crockford(rest) {
+        if rest.len() != PARTS_LENGTH || !is_crockford(rest) {
             return None;
         }
         let body = text.get(..text.len().checked_sub(CHECKSUM_LENGTH)?)?;
@@ -210,23 +207,21 @@ impl ApiKey {
 
     /// What is stored of it.
     pub fn hash(&self, pepper: &Pepper) -> KeyHash {
-        KeyHash(self.mac(pepper).map(|mac| mac.finalize().into_bytes().into()).unwrap_or_default())
+        KeyHash(self.mac(pepper).finalize().into_bytes().into())
     }
 
     /// Whether this key is the one that was stored; the comparison's time does not depend on the content.
     pub fn is(&self, stored: &KeyHash, pepper: &Pepper) -> bool {
-        self.mac(pepper).is_some_and(|mac| mac.verify_slice(&stored.0).is_ok())
+        self.mac(pepper).verify_slice(&stored.0).is_ok()
     }
 
-    fn mac(&self, pepper: &Pepper) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&pepper.0).ok()?;
-        mac.update(self.text.as_bytes());
-        Some(mac)
+    fn mac(&self, pepper: &Pepper) -> Hmac<Sha256> {
+        hmac_sha256(&pepper.0, &[&self.text])
     }
 }
 
 /// HMAC-SHA-256 of a key under the pepper.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyHash(pub [u8; 32]);
 
 /// A key as the table knows it.

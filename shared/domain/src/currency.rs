@@ -1,5 +1,6 @@
 //! Currencies: those that money can be registered in, and those that older payments were.
 
+use crate::or_abort::OrAbort;
 use crate::text_form::text_form;
 
 /// Codes that ISO 4217 has withdrawn, with the decimal places they had.
@@ -36,7 +37,8 @@ impl Currency {
     /// Reads a three-letter upper-case code, in force or withdrawn: for what is stored, and what refers to it.
     pub fn parse(code: &str) -> Option<Self> {
         if let Ok(position) = WITHDRAWN.binary_search_by(|(withdrawn, _)| (*withdrawn).cmp(code)) {
-            return Some(Self(Kind::Withdrawn(u8::try_from(position).ok()?)));
+            let position = u8::try_from(position).or_abort("the table is shorter than 256");
+            return Some(Self(Kind::Withdrawn(position)));
         }
         let currency = iso_currency::Currency::from_code(code)?;
         currency.exponent().map(|_| Self(Kind::Current(currency)))
@@ -51,19 +53,23 @@ impl Currency {
     pub fn code(self) -> &'static str {
         match self.0 {
             Kind::Current(currency) => currency.code(),
-            Kind::Withdrawn(position) => WITHDRAWN.get(usize::from(position)).map_or("", |(code, _)| code),
+            Kind::Withdrawn(position) => withdrawn(position).0,
         }
     }
 
     /// Decimal places of the major unit: JPY 0, EUR 2, KWD 3.
     pub fn exponent(self) -> u32 {
         match self.0 {
-            Kind::Current(currency) => currency.exponent().map_or(0, u32::from),
-            Kind::Withdrawn(position) => {
-                WITHDRAWN.get(usize::from(position)).map_or(0, |(_, exponent)| *exponent)
+            Kind::Current(currency) => {
+                currency.exponent().or_abort("a currency without minor units is not read").into()
             }
+            Kind::Withdrawn(position) => withdrawn(position).1,
         }
     }
+}
+
+fn withdrawn(position: u8) -> (&'static str, u32) {
+    *WITHDRAWN.get(usize::from(position)).or_abort("the position was found in the table")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::event::EventType;
 use crate::ids::{EndpointId, Tenant};
+use crate::or_abort::OrAbort;
 use crate::payment::fact;
 use crate::signing::Secrets;
 use crate::text::{TargetUrl, Text};
@@ -146,7 +147,7 @@ impl Endpoint {
     /// The endpoint with its next revision.
     #[must_use]
     pub fn changed(&self, now: Timestamp) -> Self {
-        let revision = self.revision.saturating_add(1);
+        let revision = self.revision.checked_add(1).or_abort("nobody changes an endpoint four billion times");
         Self { revision, updated_at: now.max(self.updated_at), ..self.clone() }
     }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use ulid::{ULID_LEN, Ulid};
 
+use crate::or_abort::OrAbort;
 use crate::text_form::text_form;
 use crate::time::Timestamp;
 
@@ -14,27 +16,23 @@ use crate::time::Timestamp;
 #[error("{0}")]
 pub struct InvalidId(&'static str);
 
-/// Characters in the part of a made id that follows its prefix.
-const MADE_LENGTH: usize = 26;
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// 128 bits as 26 characters of Crockford base32, lower case.
+/// 128 bits as 26 characters of Crockford base32, as a ULID has them, but lower case.
 pub(crate) fn crockford(bits: u128) -> String {
-    (0..MADE_LENGTH)
-        .rev()
-        .map(|place| {
-            let shift = u32::try_from(place.saturating_mul(5)).unwrap_or(u32::MAX);
-            let digit = bits.checked_shr(shift).unwrap_or(0) & 31;
-            let index = usize::try_from(digit).unwrap_or(0);
-            char::from(CROCKFORD.get(index).copied().unwrap_or(b'0'))
-        })
-        .collect()
+    Ulid::from(bits).array_to_str(&mut [0; ULID_LEN]).to_ascii_lowercase()
 }
 
-/// The first 128 bits of SHA-256 over parts that hold no NUL, joined by NUL.
+/// The first 128 bits of SHA-256.
+pub(crate) fn first_128_bits(of: &str) -> u128 {
+    let digest: [u8; 32] = Sha256::digest(of).into();
+    let (half, _) = digest.split_first_chunk().or_abort("32 bytes begin with 16");
+    u128::from_be_bytes(*half)
+}
+
+/// The bits of parts that hold no NUL, joined by NUL.
 fn hashed(parts: &[&str]) -> u128 {
-    let digest: [u8; 32] = Sha256::digest(parts.join("\0")).into();
-    digest.iter().take(16).fold(0, |bits: u128, byte| bits.wrapping_shl(8) | u128::from(*byte))
+    first_128_bits(&parts.join("\0"))
 }
 
 pub(crate) fn is_crockford(text: &str) -> bool {
@@ -42,7 +40,7 @@ pub(crate) fn is_crockford(text: &str) -> bool {
 }
 
 fn is_made(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(|rest| rest.len() == MADE_LENGTH && is_crockford(rest))
+    text.strip_prefix(prefix).is_some_and(|rest| rest.len() == ULID_LEN && is_crockford(rest))
 }
 
 /// Letters, digits, `_`, `-`, `.` and `:`, 1 to 64 of them: safe in a path, a key and a log.
@@ -145,9 +143,6 @@ impl RefundId {
 }
 
 impl EventId {
-    /// The bits of an id behind its time.
-    const HASH_BITS: u32 = 80;
-
     /// The id of a refund's change number `sequence`: the same however often it is announced.
     pub fn of_change(tenant: &Tenant, refund: &RefundId, sequence: u32, at: Timestamp) -> Self {
         let account = tenant.account.as_str();
@@ -169,19 +164,14 @@ impl EventId {
 
     /// When it happened, to the millisecond: the first 48 bits say so, therefore ids sort by time.
     pub fn time(&self) -> Timestamp {
-        let digits = self.0.bytes().skip("evt_".len());
-        let bits = digits.fold(0_u128, |bits, digit| {
-            let value = CROCKFORD.iter().position(|known| *known == digit).unwrap_or(0);
-            bits.wrapping_shl(5) | u128::try_from(value).unwrap_or(0)
-        });
-        let millis = u64::try_from(bits.wrapping_shr(Self::HASH_BITS)).unwrap_or(u64::MAX);
+        let ulid = self.0.get("evt_".len()..).and_then(|text| Ulid::from_string(text).ok());
+        let millis = ulid.or_abort("an event id is a ULID").timestamp_ms();
+        // Somebody may have made up an id of a later time.
         Timestamp::from_unix_millis(millis).unwrap_or(Timestamp::LAST)
     }
 
     fn at(at: Timestamp, hash: u128) -> Self {
-        let time = u128::from(at.unix_millis()).wrapping_shl(Self::HASH_BITS);
-        let hash = hash & 1_u128.wrapping_shl(Self::HASH_BITS).wrapping_sub(1);
-        Self::from_bits(time | hash)
+        Self::from_bits(Ulid::from_parts(at.unix_millis(), hash).into())
     }
 }
 

@@ -13,6 +13,7 @@ pub mod event;
 mod fingerprint;
 pub mod ids;
 pub mod money;
+pub mod or_abort;
 pub mod payment;
 pub mod refund;
 pub mod report;

@@ -2,6 +2,7 @@
 
 use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
+use crate::or_abort::OrAbort;
 use crate::refund::Refund;
 use crate::split::Split;
 use crate::text::{Metadata, Text};
@@ -247,7 +248,7 @@ impl Payment {
         if facts == self.facts {
             return Ok(None);
         }
-        let revision = self.revision.saturating_add(1);
+        let revision = self.revision.checked_add(1).or_abort("nobody changes a payment four billion times");
         Ok(Some(Self { facts, revision, updated_at: now, ..self.clone() }))
     }
 

@@ -10,7 +10,18 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use thiserror::Error;
 
+use crate::or_abort::OrAbort;
 use crate::time::Timestamp;
+
+/// HMAC-SHA-256 over texts, one after the other.
+pub fn hmac_sha256(key: &[u8], texts: &[&str]) -> Hmac<Sha256> {
+    let mac = Hmac::<Sha256>::new_from_slice(key);
+    let mut mac = mac.or_abort("HMAC takes a key of any length");
+    for text in texts {
+        mac.update(text.as_bytes());
+    }
+    mac
+}
 
 /// The bytes that sign; never printed by accident.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,15 +57,9 @@ impl Secret {
         Self::new(STANDARD.decode(text.strip_prefix(Self::PREFIX)?).ok()?)
     }
 
-    /// `v1,…` over `id.timestamp.body`. HMAC takes keys of any length, so there always is one; an empty
-    /// one would verify nowhere.
-    fn signature(&self, id: &str, timestamp: &str, body: &str) -> String {
-        let mac = Hmac::<Sha256>::new_from_slice(&self.0).map(|mut mac| {
-            mac.update(format!("{id}.{timestamp}.").as_bytes());
-            mac.update(body.as_bytes());
-            format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
-        });
-        mac.unwrap_or_default()
+    /// The code over `id.timestamp.body`.
+    fn mac(&self, id: &str, timestamp: &str, body: &str) -> Hmac<Sha256> {
+        hmac_sha256(&self.0, &[id, ".", timestamp, ".", body])
     }
 }
 
@@ -121,9 +126,9 @@ impl Secrets {
         let mut retired: Vec<Retired> =
             self.retired.iter().filter(|retired| now < retired.until).cloned().collect();
         if !overlap.is_zero() {
-            if retired.len() >= Self::RETIRED_MAX {
-                let first = retired.iter().map(|retired| retired.until).min();
-                return Err(TooManySecrets(first.unwrap_or(now)));
+            let first = retired.iter().map(|retired| retired.until).min();
+            if let Some(first) = first.filter(|_| retired.len() >= Self::RETIRED_MAX) {
+                return Err(TooManySecrets(first));
             }
             retired.insert(0, Retired { secret: self.current.clone(), until });
         }
@@ -146,8 +151,10 @@ pub struct Signed {
 
 /// Signs a message with every secret that is valid now.
 pub fn sign(id: &str, now: Timestamp, body: String, secrets: &Secrets) -> Signed {
-    let timestamp = now.unix_millis().checked_div(1_000).unwrap_or(0).to_string();
-    let signatures = secrets.signing(now).map(|secret| secret.signature(id, &timestamp, &body));
+    let timestamp = now.unix_seconds().to_string();
+    let signatures = secrets.signing(now).map(|secret| {
+        format!("v1,{}", STANDARD.encode(secret.mac(id, &timestamp, &body).finalize().into_bytes()))
+    });
     let signature = signatures.collect::<Vec<_>>().join(" ");
     Signed { id: id.to_owned(), timestamp, signature, body }
 }
@@ -156,13 +163,8 @@ pub fn sign(id: &str, now: Timestamp, body: String, secrets: &Secrets) -> Signed
 /// timestamp is the caller's to judge.
 pub fn verifies(secret: &Secret, id: &str, timestamp: &str, body: &str, signatures: &str) -> bool {
     signatures.split(' ').filter_map(|one| one.strip_prefix("v1,")).any(|one| {
-        let (Ok(told), Ok(mut mac)) = (STANDARD.decode(one), Hmac::<Sha256>::new_from_slice(&secret.0))
-        else {
-            return false;
-        };
-        mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
         // Compares in constant time.
-        mac.verify_slice(&told).is_ok()
+        STANDARD.decode(one).is_ok_and(|told| secret.mac(id, timestamp, body).verify_slice(&told).is_ok())
     })
 }
 

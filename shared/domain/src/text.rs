@@ -104,7 +104,7 @@ impl Metadata {
     }
 
     fn bytes(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len().saturating_add(value.len())).fold(0, usize::saturating_add)
+        self.0.iter().flat_map(|(key, value)| [key.len(), value.len()]).sum()
     }
 
     /// The pairs, sorted by key.

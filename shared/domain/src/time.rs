@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
-use time::macros::{datetime, format_description};
-use time::{Date, OffsetDateTime, UtcOffset, Weekday};
+use time::macros::format_description;
+use time::{Date, OffsetDateTime, Weekday};
+
+use crate::or_abort::OrAbort;
 
 use crate::text_form::text_form;
 
@@ -13,62 +15,66 @@ const MILLIS: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 const DAY: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]");
 
-/// A moment in UTC, to the millisecond, in the years 1970 to 9999.
+/// A moment in UTC, to the millisecond, in the years 1970 to 9999, which RFC 3339 can write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(OffsetDateTime);
+pub struct Timestamp {
+    unix_millis: u64,
+}
 
 text_form!([] Timestamp, this => this.rfc3339(), text => Self::parse(&text).ok_or("not a time"));
 
 impl Timestamp {
-    /// The last of them.
-    pub(crate) const LAST: Self = Self(datetime!(9999-12-31 23:59:59.999 UTC));
+    /// The last of them: 9999-12-31T23:59:59.999Z.
+    pub const LAST: Self = Self { unix_millis: 253_402_300_799_999 };
 
-    /// Milliseconds since 1970; `None` outside the years that RFC 3339 can write.
-    pub fn from_unix_millis(millis: u64) -> Option<Self> {
-        let nanos = i128::from(millis).checked_mul(1_000_000)?;
-        let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?;
-        (moment.year() <= 9999).then_some(Self(moment))
+    /// Milliseconds since 1970; `None` after [`Timestamp::LAST`].
+    pub fn from_unix_millis(unix_millis: u64) -> Option<Self> {
+        (unix_millis <= Self::LAST.unix_millis).then_some(Self { unix_millis })
     }
 
     /// Milliseconds since 1970.
     pub fn unix_millis(self) -> u64 {
-        u64::try_from(self.0.unix_timestamp_nanos().checked_div(1_000_000).unwrap_or(0)).unwrap_or(0)
+        self.unix_millis
+    }
+
+    /// Whole seconds since 1970.
+    pub fn unix_seconds(self) -> u64 {
+        self.unix_millis / 1_000
     }
 
     /// Reads RFC 3339 with any offset; finer than a millisecond is cut.
     pub fn parse(text: &str) -> Option<Self> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?.to_offset(UtcOffset::UTC);
-        let millis = moment.unix_timestamp_nanos().checked_div(1_000_000)?;
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let millis = moment.unix_timestamp_nanos() / 1_000_000;
         Self::from_unix_millis(u64::try_from(millis).ok()?)
     }
 
     /// `2026-11-22T09:30:00.000Z`: always 24 characters, so that text sorts as time does.
     pub fn rfc3339(self) -> String {
-        self.0.format(MILLIS).unwrap_or_default()
+        self.utc().format(MILLIS).or_abort("every moment up to the last one can be written")
     }
 
     /// So much later, to the millisecond; the last moment of the year 9999 at most.
     #[must_use]
     pub fn plus(self, wait: Duration) -> Self {
-        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        Self::from_unix_millis(self.unix_millis().saturating_add(millis)).unwrap_or(Self::LAST)
+        let unix_millis = self.unix_millis.saturating_add(whole_millis(wait));
+        Self { unix_millis }.min(Self::LAST)
     }
 
     /// So much earlier, to the millisecond; the first moment of 1970 at least.
     #[must_use]
     pub fn minus(self, time: Duration) -> Self {
-        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Self::from_unix_millis(self.unix_millis().saturating_sub(millis)).unwrap_or(self)
+        Self { unix_millis: self.unix_millis.saturating_sub(whole_millis(time)) }
     }
 
     /// The time since an earlier moment; none since a later one.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.unix_millis().saturating_sub(earlier.unix_millis()))
+        Duration::from_millis(self.unix_millis.saturating_sub(earlier.unix_millis))
     }
 
     /// Its day in UTC, `2026-11-22`.
     pub fn date(self) -> String {
-        self.0.date().format(DAY).unwrap_or_default()
+        day(self.utc().date())
     }
 
     /// The first moment of a day in UTC, written `2026-11-22`.
@@ -77,18 +83,31 @@ impl Timestamp {
         Self::parse(&format!("{text}T00:00:00.000Z")).filter(|day| day.date() == text)
     }
 
-    /// The day, `2026-11-25`, that lies `days` business days (weekdays, UTC) later.
+    /// The day, `2026-11-25`, that lies `days` business days (weekdays, UTC) later; the last day of 9999 at most.
     pub fn business_days_later(self, days: u8) -> String {
-        let mut date = self.0.date();
-        let mut left = days;
-        while left > 0 {
-            date = date.next_day().unwrap_or(Date::MAX);
-            if !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday) {
-                left = left.saturating_sub(1);
-            }
+        let days_after = std::iter::successors(self.utc().date().next_day(), |date| date.next_day());
+        let mut business_days =
+            days_after.filter(|date| !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday));
+        match days.checked_sub(1) {
+            None => self.date(),
+            Some(before) => day(business_days.nth(usize::from(before)).unwrap_or(Date::MAX)),
         }
-        date.format(DAY).unwrap_or_default()
     }
+
+    fn utc(self) -> OffsetDateTime {
+        let nanos = i128::from(self.unix_millis).checked_mul(1_000_000);
+        let moment = nanos.and_then(|nanos| OffsetDateTime::from_unix_timestamp_nanos(nanos).ok());
+        moment.or_abort("every moment up to the last one has a date")
+    }
+}
+
+fn day(date: Date) -> String {
+    date.format(DAY).or_abort("every day up to the last one can be written")
+}
+
+/// A time in whole milliseconds; of one that no clock will ever measure, the most that there is.
+pub fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

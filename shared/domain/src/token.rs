@@ -3,13 +3,13 @@
 //! `at_sandbox_` or `at_live_`, then the claims, a dot, and HMAC-SHA-256 of all before it under a key made from
 //! the pepper. The claims are no secret; who changes them breaks the signature.
 
-use std::fmt::Write as _;
-
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::api_key::{Pepper, Refused, Scope};
 use crate::ids::{AccountId, Environment, KeyId, Tenant};
+use crate::signing::hmac_sha256;
 use crate::time::Timestamp;
 
 /// What a token says.
@@ -30,7 +30,7 @@ impl Claims {
     pub const LIFETIME_SECONDS: u32 = 3_600;
 
     /// The signed text.
-    pub fn sign(&self, pepper: &Pepper) -> Option<String> {
+    pub fn sign(&self, pepper: &Pepper) -> String {
         let scopes: Vec<&str> = self.scopes.iter().copied().map(Scope::as_str).collect();
         let signed = format!(
             "at_{}_{}~{}~{}~{}",
@@ -40,8 +40,8 @@ impl Claims {
             scopes.join("+"),
             self.expires_at.unix_millis(),
         );
-        let signature = mac(&signed, pepper)?.finalize().into_bytes();
-        Some(format!("{signed}.{}", hex(&signature)))
+        let signature = mac(&signed, pepper).finalize().into_bytes();
+        format!("{signed}.{}", HEXLOWER.encode(&signature))
     }
 
     /// Reads a token back. Only whoever shows one that was signed under this pepper learns that it has expired.
@@ -52,7 +52,8 @@ impl Claims {
 
     fn verified(token: &str, pepper: &Pepper) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
-        mac(signed, pepper)?.verify_slice(&unhex(signature)?).ok()?;
+        let signature = HEXLOWER_PERMISSIVE.decode(signature.as_bytes()).ok()?;
+        mac(signed, pepper).verify_slice(&signature).ok()?;
         let claims = signed.strip_prefix("at_")?;
         let (environment, claims) = claims.split_once('_')?;
         let mut claims = claims.split('~');
@@ -65,29 +66,8 @@ impl Claims {
     }
 }
 
-fn mac(text: &str, pepper: &Pepper) -> Option<Hmac<Sha256>> {
-    let mut mac = pepper.key_for("access token")?;
-    mac.update(text.as_bytes());
-    Some(mac)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let pairs = text.as_bytes().chunks_exact(2);
-    if !pairs.remainder().is_empty() {
-        return None;
-    }
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+fn mac(text: &str, pepper: &Pepper) -> Hmac<Sha256> {
+    hmac_sha256(pepper.key_for("access token").as_ref(), &[text])
 }
 
 #[cfg(test)]
@@ -109,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_token_says_what_was_signed_until_it_expires() {
-        let token = claims().sign(&pepper(1)).unwrap();
+        let token = claims().sign(&pepper(1));
         let at = |millis| Claims::read(&token, &pepper(1), Timestamp::from_unix_millis(millis).unwrap());
         assert_eq!(at(1_999), Ok(claims()));
         assert_eq!(at(2_000), Err(Refused::Expired));
@@ -117,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_token_that_was_changed_anywhere_or_signed_by_another_is_nothing() {
-        let token = claims().sign(&pepper(1)).unwrap();
+        let token = claims().sign(&pepper(1));
         let now = Timestamp::from_unix_millis(0).unwrap();
         assert_eq!(Claims::read(&token, &pepper(2), now), Err(Refused::Unknown));
         for index in 0..token.len() {

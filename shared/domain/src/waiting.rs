@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::or_abort::OrAbort;
 use crate::time::Timestamp;
 
 /// A wait is up to a tenth longer or shorter, so that what failed together comes back apart.
@@ -16,7 +17,7 @@ pub const GRACE: Duration = Duration::from_hours(1);
 /// A wait with its jitter.
 pub fn jittered(wait: Duration, jitter_permille: u32) -> Duration {
     let permille = jitter_permille.clamp(*JITTER_PERMILLE.start(), *JITTER_PERMILLE.end());
-    wait.saturating_mul(permille).checked_div(1_000).unwrap_or(wait)
+    wait.saturating_mul(permille).checked_div(1_000).or_abort("a thousand is not zero")
 }
 
 /// A wait for one moment.

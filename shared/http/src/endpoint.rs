@@ -8,12 +8,12 @@ use recoup_domain::time::Timestamp;
 use serde::Serialize;
 
 use crate::problem::{Code, Problem};
-use crate::request::path_parameter;
+use crate::request::routed_parameter;
 use crate::view::{PublicUrl, SelfLink};
 
 /// The id in the path. What is no endpoint id names no endpoint.
 pub fn named(request: &Request) -> Result<EndpointId, Problem> {
-    let id = path_parameter(request, "endpoint_id").unwrap_or_default();
+    let id = routed_parameter(request, "endpoint_id")?;
     EndpointId::try_from(id.as_str()).map_err(|_| not_found())
 }
 

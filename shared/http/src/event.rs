@@ -5,18 +5,18 @@ use recoup_domain::delivery::{Attempt, Delivery, Heard, Standing, Target};
 use recoup_domain::event::Subject;
 use recoup_domain::ids::EventId;
 use recoup_domain::refund::Refund;
-use recoup_domain::time::Timestamp;
+use recoup_domain::time::{Timestamp, whole_millis};
 use recoup_ports::events::Recorded;
 use serde::Serialize;
 
 use crate::problem::{Code, Problem};
-use crate::request::path_parameter;
+use crate::request::routed_parameter;
 use crate::view::{PublicUrl, SelfLink};
 use crate::webhook::EventData;
 
 /// The id in the path. What is no event id names no event.
 pub fn named(request: &Request) -> Result<EventId, Problem> {
-    let id = path_parameter(request, "event_id").unwrap_or_default();
+    let id = routed_parameter(request, "event_id")?;
     EventId::try_from(id.as_str()).map_err(|_| not_found())
 }
 
@@ -105,7 +105,7 @@ impl AttemptView {
             target: target.into(),
             at: attempt.at.rfc3339(),
             heard: (&attempt.heard).into(),
-            duration_ms: u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: whole_millis(attempt.took),
         }
     }
 }

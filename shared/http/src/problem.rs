@@ -1,6 +1,7 @@
 //! RFC 9457 problems: every refusal of the API, with a code a program can act on and a sentence for people.
 
 use lambda_http::http::{HeaderValue, StatusCode};
+use recoup_domain::or_abort::OrAbort;
 use serde_json::{Map, Value};
 
 macro_rules! codes {
@@ -18,7 +19,7 @@ macro_rules! codes {
             /// The HTTP status.
             pub fn status(self) -> StatusCode {
                 let status: u16 = match self { $(Self::$name => $status),+ };
-                StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+                StatusCode::from_u16(status).or_abort("the statuses below are all of HTTP")
             }
 
             fn title(self) -> &'static str {
@@ -166,7 +167,8 @@ impl Problem {
 
     /// The `allow` header.
     pub(crate) fn allowed(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(self.allowed.as_deref()?).ok()
+        let methods = HeaderValue::from_str(self.allowed.as_deref()?);
+        Some(methods.or_abort("the methods of our routes are plain words"))
     }
 
     /// What is wrong.

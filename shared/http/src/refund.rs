@@ -4,11 +4,11 @@ use lambda_http::Request;
 use recoup_domain::ids::RefundId;
 
 use crate::problem::{Code, Problem};
-use crate::request::path_parameter;
+use crate::request::routed_parameter;
 
 /// The id in the path. What is no refund id names no refund.
 pub fn named(request: &Request) -> Result<RefundId, Problem> {
-    let id = path_parameter(request, "refund_id").unwrap_or_default();
+    let id = routed_parameter(request, "refund_id")?;
     RefundId::try_from(id.as_str()).map_err(|_| not_found())
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::fields::Fields;
 use crate::list::Parameters;
 use crate::problem::{Code, Problem};
+use crate::route::stray;
 
 /// Most bytes in a body: 64 KiB.
 pub const BODY_BYTES_MAX: usize = 65_536;
@@ -130,6 +131,12 @@ const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"]
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// A parameter of the path that every route to this function has. A request without it was led astray by the
+/// deployment.
+pub fn routed_parameter(request: &Request, name: &str) -> Result<String, Problem> {
+    path_parameter(request, name).ok_or_else(|| stray(request))
 }
 
 /// A parameter of the path, if the route has it.

@@ -95,8 +95,8 @@ pub(crate) fn key(request: &Request) -> &str {
     }
 }
 
-/// A route that the template leads to another function is a fault of the deployment.
-fn stray(request: &Request) -> Problem {
+/// A route that the template leads to another function, or without its parameter, is a fault of the deployment.
+pub(crate) fn stray(request: &Request) -> Problem {
     tracing::error!(http.route = key(request), "the request took a route that this function does not serve");
     Problem::new(Code::Internal, "The request was led astray here.")
 }

@@ -74,8 +74,8 @@ pub fn target_url(text: &str, reach: Reach) -> Result<TargetUrl, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not carry credentials".to_owned());
     }
-    let port = url.port_or_known_default().unwrap_or(0);
-    if reach == Reach::Public && port != 443 && port < 1024 {
+    let port_allowed = url.port_or_known_default().is_some_and(|port| port == 443 || port >= 1024);
+    if reach == Reach::Public && !port_allowed {
         return Err("must use port 443 or one from 1024".to_owned());
     }
     let is_here = |name: &str| {

@@ -7,6 +7,7 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
     MessageSystemAttributeName, QueueAttributeName,
 };
+use recoup_domain::or_abort::OrAbort;
 use recoup_domain::time::Timestamp;
 use recoup_ports::BoxError;
 use recoup_ports::dead_letters::{
@@ -127,7 +128,7 @@ impl DeadLetters for DeadLetterQueues {
         let told = |name| answer.attributes()?.get(name)?.parse::<u64>().ok();
         let told = counts.iter().map(told).collect::<Option<Vec<u64>>>();
         let told = told.ok_or_else(|| DeadLettersError("the queue did not tell its counts".into()))?;
-        Ok(told.into_iter().fold(0, u64::saturating_add))
+        Ok(told.into_iter().sum())
     }
 
     async fn read(&self, queue: DeadLetterQueue) -> Result<Vec<DeadLetter>, DeadLettersError> {
@@ -138,12 +139,13 @@ impl DeadLetters for DeadLetterQueues {
         ];
         let call = self.client.receive_message().queue_url(self.url(queue));
         let call = call
-            .max_number_of_messages(i32::try_from(READ_MAX).unwrap_or(1))
+            .max_number_of_messages(i32::try_from(READ_MAX).or_abort("ten is an i32"))
             .visibility_timeout(HIDDEN_SECONDS);
         let call =
             call.wait_time_seconds(READ_WAIT_SECONDS).set_message_system_attribute_names(Some(told.to_vec()));
         let answer = call.send().await.map_err(failed)?;
-        Ok(answer.messages.unwrap_or_default().into_iter().map(letter).collect())
+        let letters = answer.messages.unwrap_or_default().into_iter().map(letter);
+        letters.collect::<Option<_>>().ok_or_else(|| failed("a message lacks what every message has"))
     }
 
     async fn release(
@@ -193,17 +195,19 @@ fn failed(error: impl Into<BoxError>) -> DeadLettersError {
     DeadLettersError(error.into())
 }
 
-fn letter(message: Message) -> DeadLetter {
+/// `None` if something is missing that SQS never leaves out: without it a letter could be neither read nor deleted.
+fn letter(message: Message) -> Option<DeadLetter> {
     let told = |name| message.attributes.as_ref().and_then(|attributes| attributes.get(&name));
     let sent_at = told(MessageSystemAttributeName::SentTimestamp).and_then(|millis| millis.parse().ok());
     let receives = told(MessageSystemAttributeName::ApproximateReceiveCount);
     let source = told(MessageSystemAttributeName::DeadLetterQueueSourceArn);
-    DeadLetter {
+    Some(DeadLetter {
         sent_at: sent_at.and_then(Timestamp::from_unix_millis),
+        // This reading is one, where the queue does not count.
         receive_count: receives.and_then(|count| count.parse().ok()).unwrap_or(1),
         source_queue: source.and_then(|arn| arn.rsplit(':').next()).map(str::to_owned),
-        message_id: message.message_id.unwrap_or_default(),
-        receipt_handle: message.receipt_handle.unwrap_or_default(),
-        body: message.body.unwrap_or_default(),
-    }
+        message_id: message.message_id?,
+        receipt_handle: message.receipt_handle?,
+        body: message.body?,
+    })
 }

@@ -7,6 +7,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use recoup_domain::ids::Tenant;
+use recoup_domain::or_abort::OrAbort;
 use recoup_domain::waiting::QUEUE_WAIT_MAX;
 use recoup_ports::jobs::{Job, Jobs, Lane, Pace, SendJobError};
 
@@ -127,9 +128,9 @@ impl Jobs for Queues {
     }
 
     async fn bury(&self, record: &str) -> Result<(), SendJobError> {
-        let head = &record.get(..record.floor_char_boundary(BURIED_BYTES_MAX)).unwrap_or(record);
+        let (head, _) = record.split_at(record.floor_char_boundary(BURIED_BYTES_MAX));
         let call = self.client.send_message().queue_url(&self.urls.relay_dead_letters);
-        let sent = call.message_body(acceptable((*head).to_owned())).send().await;
+        let sent = call.message_body(acceptable(head.to_owned())).send().await;
         sent.map(|_| ()).map_err(|error| SendJobError(error.into()))
     }
 }
@@ -150,7 +151,8 @@ impl Visibility {
 
 impl Pace for Visibility {
     async fn again_in(&self, receipt_handle: &str, seconds: u32) -> Result<(), SendJobError> {
-        let seconds = i32::try_from(seconds.min(WAIT_SECONDS_MAX)).unwrap_or(0);
+        let seconds =
+            i32::try_from(seconds.min(WAIT_SECONDS_MAX)).or_abort("twelve hours of seconds are an i32");
         let call = self.client.change_message_visibility().queue_url(&self.queue_url);
         let changed = call.receipt_handle(receipt_handle).visibility_timeout(seconds).send().await;
         changed.map(|_| ()).map_err(|error| SendJobError(error.into()))
@@ -159,7 +161,8 @@ impl Pace for Visibility {
 
 /// A wait in whole seconds, as long as a queue can hold it.
 fn seconds(delay: Duration) -> i32 {
-    i32::try_from(delay.min(QUEUE_WAIT_MAX).as_millis().div_ceil(1_000)).unwrap_or(0)
+    let seconds = delay.min(QUEUE_WAIT_MAX).as_millis().div_ceil(1_000);
+    i32::try_from(seconds).or_abort("a quarter of an hour of seconds is an i32")
 }
 
 /// The messages of one account and environment.

@@ -34,7 +34,7 @@ pub(crate) fn head(body: &[u8]) -> String {
         .take(Reply::HEAD_MAX)
         .map(|character| if harmless(character) { character } else { char::REPLACEMENT_CHARACTER })
         .collect();
-    text.get(..text.floor_char_boundary(Reply::HEAD_MAX)).unwrap_or_default().to_owned()
+    text.split_at(text.floor_char_boundary(Reply::HEAD_MAX)).0.to_owned()
 }
 
 /// How long a receiver asks us to wait: seconds, or until a date (RFC 9110, 10.2.3). A date is held against the

@@ -133,12 +133,12 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
     async fn post(&self, key: &StripeKey, refund: &Refund, order: &Order) -> Result<StripeRefund, Refusal> {
         let unclear = Unclear::of("stripe", refund);
         let form = Serializer::new(String::new()).extend_pairs(order.parameters()).finish();
-        let request = self.request(key, Method::POST, "v1/refunds", form).map(|mut request| {
-            let key = HeaderValue::from_str(refund.id.as_str()).ok();
-            key.map(|key| request.headers_mut().insert("idempotency-key", key));
+        let request = self.request(key, Method::POST, "v1/refunds", form).and_then(|mut request| {
+            // Never without it: the second of two tries would move the money again.
+            request.headers_mut().insert("idempotency-key", HeaderValue::from_str(refund.id.as_str())?);
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             request.headers_mut().insert(CONTENT_TYPE, form);
-            request
+            Ok(request)
         });
         let answer = self.ask(unclear, request).await.ok_or(Refusal::Undecided("no answer"))?;
         judged(unclear, &answer, StripeRefund::parse)

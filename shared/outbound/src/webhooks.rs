@@ -18,6 +18,7 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use recoup_domain::or_abort::OrAbort;
 use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_ports::webhooks::{Deliver, Reach, Reply, SendError};
@@ -121,8 +122,8 @@ fn target(url: &TargetUrl, reach: Reach) -> Result<Url, SendError> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(SendError::Forbidden("it carries credentials"));
     }
-    let port = url.port_or_known_default().unwrap_or(0);
-    if reach == Reach::Public && port != 443 && port < 1024 {
+    let port_allowed = url.port_or_known_default().is_some_and(|port| port == 443 || port >= 1024);
+    if reach == Reach::Public && !port_allowed {
         return Err(SendError::Forbidden("its port is neither 443 nor from 1024"));
     }
     if address.is_some_and(|address| !allows(reach, address)) {
@@ -148,7 +149,8 @@ fn cause(error: &(dyn Error + 'static), target: &Url) -> SendError {
         return SendError::Forbidden(NotPublic::WHY);
     }
     let text = chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    let host = target.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let host = target.host_str().or_abort("a target without a host was refused");
+    let host = host.trim_matches(['[', ']']);
     SendError::Connection(text.replace(host, "(host)"))
 }
 

@@ -52,8 +52,11 @@ impl Notification {
 }
 
 pub(crate) fn judge_age(signed_at_seconds: u64, now: Timestamp) -> Result<(), NotGenuine> {
-    let now = now.unix_millis().checked_div(1_000).unwrap_or(0);
-    if now.abs_diff(signed_at_seconds) <= TOLERANCE_SECONDS { Ok(()) } else { Err(NotGenuine::Stale) }
+    if now.unix_seconds().abs_diff(signed_at_seconds) <= TOLERANCE_SECONDS {
+        Ok(())
+    } else {
+        Err(NotGenuine::Stale)
+    }
 }
 
 /// Our own names, as the processor hands them back.

@@ -191,7 +191,7 @@ pub(crate) fn event_and_target(sk: &str) -> Option<(&str, Option<&str>)> {
 /// The index keys of an item that is to be found at a moment.
 pub(crate) fn found_in_index(at: Timestamp, key: &Key) -> (String, String) {
     let sum = key.pk.bytes().chain(key.sk.bytes()).fold(0_u8, u8::wrapping_add);
-    (due_shard(sum.checked_rem(SHARDS).unwrap_or(0)), place_in_due(at, &key.sk))
+    (due_shard(sum % SHARDS), place_in_due(at, &key.sk))
 }
 
 /// The sort key of the index `by_due`.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use recoup_domain::ids::{LineId, PaymentId, RefundId};
+use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{
     CaptureStatus, Facts, Line, PartialRefunds, Payment, Payout, Processor, ProcessorName, Routing,
@@ -141,8 +141,8 @@ fn routing(actors: Vec<ActorItem>, currency: Currency) -> Result<Option<Routing>
     let mut original = Vec::with_capacity(rest.len());
     let mut refundable = Vec::with_capacity(rest.len());
     for actor in rest {
-        let account = actor.id.as_deref().unwrap_or_default().try_into();
-        let account: recoup_domain::ids::ActorId = account.map_err(|_| "an actor has no valid id")?;
+        let account = actor.id.ok_or("an actor has no id")?;
+        let account = ActorId::try_from(account.as_str()).map_err(|_| "an actor has an invalid id")?;
         original.push(MerchantPart { account: account.clone(), amount: money(actor.amount)? });
         refundable.push(MerchantPart { account, amount: money(actor.refundable)? });
     }

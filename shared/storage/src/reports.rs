@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use recoup_domain::ids::Tenant;
+use recoup_domain::or_abort::OrAbort;
 use recoup_domain::report::Report;
 use recoup_ports::reports::{KeepReports, ListTenants, Listed, Reports, Tenants};
 use recoup_ports::{BoxError, ReadError, WriteError};
@@ -45,10 +46,10 @@ impl Tenants for Table {
         let mut start = None;
         loop {
             let left = usize::from(limit).saturating_sub(tenants.len());
-            let left = i32::try_from(left).unwrap_or(i32::MAX);
             if left == 0 {
                 return Ok(tenants);
             }
+            let left = i32::try_from(left).or_abort("a u16 is an i32");
             let page = query.clone().limit(left).set_exclusive_start_key(start);
             let page = page.send().await.map_err(unavailable)?;
             for item in page.items.unwrap_or_default() {

@@ -31,7 +31,7 @@ const A_FUNCTIONS_MAIN_MAY_USE: &[&str] =
     &["http", "batch", "processors", "ports", "domain", "storage", "outbound", "config", "telemetry"];
 /// What the rules about money are made of: nothing that reads, writes, waits or serializes.
 const THE_DOMAIN_MAY_USE: &[&str] =
-    &["base64", "hmac", "iso_currency", "rust_decimal", "serde", "sha2", "thiserror", "time"];
+    &["base64", "data-encoding", "hmac", "iso_currency", "rust_decimal", "serde", "sha2", "thiserror", "time", "ulid"];
 
 fn short(names: &BTreeSet<String>) -> Vec<&str> {
     names.iter().filter_map(|name| name.strip_prefix("recoup-")).collect()

@@ -106,7 +106,7 @@ fn nobodys() -> Vec<(String, Refused, &'static str)> {
     let token = |pepper: &Pepper| {
         let (client, scopes) = (KeyId::from_bits(5), Scope::ALL.to_vec());
         let claims = Claims { tenant: fixtures::tenant(), client, scopes, expires_at: now() };
-        claims.sign(pepper).unwrap()
+        claims.sign(pepper)
     };
     let key = |name| ApiKey::random(Environment::Sandbox, name, 2).reveal().to_owned();
     let client = ApiKey::random_for(KeyUse::Client, Environment::Sandbox, 1, 2).reveal().to_owned();

@@ -7,9 +7,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 /// Most secrets at once: one, and those that it is replacing.
-const SECRETS_MAX: usize = Secrets::RETIRED_MAX.saturating_add(1);
-/// 9999-12-31: a secret is valid for as long as it stands in the list.
-const ALWAYS_MILLIS: u64 = 253_402_300_799_999;
+const SECRETS_MAX: usize = Secrets::RETIRED_MAX + 1;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,8 +47,8 @@ pub(super) fn adapter(text: &str) -> Result<AdapterAccess, &'static str> {
     let secrets = secret.secrets.iter().map(|text| Secret::parse(text)).collect::<Option<Vec<_>>>();
     let mut secrets = secrets.ok_or("one of secrets is no whsec_ with 24 to 64 bytes in base64")?.into_iter();
     let current = secrets.next().ok_or("secrets is empty")?;
-    let always = Timestamp::from_unix_millis(ALWAYS_MILLIS).ok_or("its secrets have no time")?;
-    let retired = secrets.map(|secret| Retired { secret, until: always }).collect();
+    // A secret is valid for as long as it stands in the list.
+    let retired = secrets.map(|secret| Retired { secret, until: Timestamp::LAST }).collect();
     Ok(AdapterAccess { base, secrets: Secrets { current, retired } })
 }
 

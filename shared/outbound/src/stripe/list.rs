@@ -86,7 +86,7 @@ async fn in_time<T>(
 }
 
 fn path(from: Timestamp, after: Option<&str>) -> String {
-    let seconds = from.minus(CLOCKS_DIFFER).unix_millis().checked_div(1_000).unwrap_or(0);
+    let seconds = from.minus(CLOCKS_DIFFER).unix_seconds();
     let mut query = Serializer::new(String::new());
     query.append_pair("created[gte]", &seconds.to_string());
     query.append_pair("limit", &PAGE_SIZE.to_string());

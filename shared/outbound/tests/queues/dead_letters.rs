@@ -75,6 +75,18 @@ async fn a_dead_letter_is_read_with_its_times_and_hidden_for_a_minute() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_without_its_body_is_not_taken_for_an_empty_one() {
+    let whole = json!({ "MessageId": "m", "ReceiptHandle": "h", "Body": "b" });
+    for missing in ["MessageId", "ReceiptHandle", "Body"] {
+        let mut message = whole.clone();
+        message.as_object_mut().unwrap().remove(missing);
+        let answer = ok(&json!({ "Messages": [message] }));
+        let sqs = Receiver::answering(move |_| answer.clone()).await;
+        assert!(dead_letters(&sqs).read(DeadLetterQueue::Relay).await.is_err(), "{missing}");
+    }
+}
+
+#[tokio::test]
 async fn those_that_somebody_reads_are_counted_too() {
     let answer = ok(&json!({ "Attributes": {
         "ApproximateNumberOfMessages": "3", "ApproximateNumberOfMessagesNotVisible": "2",

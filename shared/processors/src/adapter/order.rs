@@ -1,6 +1,7 @@
 //! What we ask of an adapter: one refund, in the same words at every repeat.
 
 use recoup_domain::money::Money;
+use recoup_domain::or_abort::OrAbort;
 use recoup_domain::refund::{ReasonCode, Refund};
 use recoup_domain::split::Split;
 use recoup_domain::text::Text;
@@ -65,7 +66,7 @@ pub fn order(refund: &Refund) -> String {
         routing: refund.split.as_ref().map(routing),
         created_at: refund.created_at.rfc3339(),
     };
-    serde_json::to_string(&order).unwrap_or_default()
+    serde_json::to_string(&order).or_abort("texts and numbers can be written as JSON")
 }
 
 fn routing(split: &Split) -> Routing<'_> {

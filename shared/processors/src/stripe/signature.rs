@@ -2,10 +2,11 @@
 //!
 //! From <https://docs.stripe.com/webhooks#verify-manually>: HMAC-SHA-256 in hexadecimal over `t.body`.
 
-use hmac::{Hmac, KeyInit, Mac};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use hmac::Mac;
+use recoup_domain::signing::hmac_sha256;
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor_keys::StripeSigningSecret;
-use sha2::Sha256;
 
 use crate::notification::{NotGenuine, judge_age};
 
@@ -23,31 +24,15 @@ pub(super) fn verify(
     let timestamp = parts().find_map(|(key, value)| (key == "t").then_some(value));
     let timestamp = timestamp.ok_or(NotGenuine::Malformed)?;
     let seconds: u64 = timestamp.parse().map_err(|_| NotGenuine::Malformed)?;
-    let told = parts().filter_map(|(key, value)| if key == "v1" { unhex(value) } else { None });
+    let told = parts().filter_map(|(key, value)| (key == "v1").then_some(value));
+    let told = told.filter_map(|value| HEXLOWER_PERMISSIVE.decode(value.as_bytes()).ok());
     let genuine = told.take(SIGNATURES_MAX).any(|told| {
         secrets.iter().any(|secret| {
-            Hmac::<Sha256>::new_from_slice(secret.bytes()).is_ok_and(|mut mac| {
-                mac.update(timestamp.as_bytes());
-                mac.update(b".");
-                mac.update(body.as_bytes());
-                // Compares in constant time.
-                mac.verify_slice(&told).is_ok()
-            })
+            // Compares in constant time.
+            hmac_sha256(secret.bytes(), &[timestamp, ".", body]).verify_slice(&told).is_ok()
         })
     });
     if genuine { judge_age(seconds, now) } else { Err(NotGenuine::Forged) }
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
