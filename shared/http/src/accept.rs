@@ -2,40 +2,37 @@
 
 use lambda_http::Request;
 use lambda_http::http::header::ACCEPT;
+use mediatype::names::{APPLICATION, HTML, JSON, Q, TEXT};
+use mediatype::{MediaType, MediaTypeList, ReadParams};
+use rust_decimal::Decimal;
 
 /// Whether a page is wanted more than JSON; who has no preference gets JSON.
 pub fn prefers_html(request: &Request) -> bool {
     let values = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let ranges: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
-    quality(&ranges, "text", "html") > quality(&ranges, "application", "json")
+    let ranges: Vec<MediaType> = values.flat_map(MediaTypeList::new).filter_map(Result::ok).collect();
+    quality(&ranges, &MediaType::new(TEXT, HTML)) > quality(&ranges, &MediaType::new(APPLICATION, JSON))
 }
 
-/// How much a media type is wanted, 0 to 1000: as the range says that names it most precisely.
-fn quality(ranges: &[&str], of_type: &str, subtype: &str) -> u32 {
+/// How much a media type is wanted, 0 to 1: as the range says that names it most precisely.
+fn quality(ranges: &[MediaType], media_type: &MediaType) -> Decimal {
     let fitting = ranges.iter().filter_map(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let (range_type, range_subtype) = parts.next()?.split_once('/')?;
-        let precision = match (range_type, range_subtype) {
-            ("*", "*") => 0,
-            (named, "*") if named.eq_ignore_ascii_case(of_type) => 1,
-            (named, exact) if named.eq_ignore_ascii_case(of_type) && exact.eq_ignore_ascii_case(subtype) => 2,
+        let of_type = range.ty == media_type.ty;
+        let precision = match range.subty.as_str() {
+            "*" if range.ty == "*" => 0,
+            "*" if of_type => 1,
+            _ if of_type && range.subty == media_type.subty => 2,
             _ => return None,
         };
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-        Some((precision, weight.map_or(Some(1_000), permille)?))
+        Some((precision, weight(range)?))
     });
-    fitting.max_by_key(|(precision, _)| *precision).map_or(0, |(_, weight)| weight)
+    fitting.max_by_key(|(precision, _)| *precision).map_or(Decimal::ZERO, |(_, weight)| weight)
 }
 
-/// `0.8` is 800; at most three decimal places.
-fn permille(weight: &str) -> Option<u32> {
-    let (whole, places) = weight.split_once('.').unwrap_or((weight, ""));
-    let whole: u32 = whole.parse().ok().filter(|whole| *whole <= 1)?;
-    if places.len() > 3 || !places.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let places: u32 = format!("{places:0<3}").parse().ok()?;
-    Some(whole.saturating_mul(1_000).saturating_add(places).min(1_000))
+/// `0.8`, at most three decimal places; a range without a weight is wanted wholly.
+fn weight(range: &MediaType) -> Option<Decimal> {
+    let Some(weight) = range.get_param(Q) else { return Some(Decimal::ONE) };
+    let weight = Decimal::from_str_exact(weight.as_str()).ok()?;
+    (weight.scale() <= 3 && (Decimal::ZERO..=Decimal::ONE).contains(&weight)).then_some(weight)
 }
 
 #[cfg(test)]
@@ -80,6 +77,9 @@ mod tests {
             "image/png",
             "text/html;q=much",
             "text/html;q=1.0000",
+            "text/html;q=-1",
+            "text/html;q=1.001",
+            "text/html, application/json",
             "html",
             "",
             ";;,,/",
