@@ -15,6 +15,7 @@ pub mod ids;
 pub mod money;
 pub mod or_abort;
 pub mod payment;
+pub mod processor_keys;
 pub mod refund;
 pub mod report;
 pub mod signing;

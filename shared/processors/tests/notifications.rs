@@ -3,9 +3,9 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use recoup_domain::ids::Environment;
+use recoup_domain::processor_keys::StripeSigningSecret;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::signing::{Secret, Secrets, sign};
-use recoup_ports::processor_keys::StripeSigningSecret;
 use recoup_processors::adapter::{self, SignatureHeaders, UnverifiedNotice};
 use recoup_processors::notification::{NotGenuine, Notification, Unreadable};
 use recoup_processors::stripe::Event;

@@ -1,8 +1,8 @@
 //! Stripe's signed events about refunds.
 
 use recoup_domain::ids::{Environment, Tenant};
+use recoup_domain::processor_keys::StripeSigningSecret;
 use recoup_domain::time::Timestamp;
-use recoup_ports::processor_keys::StripeSigningSecret;
 use serde::Deserialize;
 use serde_json::Value;
 

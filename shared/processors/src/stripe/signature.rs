@@ -4,9 +4,9 @@
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use hmac::Mac;
+use recoup_domain::processor_keys::StripeSigningSecret;
 use recoup_domain::signing::hmac_sha256;
 use recoup_domain::time::Timestamp;
-use recoup_ports::processor_keys::StripeSigningSecret;
 
 use crate::notification::{NotGenuine, judge_age};
 
