@@ -200,6 +200,7 @@ impl From<WriteError> for Problem {
         tracing::error!(error = causes(&error), "a write failed");
         match error {
             WriteError::Unavailable(_) => unavailable(),
+            WriteError::Unreadable { .. } => internal(),
         }
     }
 }

@@ -35,6 +35,24 @@ pub enum WriteError {
     /// The table did not answer in time, or refused for load. Worth a retry.
     #[error("the table did not answer")]
     Unavailable(#[source] BoxError),
+    /// What is stored in its place is not what this program writes, so nobody can tell whether it was made before. Not
+    /// worth a retry.
+    #[error("the item {key} cannot be read: {why}")]
+    Unreadable {
+        /// The item's partition key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl From<ReadError> for WriteError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(cause) => Self::Unavailable(cause),
+            ReadError::Unreadable { key, why } => Self::Unreadable { key, why },
+        }
+    }
 }
 
 #[cfg(test)]

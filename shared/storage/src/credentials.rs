@@ -134,7 +134,7 @@ impl Accounts for Table {
         let Err(error) = past_transactions(|| update.clone().send()).await else { return Ok(Rotated::Yes) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                let stored = failed.item.clone().and_then(|item| read_secrets(item).ok());
+                let stored = failed.item.clone().map(read_secrets).transpose()?;
                 // A try whose answer was lost has written these very secrets.
                 Ok(if stored.as_ref() == Some(to) { Rotated::Yes } else { Rotated::Overtaken })
             }
@@ -164,7 +164,7 @@ impl Accounts for Table {
         match error.as_service_error() {
             // A try whose answer was lost has written this very key.
             Some(PutItemError::ConditionalCheckFailedException(_))
-                if self.key(&key.id).await.is_ok_and(|stored| stored.as_ref() == Some(key)) =>
+                if self.key(&key.id).await?.as_ref() == Some(key) =>
             {
                 Ok(())
             }

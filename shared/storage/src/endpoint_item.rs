@@ -87,10 +87,6 @@ pub(crate) fn off(switch: Switch) -> Option<(DisabledReason, Timestamp)> {
     }
 }
 
-fn moment(text: Option<&str>) -> Result<Option<Timestamp>, &'static str> {
-    text.map(|text| Timestamp::parse(text).ok_or("a time is no time")).transpose()
-}
-
 /// Reads an endpoint's item; the error says what is wrong with it.
 pub(crate) fn from_item(item: Item) -> Result<Endpoint, String> {
     let item: EndpointItem = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
@@ -101,13 +97,12 @@ impl EndpointItem {
     /// Reads the attributes back; the error names the one that is wrong.
     fn into_endpoint(self) -> Result<Endpoint, &'static str> {
         let tenant = owner_of_endpoints(&self.pk).ok_or("pk is not that of endpoints")?;
-        let disabled_at = moment(self.disabled_at.as_deref())?;
-        let switch = match (self.disabled_reason.as_deref(), disabled_at) {
+        let switch = match (self.disabled_reason.as_deref(), self.disabled_at.as_deref()) {
             (None, None) => Switch::On,
-            (Some(reason), Some(at)) => {
-                let reason = DisabledReason::parse(reason).ok_or("disabled_reason is unknown")?;
-                Switch::Off { reason, at }
-            }
+            (Some(reason), Some(at)) => Switch::Off {
+                reason: DisabledReason::parse(reason).ok_or("disabled_reason is unknown")?,
+                at: Timestamp::parse(at).ok_or("disabled_at is no time")?,
+            },
             _ => return Err("one of disabled_reason and disabled_at is missing"),
         };
         let description = self.description.map(Text::new).transpose();
@@ -119,10 +114,13 @@ impl EndpointItem {
             events: EventFilter::known(self.events.iter().map(String::as_str)),
             secrets: from_items(self.webhook_secret, self.retired_secrets)?,
             switch,
-            failing_since: moment(self.failing_since.as_deref())?,
+            failing_since: match self.failing_since.as_deref() {
+                None => None,
+                Some(text) => Some(Timestamp::parse(text).ok_or("failing_since is no time")?),
+            },
             revision: self.revision,
-            created_at: moment(Some(&self.created_at))?.ok_or("created_at is missing")?,
-            updated_at: moment(Some(&self.updated_at))?.ok_or("updated_at is missing")?,
+            created_at: Timestamp::parse(&self.created_at).ok_or("created_at is no time")?,
+            updated_at: Timestamp::parse(&self.updated_at).ok_or("updated_at is no time")?,
         })
     }
 }

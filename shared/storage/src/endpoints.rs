@@ -121,10 +121,8 @@ impl KeepEndpoints for Table {
             Updated::Refused(None) => Ok(Changed::Missing),
             Updated::Refused(Some(item)) => {
                 // A try whose answer was lost has written this very change.
-                let ours = read_endpoint(item).is_ok_and(|stored| {
-                    Endpoint { failing_since: None, ..stored }
-                        == Endpoint { failing_since: None, ..to.clone() }
-                });
+                let stored = Endpoint { failing_since: None, ..read_endpoint(item)? };
+                let ours = stored == Endpoint { failing_since: None, ..to.clone() };
                 Ok(if ours { Changed::Yes } else { Changed::Overtaken })
             }
         }

@@ -138,6 +138,9 @@ fn routing(actors: Vec<ActorItem>, currency: Currency) -> Result<Option<Routing>
     let money = |minor| Money::of_minor(minor, currency).map_err(|_| "an actor's amount is too large");
     let mut rest = actors.into_iter();
     let Some(platform) = rest.next() else { return Ok(None) };
+    if platform.id.is_some() {
+        return Err("the first actor is not the platform");
+    }
     let mut original = Vec::with_capacity(rest.len());
     let mut refundable = Vec::with_capacity(rest.len());
     for actor in rest {

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::api_key::{ApiKey, KeyHash, Pepper, Scope, StoredKey};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
 use recoup_domain::signing::{Secret, Secrets};
+use recoup_ports::WriteError;
 use recoup_ports::credentials::{Accounts, Keys, NewAccount, Revoked};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_testing::fixtures::{later, now, tenant};
@@ -110,6 +111,21 @@ async fn an_account_has_a_tenant_in_each_environment_with_a_secret_of_its_own() 
     let stranger = Tenant { environment: Environment::Live, account: AccountId::from_bits(2) };
     assert!(!store.account_exists(&stranger.account, stranger.environment).await.unwrap());
     assert!(store.webhook_secrets(&stranger).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn secrets_that_nobody_can_read_are_not_those_of_another_rotation() {
+    let (table, account) = (TestTable::new(), account());
+    let store = table.store();
+    store.create_account(&account).await.unwrap();
+    for item in table.items().await {
+        table.set_text(&item, "webhook_secret", "lost").await;
+    }
+    let tenant = Tenant { environment: Environment::Live, account: account.id.clone() };
+    let from = Secrets::first(account.live_secret.clone());
+    let to = Secrets::first(account.sandbox_secret.clone());
+    let refused = store.rotate_webhook_secret(&tenant, &from, &to).await;
+    assert!(matches!(refused, Err(WriteError::Unreadable { .. })), "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]

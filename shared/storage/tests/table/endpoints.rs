@@ -7,6 +7,7 @@ use recoup_domain::endpoint::{DisabledReason, Endpoint, EventFilter, Switch};
 use recoup_domain::event::EventType;
 use recoup_domain::ids::{AccountId, Environment};
 use recoup_domain::text::TargetUrl;
+use recoup_ports::WriteError;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Changed, Created, EndpointHealth, Endpoints, KeepEndpoints};
 use recoup_ports::images::{Images, Shown};
@@ -119,6 +120,16 @@ async fn a_change_that_was_decided_on_an_older_state_is_told_so() {
         store.change_endpoint(&stranger, &stranger.changed(later(1))).await.unwrap(),
         Changed::Missing
     );
+}
+
+#[tokio::test]
+async fn a_change_in_the_way_that_nobody_can_read_is_no_other_change() {
+    let (table, store, endpoint) = with_endpoint().await;
+    let item = table.items().await.into_iter().find(|item| item.contains_key("url")).unwrap();
+    table.set_text(&item, "created_at", "never").await;
+    table.set_text(&item, "revision", "one").await;
+    let refused = store.change_endpoint(&endpoint, &endpoint.changed(later(60))).await;
+    assert!(matches!(refused, Err(WriteError::Unreadable { .. })), "{refused:?}");
 }
 
 #[tokio::test]
