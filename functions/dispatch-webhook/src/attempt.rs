@@ -8,12 +8,12 @@ use recoup_domain::event::Event;
 use recoup_domain::refund::Refund;
 use recoup_domain::signing::{Secrets, sign};
 use recoup_domain::text::TargetUrl;
-use recoup_http::webhook::{EventData, body};
 use recoup_ports::endpoints::EndpointHealth;
 use recoup_ports::events::{NoteDeliveries, Noted, PrepareTries, Receiver};
 use recoup_ports::jobs::WebhookJob;
 use recoup_ports::webhooks::Deliver;
 use recoup_ports::{BoxError, WriteError, causes};
+use recoup_views::webhook::{EventData, body};
 
 use crate::Context;
 

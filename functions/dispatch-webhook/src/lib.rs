@@ -12,12 +12,12 @@ mod places;
 use futures_util::{StreamExt, stream};
 use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
 use recoup_domain::time::Timestamp;
-use recoup_http::view::PublicUrl;
 use recoup_ports::causes;
 use recoup_ports::endpoints::EndpointHealth;
 use recoup_ports::events::{NoteDeliveries, PrepareTries};
 use recoup_ports::jobs::{WebhookJob, read_job};
 use recoup_ports::webhooks::Deliver;
+use recoup_views::PublicUrl;
 use serde_json::Value;
 
 use attempt::{Done, work};

@@ -3,10 +3,10 @@
 use dispatch_webhook::{Context, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use recoup_config::{Aws, Settings, jitter_permille, now};
-use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
+use recoup_views::PublicUrl;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -1,64 +1,10 @@
-//! What a webhook says, and which URLs may be told.
+//! Which URLs may be told.
 
-use recoup_domain::event::{Event, EventType, Subject};
-use recoup_domain::refund::Refund;
 use recoup_domain::text::TargetUrl;
-use recoup_domain::time::Timestamp;
 use recoup_ports::webhooks::Reach;
-use serde::Serialize;
 use url::{Host, Url};
 
-use crate::view::{PublicUrl, RefundView};
-
-#[derive(Serialize)]
-struct Body<T> {
-    r#type: &'static str,
-    timestamp: String,
-    data: T,
-}
-
-/// An endpoint that was switched off, as the others are told of it.
-#[derive(Clone, Debug, Serialize)]
-pub struct DisabledView {
-    id: String,
-    object: &'static str,
-    enabled: bool,
-    disabled_reason: &'static str,
-    disabled_at: String,
-}
-
-/// What an event is about, as its receivers see it.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-pub enum EventData {
-    /// The refund, as it was then.
-    Refund(Box<RefundView>),
-    /// The endpoint.
-    Endpoint(DisabledView),
-}
-
-impl EventData {
-    /// Of an event; `refund` is the one it is about, at any later time. `None` if that is missing.
-    pub fn of(event: &Event, refund: Option<&Refund>, public_url: &PublicUrl) -> Option<Self> {
-        match &event.subject {
-            Subject::Refund { version, .. } => {
-                Some(Self::Refund(Box::new(RefundView::of(&refund?.at(version), public_url))))
-            }
-            Subject::Endpoint { id, reason, disabled_at } => Some(Self::Endpoint(DisabledView {
-                id: id.to_string(),
-                object: "webhook_endpoint",
-                enabled: false,
-                disabled_reason: reason.as_str(),
-                disabled_at: disabled_at.rfc3339(),
-            })),
-        }
-    }
-}
-
-/// The body of a webhook.
-pub fn body(r#type: EventType, at: Timestamp, data: &EventData) -> serde_json::Result<String> {
-    serde_json::to_string(&Body { r#type: r#type.as_str(), timestamp: at.rfc3339(), data })
-}
+pub use recoup_views::webhook::{EventData, body};
 
 /// Reads a URL to be told: https, port 443 or from 1024, a host, no credentials. The address behind a
 /// name is judged when it is dialled.

@@ -17,7 +17,8 @@ const MAIN_LINES_MAX: usize = 25;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("ports", &["domain"]),
-    ("http", &["ports", "domain"]),
+    ("views", &["domain"]),
+    ("http", &["views", "ports", "domain"]),
     ("storage", &["ports", "domain"]),
     ("processors", &["ports", "domain"]),
     ("outbound", &["processors", "ports", "domain"]),
@@ -26,9 +27,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("testing", &["domain", "storage"]),
 ];
-const A_FUNCTIONS_LIB_MAY_USE: &[&str] = &["http", "batch", "processors", "ports", "domain"];
-const A_FUNCTIONS_MAIN_MAY_USE: &[&str] =
-    &["http", "batch", "processors", "ports", "domain", "storage", "outbound", "config", "telemetry"];
+const A_FUNCTIONS_LIB_MAY_USE: &[&str] = &["http", "views", "batch", "processors", "ports", "domain"];
+const A_FUNCTIONS_MAIN_MAY_USE: &[&str] = &[
+    "http",
+    "views",
+    "batch",
+    "processors",
+    "ports",
+    "domain",
+    "storage",
+    "outbound",
+    "config",
+    "telemetry",
+];
 /// What the rules about money are made of: nothing that reads, writes, waits or serializes.
 const THE_DOMAIN_MAY_USE: &[&str] =
     &["base64", "data-encoding", "hmac", "iso_currency", "rust_decimal", "serde", "sha2", "thiserror", "time", "ulid"];

@@ -21,7 +21,6 @@ use recoup_domain::refund::Refund;
 use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::Wanted;
-use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Created, Endpoints, KeepEndpoints};
@@ -32,6 +31,7 @@ use recoup_ports::refunds::{Reserve, Reserved};
 use recoup_ports::webhooks::{Deliver, Reach};
 use recoup_storage::Table;
 use recoup_testing::{TestTable, fixtures};
+use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 use support::{Answer, Received, Receiver};
 

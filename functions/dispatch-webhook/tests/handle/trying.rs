@@ -6,12 +6,12 @@ use recoup_domain::delivery::{GivenUp, Heard, Standing, Target};
 use recoup_domain::endpoint::{DisabledReason, Switch};
 use recoup_domain::refund::Refund;
 use recoup_domain::signing::verifies;
-use recoup_http::view::RefundView;
 use recoup_ports::endpoints::{EndpointHealth, KeepEndpoints};
 use recoup_ports::events::{NoteDeliveries, Noted, RecordEvents};
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_testing::contract::assert_webhook_described;
 use recoup_testing::fixtures::{self, later};
+use recoup_views::RefundView;
 use serde_json::{Value, json};
 
 use crate::{World, answering, header, message, url};

@@ -1,0 +1,148 @@
+//! A payment, with its money sorted.
+
+use std::collections::BTreeMap;
+
+use recoup_domain::balance::{Balance, Balances};
+use recoup_domain::ids::Environment;
+use recoup_domain::payment::Payment;
+use recoup_domain::split::Actor;
+use recoup_domain::time::Timestamp;
+use serde::Serialize;
+
+use crate::{Amount, PublicUrl, SelfLink};
+
+#[derive(Clone, Debug, Serialize)]
+struct BalanceView {
+    #[serde(flatten)]
+    amount: Amount,
+    refundable_amount: u64,
+    refundable_amount_decimal: String,
+    held_amount: u64,
+    held_amount_decimal: String,
+    refunded_amount: u64,
+    refunded_amount_decimal: String,
+}
+
+impl From<&Balance> for BalanceView {
+    fn from(balance: &Balance) -> Self {
+        Self {
+            amount: balance.amount.into(),
+            refundable_amount: balance.refundable.minor(),
+            refundable_amount_decimal: balance.refundable.decimal(),
+            held_amount: balance.held.minor(),
+            held_amount_decimal: balance.held.decimal(),
+            refunded_amount: balance.refunded.minor(),
+            refunded_amount_decimal: balance.refunded.decimal(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct MerchantBalance {
+    account_id: String,
+    #[serde(flatten)]
+    balance: BalanceView,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PaymentRouting {
+    platform: Option<BalanceView>,
+    merchants: Vec<MerchantBalance>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct LineView {
+    id: String,
+    #[serde(flatten)]
+    amount: Amount,
+    refunded: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ProcessorView {
+    name: &'static str,
+    reference: String,
+}
+
+/// A payment, with its money sorted.
+#[derive(Clone, Debug, Serialize)]
+pub struct PaymentView {
+    id: String,
+    object: &'static str,
+    #[serde(flatten)]
+    balance: BalanceView,
+    currency: &'static str,
+    status: &'static str,
+    refund_status: &'static str,
+    settlement: &'static str,
+    payout: &'static str,
+    disputed: bool,
+    partial_refunds: &'static str,
+    refundable_until: Option<String>,
+    routing: Option<PaymentRouting>,
+    invoice_details: Vec<LineView>,
+    processor: ProcessorView,
+    metadata: BTreeMap<String, String>,
+    sandbox: bool,
+    created_at: String,
+    updated_at: String,
+    _links: SelfLink,
+}
+
+impl PaymentView {
+    /// Shows a payment.
+    pub fn of(payment: &Payment, balances: &Balances, public_url: &PublicUrl) -> Self {
+        let facts = &payment.facts;
+        let total = &balances.total;
+        let lines = payment.lines.iter();
+        Self {
+            id: payment.id.to_string(),
+            object: "payment",
+            balance: total.into(),
+            currency: payment.amount.currency().code(),
+            status: balances.status.as_str(),
+            refund_status: if total.refunded.is_zero() {
+                "none"
+            } else if total.refunded == total.amount {
+                "full"
+            } else {
+                "partial"
+            },
+            settlement: facts.settlement.as_str(),
+            payout: facts.payout.as_str(),
+            disputed: facts.disputed,
+            partial_refunds: facts.partial_refunds.as_str(),
+            refundable_until: facts.refundable_until.map(Timestamp::rfc3339),
+            routing: payment.routing.is_some().then(|| routing(balances)),
+            invoice_details: lines
+                .map(|line| LineView {
+                    id: line.id.to_string(),
+                    amount: line.amount.into(),
+                    refunded: line.refunded,
+                })
+                .collect(),
+            processor: ProcessorView {
+                name: payment.processor.name.as_str(),
+                reference: payment.processor.reference.as_str().into(),
+            },
+            metadata: facts.metadata.pairs().clone(),
+            sandbox: payment.tenant.environment == Environment::Sandbox,
+            created_at: payment.created_at.rfc3339(),
+            updated_at: payment.updated_at.rfc3339(),
+            _links: SelfLink { this: public_url.payment(payment.id.as_str()) },
+        }
+    }
+}
+
+fn routing(balances: &Balances) -> PaymentRouting {
+    let mut view = PaymentRouting { platform: None, merchants: Vec::new() };
+    for (actor, balance) in &balances.actors {
+        match actor {
+            Actor::Platform => view.platform = Some(balance.into()),
+            Actor::Merchant(id) => {
+                view.merchants.push(MerchantBalance { account_id: id.to_string(), balance: balance.into() });
+            }
+        }
+    }
+    view
+}

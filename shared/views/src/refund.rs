@@ -1,0 +1,181 @@
+//! A refund, as every endpoint and webhook shows it.
+
+use std::collections::BTreeMap;
+
+use recoup_domain::ids::Environment;
+use recoup_domain::refund::{Pending, ReasonCode, Refund, State};
+use recoup_domain::split::Split;
+use serde::Serialize;
+
+use crate::payment::PaymentView;
+use crate::{Amount, Link, PublicUrl};
+
+#[derive(Clone, Debug, Serialize)]
+struct RefundLinks {
+    #[serde(rename = "self")]
+    this: Link,
+    payment: Link,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct MerchantAmount {
+    account_id: String,
+    #[serde(flatten)]
+    amount: Amount,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RoutingView {
+    platform: Amount,
+    merchants: Vec<MerchantAmount>,
+}
+
+impl From<&Split> for RoutingView {
+    fn from(split: &Split) -> Self {
+        let giving = split.merchants().iter().filter(|part| !part.amount.is_zero());
+        Self {
+            platform: split.platform().into(),
+            merchants: giving
+                .map(|part| MerchantAmount {
+                    account_id: part.account.to_string(),
+                    amount: part.amount.into(),
+                })
+                .collect(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct FailureView {
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct UrlsView {
+    webhook: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ArrivalView {
+    earliest: String,
+    latest: String,
+}
+
+/// The payment by its id, or the payment itself where it was asked for.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Transaction {
+    Id(String),
+    Payment(Box<PaymentView>),
+}
+
+/// A refund, as every endpoint and webhook shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefundView {
+    id: String,
+    object: &'static str,
+    payment_id: String,
+    transaction_id: Transaction,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<Box<PaymentView>>,
+    #[serde(flatten)]
+    amount: Amount,
+    currency: &'static str,
+    kind: &'static str,
+    status: &'static str,
+    pending_reason: Option<&'static str>,
+    has_failed: bool,
+    failure: Option<FailureView>,
+    sandbox: bool,
+    reason: Option<String>,
+    reason_code: Option<&'static str>,
+    information: Option<String>,
+    description: Option<String>,
+    reference: Option<String>,
+    metadata: BTreeMap<String, String>,
+    invoice_detail_ids: Vec<String>,
+    routing: Option<RoutingView>,
+    urls: UrlsView,
+    processor_reference: Option<String>,
+    sequence: u32,
+    arrival_estimate: Option<ArrivalView>,
+    created_at: String,
+    updated_at: String,
+    _links: RefundLinks,
+}
+
+impl RefundView {
+    /// Business days (weekdays, UTC) until the money is usually there.
+    const ARRIVAL_DAYS: (u8, u8) = (3, 5);
+
+    /// Shows a refund.
+    pub fn of(refund: &Refund, public_url: &PublicUrl) -> Self {
+        let (notes, version) = (&refund.notes, &refund.version);
+        let (earliest, latest) = Self::ARRIVAL_DAYS;
+        let failure = version.state.failure().map(|failure| FailureView {
+            code: failure.code.as_str(),
+            message: failure.message.as_str().into(),
+        });
+        Self {
+            id: refund.id.to_string(),
+            object: "refund",
+            payment_id: refund.payment_id.to_string(),
+            transaction_id: Transaction::Id(refund.payment_id.to_string()),
+            payment: None,
+            amount: refund.amount.into(),
+            currency: refund.amount.currency().code(),
+            kind: refund.kind.as_str(),
+            status: version.state.as_str(),
+            pending_reason: version.state.pending().map(Pending::as_str),
+            has_failed: failure.is_some(),
+            failure,
+            sandbox: refund.tenant.environment == Environment::Sandbox,
+            reason: notes.reason.as_ref().map(|text| text.as_str().into()),
+            reason_code: notes.reason.as_ref().map(|reason| ReasonCode::of(reason).as_str()),
+            information: notes.information.as_ref().map(|text| text.as_str().into()),
+            description: notes.description.as_ref().map(|text| text.as_str().into()),
+            reference: notes.reference.as_ref().map(|text| text.as_str().into()),
+            metadata: version.metadata.pairs().clone(),
+            invoice_detail_ids: refund.lines.iter().map(ToString::to_string).collect(),
+            routing: refund.split.as_ref().map(RoutingView::from),
+            urls: UrlsView { webhook: notes.webhook_url.as_ref().map(|url| url.as_str().into()) },
+            processor_reference: version.processor_reference.as_ref().map(|text| text.as_str().into()),
+            sequence: version.sequence,
+            arrival_estimate: arrives(&version.state).then(|| ArrivalView {
+                earliest: refund.created_at.business_days_later(earliest),
+                latest: refund.created_at.business_days_later(latest),
+            }),
+            created_at: refund.created_at.rfc3339(),
+            updated_at: version.updated_at.rfc3339(),
+            _links: RefundLinks {
+                this: public_url.refund(refund),
+                payment: public_url.payment(refund.payment_id.as_str()),
+            },
+        }
+    }
+}
+
+/// Whether the money is on its way to the customer, or may be.
+fn arrives(state: &State) -> bool {
+    match state {
+        State::Initiated | State::Processing(_) | State::Succeeded => true,
+        State::Failed(_) | State::Cancelled => false,
+    }
+}
+
+impl RefundView {
+    /// Shows the payment in place of its id.
+    #[must_use]
+    pub fn with_transaction(mut self, payment: PaymentView) -> Self {
+        self.transaction_id = Transaction::Payment(Box::new(payment));
+        self
+    }
+
+    /// Shows the payment beside its id.
+    #[must_use]
+    pub fn with_payment(mut self, payment: PaymentView) -> Self {
+        self.payment = Some(Box::new(payment));
+        self
+    }
+}
