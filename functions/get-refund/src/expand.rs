@@ -11,6 +11,7 @@ use recoup_http::problem::Problem;
 use recoup_http::view::{PaymentView, PublicUrl, RefundView};
 use recoup_ports::payments as ports;
 use recoup_ports::refunds::Refunds;
+use recoup_ports::rows::Rows;
 
 /// Most refunds that are read to sort the money of a page's payments, beside those of its first payment. Behind so
 /// many the page ends.
@@ -113,14 +114,17 @@ pub(crate) async fn payments<S: ports::Payments + Refunds>(
         ids.extend(payment.refunds.iter().cloned());
         fitting.push(payment);
     }
-    let refunds = if ids.is_empty() { Vec::new() } else { store.refunds(tenant, &ids).await?.read };
+    let rows = if ids.is_empty() { Rows::default() } else { store.refunds(tenant, &ids).await? };
+    let lost: HashSet<&str> = rows.unreadable.iter().map(|row| row.id.as_str()).collect();
+    // Without one of its refunds nobody can tell where a payment's money is; that is logged, and harms no other.
+    fitting.retain(|payment| !payment.refunds.iter().any(|id| lost.contains(id.as_str())));
     let mut by_payment: HashMap<PaymentId, Vec<Refund>> = HashMap::new();
-    for refund in refunds {
+    for refund in rows.read {
         by_payment.entry(refund.payment_id.clone()).or_default().push(refund);
     }
     for payment in fitting {
         let refunds = by_payment.remove(&payment.id).unwrap_or_default();
-        // Without one of its refunds a payment does not add up; that is logged, and harms no other.
+        // So is a payment that does not add up.
         if let Ok(view) = view(&payment, &refunds, public_url) {
             payments.views.insert(payment.id, view);
         }

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use recoup_domain::or_abort::OrAbort;
 use recoup_domain::payment::Payment;
 use recoup_ports::payments::{Moved, Register, Registered};
 use recoup_ports::{ReadError, WriteError};
@@ -41,7 +42,8 @@ impl Register for Table {
         let facts = facts.map_err(|error| WriteError::Unavailable(error.into()))?;
         let mut expression = Expression::default();
         let revision = expression.name(REVISION);
-        let before = expression.value(number(payment.revision.saturating_sub(1)));
+        let before = payment.revision.checked_sub(1).or_abort("facts that moved have a revision before");
+        let before = expression.value(number(before));
         expression.require(format!("{revision} = {before}"));
         if payment.facts.refundable_until.is_none() {
             expression.assign(REFUNDABLE_UNTIL, None);

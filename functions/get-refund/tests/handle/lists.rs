@@ -93,6 +93,18 @@ async fn a_refund_that_cannot_be_read_is_named_and_harms_no_other() {
 }
 
 #[tokio::test]
+async fn a_payment_is_not_shown_without_one_of_its_refunds() {
+    let world = World::with(plain()).await;
+    let made = refunds(&world, 2, &Metadata::default()).await;
+    let listed = walked(&world, json!({"expand": "payment"})).await;
+    assert_eq!((listed.0.len(), listed.1.len()), (2, 0));
+    // Whatever became of its cent, it would be shown as held.
+    set(&world, made[0].id.as_str(), "kind", "gift").await;
+    let (seen, unreadable, _) = walked(&world, json!({"expand": "payment"})).await;
+    assert_eq!((seen.len(), unreadable.len()), (0, 2), "{seen:?} {unreadable:?}");
+}
+
+#[tokio::test]
 async fn a_list_in_which_all_can_be_read_names_nothing() {
     let world = World::with(plain()).await;
     refunds(&world, 1, &Metadata::default()).await;
