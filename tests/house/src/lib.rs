@@ -41,8 +41,18 @@ const A_FUNCTIONS_MAIN_MAY_USE: &[&str] = &[
     "telemetry",
 ];
 /// What the rules about money are made of: nothing that reads, writes, waits or serializes.
-const THE_DOMAIN_MAY_USE: &[&str] =
-    &["base64", "data-encoding", "hmac", "iso_currency", "rust_decimal", "serde", "sha2", "thiserror", "time", "ulid"];
+const THE_DOMAIN_MAY_USE: &[&str] = &[
+    "base64",
+    "data-encoding",
+    "hmac",
+    "iso_currency",
+    "rust_decimal",
+    "serde",
+    "sha2",
+    "thiserror",
+    "time",
+    "ulid",
+];
 
 fn short(names: &BTreeSet<String>) -> Vec<&str> {
     names.iter().filter_map(|name| name.strip_prefix("recoup-")).collect()
