@@ -52,7 +52,8 @@
 //!
 //! # The contract
 //!
-//! [`contract`] holds answers and webhooks against `openapi.yaml`: what is not described fails the test.
+//! [`contract`] holds answers and webhooks against `openapi.yaml`: what is not described fails the test. [`routes`]
+//! reads `template.yaml`.
 //!
 //! # Time
 //!
@@ -75,6 +76,8 @@
 pub mod contract;
 pub mod fixtures;
 pub mod reports;
+#[cfg(feature = "contract")]
+pub mod routes;
 
 #[cfg(feature = "table")]
 mod calls;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use recoup_deployed_tests::{Account, Answer, Stack};
+use recoup_testing::routes::ROUTES;
 use serde_json::{Value, json};
 
 /// Stands in every free text of the owner's objects, and must be in no answer to anybody else.
@@ -40,13 +41,11 @@ impl Names {
             .replace("{date}", "2026-11-22")
     }
 }
-const TEMPLATE: &str = include_str!("../../../template.yaml");
 
 /// The routes of the deployment, as `PUT /v1/payments/{payment_id}`.
 fn routes() -> BTreeSet<&'static str> {
-    let keys = TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: "));
     // What has no route of its own names no object.
-    keys.filter(|key| *key != "$default").collect()
+    ROUTES.iter().map(|route| route.key.as_str()).filter(|key| *key != "$default").collect()
 }
 
 /// Registers a payment with one refund that has ended, and an endpoint that is told nothing.

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use recoup_deployed_tests::Stack;
+use recoup_testing::routes::ROUTES;
 use serde_json::json;
 
 #[tokio::test]
@@ -17,10 +18,8 @@ async fn without_a_key_401_and_with_a_wrong_one_403() {
 
 /// The keys of the routes behind the authorizer, but for that of what has none.
 fn routes() -> Vec<&'static str> {
-    let template = include_str!("../../../template.yaml");
-    let blocks = template.split("RouteKey: ").skip(1).filter_map(|block| block.split_once('\n'));
-    let behind = blocks.filter(|(_, rest)| rest.trim_start().starts_with("AuthorizationType: CUSTOM"));
-    behind.map(|(key, _)| key).filter(|key| *key != "$default").collect()
+    let behind = ROUTES.iter().filter(|route| route.authorized).map(|route| route.key.as_str());
+    behind.filter(|key| *key != "$default").collect()
 }
 
 /// A path of a route; every parameter is called `x`.

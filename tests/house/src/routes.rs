@@ -1,63 +1,25 @@
 //! The routes of the template and those of the code are the same, each led to the function that knows it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use recoup_http::route::SERVED;
+use recoup_testing::routes::ROUTES;
 
-use crate::sources::{read, sources};
-
-/// The template's resources: each name with its lines.
-fn resources() -> BTreeMap<String, Vec<String>> {
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut within = None;
-    for line in read("template.yaml").lines() {
-        let name = line.strip_prefix("  ").and_then(|rest| rest.strip_suffix(':'));
-        if let Some(name) = name.filter(|name| name.starts_with(char::is_alphabetic)) {
-            within = Some(name.to_owned());
-        } else if let Some(name) = &within {
-            found.entry(name.clone()).or_default().push(line.trim().to_owned());
-        }
-    }
-    found
-}
-
-/// What stands behind a label, up to the next blank, brace or comma.
-fn value<'a>(lines: &'a [String], label: &str) -> Option<&'a str> {
-    let rest = lines.iter().find_map(|line| Some(line.split_once(label)?.1))?;
-    rest.split(['}', ',']).next().map(str::trim)
-}
-
-/// Each route's key, with the function it is led to and its authorization.
-fn deployed() -> BTreeSet<(String, String, String)> {
-    let resources = resources();
-    let routes = resources.values().filter_map(|route| {
-        let key = route.iter().find_map(|line| line.strip_prefix("RouteKey: "))?;
-        let integration = value(route, "Target: !Sub integrations/${").expect("a target");
-        let function = value(&resources[integration], "IntegrationUri: !GetAtt ").expect("a function");
-        let function = &resources[function.strip_suffix(".Arn").expect("an address")];
-        let binary = value(function, "Binary: ").expect("a binary");
-        let authorization = value(route, "AuthorizationType: ").expect("an authorization");
-        Some((key.to_owned(), binary.to_owned(), authorization.to_owned()))
-    });
-    routes.collect()
-}
+use crate::sources::sources;
 
 #[test]
 fn the_templates_routes_are_those_of_the_code_and_lead_to_who_serves_them() {
     let known = SERVED.iter().flat_map(|(function, keys)| keys.iter().map(move |key| (*key, *function)));
-    let known: BTreeSet<(String, String)> =
-        known.map(|(key, function)| (key.to_owned(), function.to_owned())).collect();
-    let led = deployed().into_iter().map(|(key, function, _)| (key, function));
-    assert_eq!(led.collect::<BTreeSet<_>>(), known);
+    let led = ROUTES.iter().map(|route| (route.key.as_str(), route.function.as_str()));
+    assert_eq!(led.collect::<BTreeSet<_>>(), known.collect::<BTreeSet<_>>());
 }
 
 #[test]
 fn only_who_asks_for_a_token_and_who_signs_passes_without_the_authorizer() {
-    let open = deployed().into_iter().filter(|(_, _, authorization)| authorization != "CUSTOM");
-    let open: BTreeSet<String> = open.map(|(key, _, _)| key).collect();
+    let open = ROUTES.iter().filter(|route| !route.authorized).map(|route| route.key.as_str());
     assert_eq!(
-        open.iter().map(String::as_str).collect::<Vec<_>>(),
-        ["POST /v1/oauth/token", "POST /v1/processors/{name}/notifications"]
+        open.collect::<BTreeSet<_>>(),
+        BTreeSet::from(["POST /v1/oauth/token", "POST /v1/processors/{name}/notifications"])
     );
 }
 

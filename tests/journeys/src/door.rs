@@ -11,6 +11,7 @@ use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::credentials::{Accounts, Revoked};
 use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
+use recoup_testing::routes::ROUTES;
 use recoup_testing::{TestTable, fixtures};
 use serde_json::{Value, json};
 
@@ -18,7 +19,6 @@ use crate::gateway::{Event, Reply};
 
 const CREATE: &str = include_str!("../../events/create-refund.json");
 const AUTHORIZE: &str = include_str!("../../events/authorize.json");
-const TEMPLATE: &str = include_str!("../../../template.yaml");
 
 fn now() -> Timestamp {
     fixtures::now()
@@ -30,9 +30,7 @@ fn pepper(byte: u8) -> Pepper {
 
 /// The keys of the routes behind the authorizer, as the template has them.
 fn routes() -> Vec<&'static str> {
-    let blocks = TEMPLATE.split("RouteKey: ").skip(1).filter_map(|block| block.split_once('\n'));
-    let behind = |rest: &str| rest.trim_start().starts_with("AuthorizationType: CUSTOM");
-    blocks.filter(|(_, rest)| behind(rest)).map(|(key, _)| key).collect()
+    ROUTES.iter().filter(|route| route.authorized).map(|route| route.key.as_str()).collect()
 }
 
 /// Runs the function that serves a route.
