@@ -64,16 +64,20 @@ deployed: python ## The tests against functions alone, on a stack of their own: 
 # These need a running stack: they run under `.local/on-stack`.
 stack-tests: deployed-tests fault-tests contract-tests client-tests
 
+# Each set of them runs beside what it needs: tests/deployed/__main__.py.
+DEPLOYED := $(VENV_BIN)/python tests/deployed
+DEPLOYED_TEST := $(CARGO_TEST) -p recoup-deployed-tests
+
 deployed-tests:
-	$(VENV_BIN)/python tests/deployed $(CARGO_TEST) -p recoup-deployed-tests
+	$(DEPLOYED) api $(DEPLOYED_TEST) --lib --test api
 
 faults: python ## Refunds whose calls to AWS fail, on a stack of their own
 	@$(STACK) with $(MAKE) --no-print-directory fault-tests
 
 # While they run, a function of that stack reaches AWS through a faulty proxy.
 fault-tests:
-	$(VENV_BIN)/python tests/faults process-refund $(CARGO_TEST) -p recoup-fault-tests --test calls --test proxy
-	$(VENV_BIN)/python tests/faults settle-refund $(CARGO_TEST) -p recoup-fault-tests --test notices
+	$(DEPLOYED) faults process-refund $(DEPLOYED_TEST) --test calls --test proxy
+	$(DEPLOYED) faults settle-refund $(DEPLOYED_TEST) --test notices
 
 contract: python ## What openapi.yaml says, tried on a stack of its own
 	@$(STACK) with $(MAKE) --no-print-directory contract-tests
@@ -90,7 +94,7 @@ client-tests:
 	$(VENV_BIN)/python -m pytest -q -rs -p no:cacheprovider tests/clients
 
 localstripe: tools ## The Stripe processor against localstripe
-	@$(VENV_BIN)/python tests/localstripe $(CARGO_TEST) -p recoup-localstripe-tests
+	@$(DEPLOYED) localstripe $(DEPLOYED_TEST) --test localstripe
 
 sam-local: tools ## sam build and sam local invoke, where Docker answers
 	$(VENV_BIN)/python -m pytest -q -rs -p no:cacheprovider tests/sam_local

@@ -52,17 +52,15 @@ pub struct Account {
     http: reqwest::Client,
     url: String,
     authorization: Option<String>,
-    /// Signs the webhooks to refunds' own URLs.
+    /// The account's id; empty where only a credential is known.
+    pub id: String,
+    /// Signs the webhooks to refunds' own URLs; empty as the id is.
     pub webhook_secret: String,
 }
 
 impl Account {
-    pub(crate) fn new(http: reqwest::Client, url: String, key: &str, webhook_secret: String) -> Self {
-        Self { http, url, authorization: Some(format!("Bearer {key}")), webhook_secret }
-    }
-
-    pub(crate) fn raw(http: reqwest::Client, url: String, authorization: Option<String>) -> Self {
-        Self { http, url, authorization, webhook_secret: String::new() }
+    pub(crate) fn new(http: reqwest::Client, url: String, authorization: Option<String>) -> Self {
+        Self { http, url, authorization, id: String::new(), webhook_secret: String::new() }
     }
 
     /// Any request. The body is sent as it is, so a broken one can be tried, too.

@@ -1,4 +1,4 @@
-//! A client of the deployed API, and a receiver of its webhooks.
+//! A client of the deployed API, a receiver of its webhooks, and the faulty proxy before AWS.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,6 +10,7 @@
 )]
 
 mod client;
+pub mod faults;
 mod receiver;
 mod stack;
 

@@ -53,7 +53,7 @@ impl Stack {
 
     /// The same API with another `Authorization` header, or none.
     pub fn with_authorization(&self, authorization: Option<&str>) -> Account {
-        Account::raw(self.http.clone(), self.url.clone(), authorization.map(str::to_owned))
+        Account::new(self.http.clone(), self.url.clone(), authorization.map(str::to_owned))
     }
 
     /// Runs one command of `admin`, invoked directly; the error is its own sentence.
@@ -73,10 +73,20 @@ impl Stack {
     pub async fn new_account(&self) -> Account {
         let made =
             self.admin(json!({ "command": "create_account", "name": "Test" })).await.expect("an account");
-        let key = json!({ "command": "create_api_key", "account_id": made["account_id"], "environment": "sandbox" });
+        let webhook_secret = made["webhook_secrets"]["sandbox"].as_str().unwrap().to_owned();
+        let mut account = self.caller(made["account_id"].as_str().unwrap(), "sandbox").await;
+        account.webhook_secret = webhook_secret;
+        account
+    }
+
+    /// A caller of an account in an environment, with a new key that may do everything.
+    pub async fn caller(&self, id: &str, environment: &str) -> Account {
+        let key = json!({ "command": "create_api_key", "account_id": id, "environment": environment });
         let key = self.admin(key).await.expect("a key");
-        let secret = made["webhook_secrets"]["sandbox"].as_str().unwrap().to_owned();
-        Account::new(self.http.clone(), self.url.clone(), key["secret"].as_str().unwrap(), secret)
+        let bearer = format!("Bearer {}", key["secret"].as_str().unwrap());
+        let mut caller = self.with_authorization(Some(&bearer));
+        id.clone_into(&mut caller.id);
+        caller
     }
 
     /// Stores an account's keys at a processor, as an operator would; `of` is `{environment}/{account}/{processor}`.

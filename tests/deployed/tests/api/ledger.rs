@@ -2,7 +2,6 @@
 //!
 //! `RECOUP_LEDGER_SEED` repeats a run that failed.
 
-#![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows here ends the test")]
 
 mod books;
@@ -14,8 +13,8 @@ use futures_util::future::join_all;
 use recoup_deployed_tests::{Account, Answer, Stack};
 use serde_json::json;
 
-use crate::books::{Ledger, Made, Wish, parts_of};
-use crate::random::Random;
+use self::books::{Ledger, Made, Wish, parts_of};
+use self::random::Random;
 
 const SEQUENCES: u64 = 6;
 const STEPS: usize = 15;

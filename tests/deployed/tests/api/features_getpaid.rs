@@ -3,8 +3,6 @@
 //! Where a refund is really made, the host of the printed webhook is our own receiver's: a test does not call
 //! a stranger. That the printed URL is taken as it stands is shown by a quote, which reads the same body.
 
-#![cfg(test)]
-
 use futures_util::future::join_all;
 use recoup_deployed_tests::{Account, Answer, Receiver, Stack};
 use serde_json::{Value, json};

@@ -1,16 +1,7 @@
 //! What the queues gave up: an administrator sees whose it is, and puts it back with one command.
-#![cfg(test)]
 
-use recoup_deployed_tests::{Account, Receiver, Stack};
+use recoup_deployed_tests::{Receiver, Stack};
 use serde_json::{Value, json};
-
-async fn account_with_id(stack: &Stack) -> (String, Account) {
-    let made = stack.admin(json!({ "command": "create_account", "name": "Given up" })).await.unwrap();
-    let account_id = made["account_id"].as_str().unwrap().to_owned();
-    let key = json!({ "command": "create_api_key", "account_id": account_id, "environment": "sandbox" });
-    let key = stack.admin(key).await.unwrap();
-    (account_id, stack.with_authorization(Some(&format!("Bearer {}", key["secret"].as_str().unwrap()))))
-}
 
 /// The message that is about this, once no other test is looking at it: who reads hides for a moment.
 async fn shown(stack: &Stack, queue: &str, about: impl Fn(&Value) -> bool) -> Value {
@@ -40,21 +31,21 @@ async fn put_back(stack: &Stack, queue: &str, refund: &str) -> Value {
 #[tokio::test]
 async fn a_refund_whose_job_was_given_up_is_shown_put_back_and_ends() {
     let stack = Stack::running();
-    let (account_id, account) = account_with_id(&stack).await;
+    let account = stack.new_account().await;
     account.register_plain("pay_given_up", 1_000, "sandbox_succeed").await;
     let created = account.refund(None, json!({ "payment_id": "pay_given_up", "amount": 400 })).await;
     let refund = created.text("id").to_owned();
     account.refund_in(&refund, "succeeded").await;
     // Seven hours of a processor's silence are too long for a test: its end is undone behind everybody's back, and
     // its job is where such a silence would have brought it.
-    stack.undo_end(&account_id, &refund).await;
-    let job = json!({ "environment": "sandbox", "account_id": account_id, "refund_id": refund }).to_string();
+    stack.undo_end(&account.id, &refund).await;
+    let job = json!({ "environment": "sandbox", "account_id": account.id, "refund_id": refund }).to_string();
     stack.send("RECOUP_REFUND_JOBS_DLQ_URL", &job).await;
     let poison = format!("unreadable {:?}", std::time::SystemTime::now());
     stack.send("RECOUP_REFUND_JOBS_DLQ_URL", &poison).await;
 
     let message = shown(&stack, "refund_jobs", |message| message["refund_id"] == refund.as_str()).await;
-    assert_eq!((&message["environment"], &message["account_id"]), (&json!("sandbox"), &json!(account_id)));
+    assert_eq!((&message["environment"], &message["account_id"]), (&json!("sandbox"), &json!(account.id)));
     assert!(message["sent_at"].is_string() && message["receive_count"].is_u64(), "{message}");
     let unreadable = shown(&stack, "refund_jobs", |message| message["problem"].is_string()).await;
     assert_eq!(unreadable["refund_id"], Value::Null);
@@ -75,7 +66,7 @@ async fn a_refund_whose_job_was_given_up_is_shown_put_back_and_ends() {
 #[tokio::test]
 async fn a_webhook_that_was_given_up_is_shown_by_its_event_and_tried_among_the_retries() {
     let stack = Stack::running();
-    let (account_id, account) = account_with_id(&stack).await;
+    let account = stack.new_account().await;
     let mut receiver = Receiver::start().await;
     account.register_plain("pay_untold", 1_000, "sandbox_succeed").await;
     let urls = json!({ "webhook": receiver.url });
@@ -86,7 +77,7 @@ async fn a_webhook_that_was_given_up_is_shown_by_its_event_and_tried_among_the_r
     let (start, last) = told.id().split_at(told.id().len() - 1);
     let event = format!("{start}{}", if last == "z" { "y" } else { "z" });
     let job = json!({
-        "environment": "sandbox", "account_id": account_id, "event_id": event, "type": told.kind(),
+        "environment": "sandbox", "account_id": account.id, "event_id": event, "type": told.kind(),
         "target": "refund", "turn": 1,
         "refund": {
             "id": refund["id"], "sequence": refund["sequence"], "status": refund["status"],
@@ -104,7 +95,7 @@ async fn a_webhook_that_was_given_up_is_shown_by_its_event_and_tried_among_the_r
 #[tokio::test]
 async fn what_the_stream_could_not_tell_is_shown_and_nobody_can_put_it_back() {
     let stack = Stack::running();
-    let (account_id, _) = account_with_id(&stack).await;
+    let account_id = stack.new_account().await.id;
     let refund = format!("rfd_{}", "7".repeat(26));
     // An item of no version of this program: the stream brings it, and relay-events buries it.
     let pk = format!("sandbox#{account_id}#refund#{refund}");

@@ -7,12 +7,12 @@ use recoup_domain::time::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::{Shop, balance, refunded, registered};
+use super::{Shop, balance, refunded, registered};
 
 /// Nobody listens there: what the adapter did is known from its notices alone.
 const NOBODY: &str = "http://127.0.0.1:9";
 /// A request of Stripe's, as the gateway hands it over.
-const RECORDED: &str = include_str!("../../../events/settle-refund.json");
+const RECORDED: &str = include_str!("../../../../events/settle-refund.json");
 
 fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();

@@ -5,8 +5,6 @@
 //! 429 is the gateway's own answer, and so is a missing credential; a wrong one, a wrong method and an unknown path are
 //! in `credentials.rs`.
 
-#![cfg(test)]
-
 use recoup_deployed_tests::{Account, Answer, Stack};
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use recoup_deployed_tests::Account;
 use serde_json::{Value, json};
 
-use crate::random::Random;
+use super::random::Random;
 
 /// The platform, under the name by which problems call it, and two merchants.
 const ACTORS: [&str; 3] = ["platform", "acc_seller", "acc_supplier"];

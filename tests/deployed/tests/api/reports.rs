@@ -1,8 +1,6 @@
 //! Reports of reconciliations, read through the gateway: by their account, by nobody else, and by the administrator.
 
-#![cfg(test)]
-
-use recoup_deployed_tests::{Account, Stack};
+use recoup_deployed_tests::Stack;
 use recoup_domain::ids::{AccountId, Environment, RefundId, Tenant};
 use recoup_domain::report::{Checked, Finding, Mismatch, Remedy, Report};
 use recoup_domain::text::Text;
@@ -34,31 +32,18 @@ fn report(account: &str, day: &str) -> Report {
     }
 }
 
-/// A new account's id, and a caller of it in an environment.
-async fn account(stack: &Stack) -> String {
-    let made = stack.admin(json!({ "command": "create_account", "name": "Reports" })).await.unwrap();
-    made["account_id"].as_str().unwrap().to_owned()
-}
-
-async fn caller(stack: &Stack, account_id: &str, environment: &str) -> Account {
-    let key = json!({ "command": "create_api_key", "account_id": account_id, "environment": environment });
-    let key = stack.admin(key).await.unwrap();
-    stack.with_authorization(Some(&format!("Bearer {}", key["secret"].as_str().unwrap())))
-}
-
 #[tokio::test]
 async fn a_report_is_read_by_its_account_as_json_and_as_a_page_and_by_nobody_else() {
     let stack = Stack::running();
-    let (account_id, other) = (account(&stack).await, account(&stack).await);
-    let owner = caller(&stack, &account_id, "sandbox").await;
+    let (owner, other) = (stack.new_account().await, stack.new_account().await);
     // A run of the stack's own may be faster than this test, but it is never on these days.
     for day in ["9999-12-30", "9999-12-31"] {
-        stack.table().keep_report(&report(&account_id, day)).await.unwrap();
+        stack.table().keep_report(&report(&owner.id, day)).await.unwrap();
     }
     let [latest, first] = ["latest", "9999-12-30"].map(|day| format!("/v1/reports/reconciliation/{day}"));
     let answer = owner.get(&first).await;
     assert_eq!((answer.status, answer.text("date")), (200, "9999-12-30"), "{:?}", answer.body);
-    assert_eq!(answer.text("account_id"), account_id);
+    assert_eq!(answer.text("account_id"), owner.id);
     assert_eq!(answer.body["findings"][0]["detail"], "<b>3100</b> is 1600 + 1400 + 0");
     let newest = owner.get(&latest).await;
     assert_eq!((newest.status, newest.text("date")), (200, "9999-12-31"), "{:?}", newest.body);
@@ -69,7 +54,7 @@ async fn a_report_is_read_by_its_account_as_json_and_as_a_page_and_by_nobody_els
     let page = page.body.as_str().expect("a page");
     assert!(page.contains(">1 mismatch</h1>") && page.contains("&lt;b&gt;3100&lt;/b&gt;"), "{page}");
 
-    for stranger in [caller(&stack, &other, "sandbox").await, caller(&stack, &account_id, "live").await] {
+    for stranger in [other, stack.caller(&owner.id, "live").await] {
         for headers in [&[][..], &[BROWSER]] {
             let answer = stranger.send("GET", &first, headers, None).await;
             assert_eq!((answer.status, answer.text("code")), (404, "report_not_found"), "{:?}", answer.body);
@@ -82,7 +67,7 @@ async fn a_report_is_read_by_its_account_as_json_and_as_a_page_and_by_nobody_els
 async fn the_administrator_sees_what_was_found_in_any_account() {
     let stack = Stack::running();
     let before = stack.admin(json!({ "command": "latest_reports" })).await.unwrap();
-    let account_id = account(&stack).await;
+    let account_id = stack.new_account().await.id;
     stack.table().keep_report(&report(&account_id, "9999-12-31")).await.unwrap();
     let told = stack.admin(json!({ "command": "latest_reports" })).await.unwrap();
     let grown = |name: &str| told[name].as_u64().unwrap() - before[name].as_u64().unwrap();

@@ -1,13 +1,5 @@
 //! The faulty proxy between a function and AWS: it is told what to fail, and tells what it did.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::missing_panics_doc,
-    reason = "a test's helper fails by panicking"
-)]
-
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};

@@ -1,7 +1,5 @@
 //! Lists: complete, stable, filtered, and an account's own.
 
-#![cfg(test)]
-
 use recoup_deployed_tests::{Account, Stack};
 use serde_json::{Value, json};
 

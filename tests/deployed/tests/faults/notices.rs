@@ -3,10 +3,10 @@
 #![cfg(test)]
 
 use futures_util::future::join_all;
+use recoup_deployed_tests::faults::{Fault, Proxy, TRIES};
 use recoup_deployed_tests::{Account, Stack};
 use recoup_domain::signing::{Secret, Secrets, sign};
 use recoup_domain::time::Timestamp;
-use recoup_fault_tests::{Fault, Proxy, TRIES};
 use serde_json::{Value, json};
 
 /// Nobody listens there: the processor is heard through its notices alone.
@@ -18,7 +18,6 @@ const SENDS_MAX: usize = 4;
 struct World {
     stack: Stack,
     account: Account,
-    account_id: String,
     secret: Secret,
     refund: String,
 }
@@ -31,27 +30,23 @@ fn now() -> Timestamp {
 impl World {
     async fn new() -> Self {
         let stack = Stack::running();
-        let made = stack.admin(json!({ "command": "create_account", "name": "Notices" })).await.unwrap();
-        let account_id = made["account_id"].as_str().unwrap().to_owned();
-        let key = json!({ "command": "create_api_key", "account_id": account_id, "environment": "sandbox" });
-        let key = stack.admin(key).await.unwrap();
-        let account = stack.with_authorization(Some(&format!("Bearer {}", key["secret"].as_str().unwrap())));
+        let account = stack.new_account().await;
         let secret = Secret::new(vec![7; 32]).unwrap();
         let keys = json!({ "base_url": NOBODY, "secrets": [secret.reveal()] });
-        stack.store_keys(&format!("sandbox/{account_id}/http"), &keys).await;
+        stack.store_keys(&format!("sandbox/{}/http", account.id), &keys).await;
         let processor = json!({ "name": "http", "reference": "bank-1" });
         let payment = json!({ "amount": 1_000, "currency": "EUR", "processor": processor });
         assert_eq!(account.register("pay_1", payment).await.status, 201);
         let refund = account.refund(None, json!({ "payment_id": "pay_1", "amount": 400 })).await;
         let refund = refund.text("id").to_owned();
         account.refund_in(&refund, "processing").await;
-        Self { stack, account, account_id, secret, refund }
+        Self { stack, account, secret, refund }
     }
 
     /// Sends the notice until it is taken; so often it was sent.
     async fn tell(&self, says: &Value) -> usize {
         let mut notice =
-            json!({ "environment": "sandbox", "account_id": self.account_id, "refund_id": self.refund });
+            json!({ "environment": "sandbox", "account_id": self.account.id, "refund_id": self.refund });
         notice.as_object_mut().unwrap().extend(says.as_object().unwrap().clone());
         let nobody = self.stack.with_authorization(None);
         for sent in 1..=SENDS_MAX {

@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_config::{Aws, Settings};
-use recoup_fault_tests::{Fault, Proxy, TRIES};
+use recoup_deployed_tests::faults::{Fault, Proxy, TRIES};
 
 #[tokio::test]
 async fn a_lost_answer_is_lost_behind_the_effect_and_all_else_fails_before_it() {

@@ -1,25 +1,19 @@
 //! The books are compared on demand: a healthy account drifts by nothing, and what was done behind everybody's back is
 //! named, and put right where that is no guess.
-#![cfg(test)]
 
 use recoup_deployed_tests::{Account, Stack};
 use serde_json::{Value, json};
 
 struct World {
     stack: Stack,
-    account_id: String,
     account: Account,
 }
 
 impl World {
     async fn new() -> Self {
         let stack = Stack::running();
-        let made = stack.admin(json!({ "command": "create_account", "name": "Books" })).await.unwrap();
-        let account_id = made["account_id"].as_str().unwrap().to_owned();
-        let key = json!({ "command": "create_api_key", "account_id": account_id, "environment": "sandbox" });
-        let key = stack.admin(key).await.unwrap();
-        let account = stack.with_authorization(Some(&format!("Bearer {}", key["secret"].as_str().unwrap())));
-        Self { stack, account_id, account }
+        let account = stack.new_account().await;
+        Self { stack, account }
     }
 
     /// A refund that has succeeded, with both its events recorded.
@@ -48,7 +42,7 @@ impl World {
     /// Compares this account's books now, however young.
     async fn reconcile(&self) -> Value {
         let scope = json!({
-            "days": 1, "older_than_seconds": 0, "account_id": self.account_id, "environment": "sandbox",
+            "days": 1, "older_than_seconds": 0, "account_id": self.account.id, "environment": "sandbox",
         });
         let summary = self.stack.reconcile(scope).await;
         assert_eq!((&summary["accounts"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
@@ -75,7 +69,7 @@ async fn a_healthy_account_drifts_by_nothing() {
 async fn an_amount_that_was_edited_is_named_to_the_cent_and_left_to_a_person() {
     let world = World::new().await;
     world.refunded("pay_edited", "sandbox_succeed").await;
-    let pk = format!("sandbox#{}#payment#pay_edited", world.account_id);
+    let pk = format!("sandbox#{}#payment#pay_edited", world.account.id);
     world.stack.set_number(&pk, "payment", "refundable", 601).await;
     let report = world.reconcile().await;
     let [finding] = report["findings"].as_array().unwrap().as_slice() else { panic!("{report:#}") };
@@ -86,14 +80,14 @@ async fn an_amount_that_was_edited_is_named_to_the_cent_and_left_to_a_person() {
     // The administrator sees it among all accounts' reports.
     let latest = world.stack.admin(json!({ "command": "latest_reports" })).await.unwrap();
     let ours = latest["reports"].as_array().unwrap().iter();
-    assert!(ours.clone().any(|report| report["account_id"] == world.account_id.as_str()), "{latest:#}");
+    assert!(ours.clone().any(|report| report["account_id"] == world.account.id.as_str()), "{latest:#}");
 }
 
 #[tokio::test]
 async fn a_refund_whose_job_was_lost_is_sent_for_and_ends() {
     let world = World::new().await;
     let refund = world.refunded("pay_lost", "sandbox_succeed").await;
-    world.stack.undo_end(&world.account_id, &refund).await;
+    world.stack.undo_end(&world.account.id, &refund).await;
     let report = world.reconcile().await;
     let [finding] = report["findings"].as_array().unwrap().as_slice() else { panic!("{report:#}") };
     assert_eq!((&finding["mismatch"], &finding["remedy"]), (&json!("job_missing"), &json!("sent_for")));

@@ -31,7 +31,7 @@ impl StandIn {
         let url = std::env::var("RECOUP_STRIPE_URL").unwrap_or_default();
         let address = url.strip_prefix("http://").unwrap_or_else(|| {
             panic!(
-                "the functions ask Stripe itself: run `make deployed`, or this under `python tests/deployed`"
+                "the functions ask Stripe itself: run `make deployed`, or this under `python tests/deployed api`"
             )
         });
         let listener = TcpListener::bind(address).await.expect("the port beside the stack's");

@@ -1,17 +1,7 @@
 //! Duplicates, poison and a receiver that fails: what queues and streams do on an ordinary day.
-#![cfg(test)]
 
-use recoup_deployed_tests::{Account, Receiver, Stack};
+use recoup_deployed_tests::{Receiver, Stack};
 use serde_json::json;
-
-async fn account_with_id(stack: &Stack, name: &str) -> (String, Account) {
-    let made = stack.admin(json!({ "command": "create_account", "name": name })).await.unwrap();
-    let account_id = made["account_id"].as_str().unwrap().to_owned();
-    let key = json!({ "command": "create_api_key", "account_id": account_id, "environment": "sandbox" });
-    let key = stack.admin(key).await.unwrap();
-    let account = stack.with_authorization(Some(&format!("Bearer {}", key["secret"].as_str().unwrap())));
-    (account_id, account)
-}
 
 #[tokio::test]
 async fn a_receiver_that_fails_first_is_told_again_under_the_same_id() {
@@ -37,7 +27,7 @@ async fn a_receiver_that_fails_first_is_told_again_under_the_same_id() {
 #[tokio::test]
 async fn a_refund_job_that_comes_twice_changes_nothing_twice() {
     let stack = Stack::running();
-    let (account_id, account) = account_with_id(&stack, "Twice").await;
+    let account = stack.new_account().await;
 
     for (payment, reference, status) in
         [("pay_ok", "sandbox_succeed", "succeeded"), ("pay_no", "sandbox_fail", "failed")]
@@ -45,7 +35,7 @@ async fn a_refund_job_that_comes_twice_changes_nothing_twice() {
         account.register_plain(payment, 1_000, reference).await;
         let created = account.refund(None, json!({ "payment_id": payment, "amount": 400 })).await;
         let id = created.text("id").to_owned();
-        let job = json!({ "environment": "sandbox", "account_id": account_id, "refund_id": id }).to_string();
+        let job = json!({ "environment": "sandbox", "account_id": account.id, "refund_id": id }).to_string();
         // Before it has ended, at once, and after.
         stack.send("RECOUP_REFUND_JOBS_QUEUE_URL", &job).await;
         stack.send("RECOUP_REFUND_JOBS_QUEUE_URL", &job).await;
@@ -65,7 +55,7 @@ async fn a_refund_job_that_comes_twice_changes_nothing_twice() {
 #[tokio::test]
 async fn a_webhook_job_that_comes_again_after_its_delivery_is_not_told_again() {
     let stack = Stack::running();
-    let (account_id, account) = account_with_id(&stack, "Told").await;
+    let account = stack.new_account().await;
     let mut receiver = Receiver::start().await;
     account.register_plain("pay_told", 1_000, "sandbox_succeed").await;
     let wanted = json!({ "payment_id": "pay_told", "amount": 1, "urls": { "webhook": receiver.url } });
@@ -73,7 +63,7 @@ async fn a_webhook_job_that_comes_again_after_its_delivery_is_not_told_again() {
     let told = receiver.take(2).await;
     let refund = &told[0].body["data"];
     let job = json!({
-        "environment": "sandbox", "account_id": account_id, "event_id": told[0].id(), "type": told[0].kind(),
+        "environment": "sandbox", "account_id": account.id, "event_id": told[0].id(), "type": told[0].kind(),
         "target": "refund", "turn": 1,
         "refund": {
             "id": refund["id"], "sequence": refund["sequence"], "status": refund["status"],
@@ -94,14 +84,14 @@ async fn a_webhook_job_that_comes_again_after_its_delivery_is_not_told_again() {
 #[tokio::test]
 async fn a_delivery_that_rests_in_the_table_is_found_when_it_is_due_and_told_again() {
     let stack = Stack::running();
-    let (account_id, account) = account_with_id(&stack, "Resting").await;
+    let account = stack.new_account().await;
     let mut receiver = Receiver::start().await;
     account.register_plain("pay_rest", 1_000, "sandbox_succeed").await;
     let urls = json!({ "webhook": receiver.url });
     account.refund(None, json!({ "payment_id": "pay_rest", "urls": urls })).await;
     let told = receiver.take(2).await;
     account.recorded(told[0].id()).await;
-    let (pk, sk) = (format!("sandbox#{account_id}#events"), format!("{}#refund", told[0].id()));
+    let (pk, sk) = (format!("sandbox#{}#events", account.id), format!("{}#refund", told[0].id()));
     let due = "2026-01-01T00:00:00.000Z";
     let place = format!("{due}#{sk}");
     let resting =

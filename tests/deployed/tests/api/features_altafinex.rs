@@ -1,7 +1,5 @@
 //! What the Altafinex document asks, row by row, with its own sample requests.
 
-#![cfg(test)]
-
 use futures_util::future::join_all;
 use recoup_deployed_tests::{Account, Answer, Receiver, Stack};
 use serde_json::{Value, json};

@@ -1,7 +1,5 @@
 //! What the `ProcessOut` document asks, row by row. It prints a list of fields and no request.
 
-#![cfg(test)]
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use recoup_deployed_tests::{Account, Stack};

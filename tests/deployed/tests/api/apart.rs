@@ -1,8 +1,6 @@
 //! Tenants are apart: whoever tries every route of the deployment on another tenant's objects finds nothing,
 //! learns nothing and changes nothing.
 
-#![cfg(test)]
-
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

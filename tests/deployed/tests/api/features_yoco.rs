@@ -1,7 +1,5 @@
 //! What the Yoco document asks, row by row. Its samples are a payment's id in the path and no body, or metadata.
 
-#![cfg(test)]
-
 use futures_util::future::join_all;
 use recoup_deployed_tests::{Account, Answer, Stack};
 use serde_json::{Value, json};

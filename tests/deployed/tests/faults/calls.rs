@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
+use recoup_deployed_tests::faults::{Fault, Proxy, TRIES};
 use recoup_deployed_tests::{Account, Receiver, Stack};
 use recoup_domain::ids::{AccountId, Environment, IdempotencyKey, RefundId, Tenant};
-use recoup_fault_tests::{Fault, Proxy, TRIES};
 use serde_json::{Value, json};
 
 /// What is done to one refund: its call number, from 1, and how often that fails.
@@ -32,14 +32,9 @@ struct World {
 
 impl World {
     async fn new(reference: &'static str, end: &'static str) -> Self {
-        let (proxy, stack) = (Proxy::running(), Stack::running());
-        let made = stack.admin(json!({ "command": "create_account", "name": "Faults" })).await.unwrap();
-        let id = made["account_id"].as_str().unwrap();
-        let key = json!({ "command": "create_api_key", "account_id": id, "environment": "sandbox" });
-        let key = stack.admin(key).await.unwrap();
-        let account = stack.with_authorization(Some(&format!("Bearer {}", key["secret"].as_str().unwrap())));
-        let account_id = AccountId::try_from(id).unwrap();
-        let tenant = Tenant { environment: Environment::Sandbox, account: account_id };
+        let (proxy, account) = (Proxy::running(), Stack::running().new_account().await);
+        let id = AccountId::try_from(account.id.as_str()).unwrap();
+        let tenant = Tenant { environment: Environment::Sandbox, account: id };
         Self { proxy, tenant, account, reference, end }
     }
 

@@ -1,7 +1,5 @@
 //! Webhook endpoints of the deployed API: made, told, tried out, given another secret, and switched off by a 410.
 
-#![cfg(test)]
-
 use std::time::{Duration, Instant};
 
 use recoup_deployed_tests::{Account, Receiver, Stack, Webhook};

@@ -1,7 +1,5 @@
 //! Events of the deployed API: listed with their deliveries and attempts, and sent again.
 
-#![cfg(test)]
-
 use std::time::{Duration, Instant};
 
 use recoup_deployed_tests::{Account, Receiver, Stack};

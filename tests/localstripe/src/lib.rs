@@ -1,1 +1,0 @@
-//! Nothing but a place for the tests beside it, which need a running localstripe (`make localstripe`).
