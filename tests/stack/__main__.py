@@ -1,4 +1,4 @@
-"""The local stack: `python3 tests/stack up | down | listen | logs | admin | tools | with <command>`; see the Makefile."""
+"""The local stack: `python3 tests/stack up | down | listen | logs | admin | tools | with <command>` (Makefile)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import envfile
-import server
+import seed
+import stack
+import watch
 from settings import ROOT, Settings
 from steps import Problem, say
 from tools import check_cargo, check_python, continue_in_venv, in_venv, install
@@ -20,13 +21,11 @@ _BUILT = "RECOUP_BUILT"
 
 def prepare() -> None:
     """Compile the functions and install the tools, side by side; go on inside the virtual environment."""
-    from build import compile_functions
-
     if not os.environ.pop(_BUILT, None):
         check_cargo()
         with ThreadPoolExecutor(1) as beside:
             tools = beside.submit(install, everything=False)
-            compile_functions()
+            stack.compile_functions()
             tools.result()
         if not in_venv():
             os.environ[_BUILT] = "yes"
@@ -35,30 +34,25 @@ def prepare() -> None:
 
 def up(settings: Settings) -> Settings:
     """Bring the stack up to date with the checkout, keeping what exists; return its settings as it runs."""
-    import build
-    import deploy
-    import seed
-
     settings.state.mkdir(parents=True, exist_ok=True)
-    settings = server.at_its_port(settings)
-    template = build.package(settings)
-    server.start(settings)
-    changed = deploy.deploy(settings, template, build.fingerprint(settings, template))
-    values = envfile.read(settings)
+    settings = stack.at_its_port(settings)
+    template = stack.package(settings)
+    stack.start(settings)
+    changed = stack.deploy(settings, template, stack.fingerprint(settings, template))
+    values = seed.read(settings)
     if not values or changed:
-        outputs = deploy.outputs(settings)
-        account = envfile.account_of(values) or seed.make_account(settings, outputs["AdminFunctionName"])
+        outputs = stack.outputs(settings)
+        account = seed.account_of(values) or seed.make_account(settings, outputs["AdminFunctionName"])
         seed.register_payment(settings, outputs["ApiUrl"], account.api_key)
-        envfile.write(settings, account, outputs)
+        seed.write(settings, account, outputs)
     say("The stack is up." if changed else "The stack is up, and nothing had changed.")
     return settings
 
 
 def down(settings: Settings) -> None:
     """End the stack; what it held is gone with it."""
-    ended = server.stop(settings)
-    settings.deployed_file.unlink(missing_ok=True)
-    envfile.forget(settings)
+    ended = stack.stop(settings)
+    settings.forget()
     say("The stack has ended." if ended else "No stack was running.")
 
 
@@ -76,22 +70,20 @@ def run_with(command: list[str]) -> int:
 def running() -> Settings:
     """The checkout's own stack, which has to run."""
     settings = Settings.of_stack()
-    if server.recorded_port(settings) is None or not settings.env_file.exists():
+    if stack.recorded_port(settings) is None or not settings.env_file.exists():
         raise Problem("No stack is running. First: make up")
-    return server.at_its_port(settings)
+    return stack.at_its_port(settings)
 
 
 def admin(settings: Settings, command: str) -> int:
     """Invoke the admin function with one command and print what it answers; 1 if it refused."""
-    import seed
-
     if not command:
         raise Problem("""Which command? For example: make admin CMD='{"command":"latest_reports"}'""")
     try:
         told = json.loads(command)
     except ValueError as error:
         raise Problem(f"CMD is not JSON ({error}): {command}") from None
-    done, said = seed.admin(settings, envfile.read(settings)["RECOUP_ADMIN_FUNCTION"], told)
+    done, said = seed.admin(settings, seed.read(settings)["RECOUP_ADMIN_FUNCTION"], told)
     if not done:
         print(said.get("errorMessage", said) if isinstance(said, dict) else said, file=sys.stderr)
         return 1
@@ -117,10 +109,7 @@ def main(arguments: list[str]) -> int:
 def _do(command: str, rest: list[str]) -> int:
     if command == "up":
         prepare()
-        import hint
-
-        settings = up(Settings.of_stack())
-        print(hint.text(envfile.read(settings), envfile.relative(settings.env_file)))
+        print(seed.hint(up(Settings.of_stack())))
     elif command == "down":
         down(Settings.of_stack())
     elif command == "tools":
@@ -136,12 +125,8 @@ def _do(command: str, rest: list[str]) -> int:
         if command == "admin":
             return admin(settings, os.environ.get("CMD", ""))
         if command == "logs":
-            import logs
-
-            logs.follow(settings)
-        import listen
-
-        listen.listen(lambda: envfile.read(settings).get("RECOUP_WEBHOOK_SECRET"))
+            watch.follow(settings)
+        watch.listen(lambda: seed.read(settings).get("RECOUP_WEBHOOK_SECRET"))
     else:
         print(__doc__)
         return 2

@@ -6,6 +6,7 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from steps import Problem
 
@@ -102,3 +103,20 @@ class Settings:
         """This process's environment, but speaking to the local stack and to nothing else."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return {**kept, **self.aws_variables()}
+
+    def client(self, service: str) -> Any:
+        """An AWS client that speaks to the local stack as its root."""
+        import boto3  # of the virtual environment, in which not every command runs
+
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=ROOT_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=ROOT_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def forget(self) -> None:
+        """Remove what tells of a running stack: it is gone."""
+        for path in (self.deployed_file, self.env_file, self.on_stack_file):
+            path.unlink(missing_ok=True)

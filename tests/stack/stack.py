@@ -1,9 +1,16 @@
-"""Starts MiniStack on the loopback interface and ends it by its process id."""
+"""The local AWS: MiniStack on the loopback interface, and template.yaml deployed to it with `sam deploy`.
+
+MiniStack runs functions as processes of the host, so they are plain host binaries of cargo's own `dev` profile, which
+tests, `cargo lambda watch` and `cargo build` share. What is deployed to AWS comes from `sam build` and the release
+profile.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,14 +22,14 @@ import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
-import envfile
-from settings import REGION, ROOT_CREDENTIALS, Settings
-from steps import Problem, end_of, say, step
+from settings import REGION, ROOT, ROOT_CREDENTIALS, STACK_NAME, Settings
+from steps import Problem, end_of, run, run_quietly, say, step
 
 _START_SECONDS_MAX = 60
 _STOP_SECONDS_MAX = 15
 _PORTS_TRIED = 50
 _PROGRAM = "from ministack.app import main; main()"
+_FUNCTION = "AWS::Serverless::Function"
 
 
 def recorded_port(settings: Settings) -> int | None:
@@ -59,8 +66,7 @@ def start(settings: Settings) -> None:
     if recorded_port(settings) == settings.port and _answers(settings):
         return
     stop(settings)
-    settings.deployed_file.unlink(missing_ok=True)
-    envfile.forget(settings)
+    settings.forget()
     with step(f"Starting MiniStack on {settings.endpoint}"):
         process = _spawn(settings)
         settings.server_file.write_text(json.dumps({"pid": process.pid, "port": settings.port}))
@@ -156,3 +162,92 @@ def _is_ours(pid: int) -> bool:
         return b"ministack" in command.read_bytes()
     listed = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, check=False)
     return b"ministack" in listed.stdout
+
+
+def compile_functions() -> None:
+    """Compile every function."""
+    with step("Building the functions (the first time takes minutes)"):
+        run(["cargo", "build", "--bins"], "The functions do not compile; cargo says why above.", cwd=ROOT)
+
+
+def fingerprint(settings: Settings, template: Path) -> str:
+    """A digest of everything that `sam deploy` would send."""
+    digest = hashlib.sha256(json.dumps(settings.parameters(), sort_keys=True).encode())
+    for path in [template, *sorted(settings.build.glob("*/bootstrap"))]:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def package(settings: Settings) -> Path:
+    """Put each function's binary into its own directory and write the template that names them; return its path."""
+    from samcli.yamlhelper import yaml_dump, yaml_parse
+
+    binaries = _target_directory() / "debug"
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    for name, resource in template["Resources"].items():
+        if resource["Type"] != _FUNCTION:
+            continue
+        binary = binaries / resource["Metadata"]["BuildProperties"]["Binary"]
+        if not binary.exists():
+            raise Problem(f"{name} in template.yaml names the binary {binary.name}, which no package builds.")
+        _copy_if_newer(binary, settings.build / name / "bootstrap")
+        resource["Properties"]["CodeUri"] = name
+    written = settings.build / "template.yaml"
+    written.write_text(yaml_dump(template))
+    return written
+
+
+def _copy_if_newer(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and target.stat().st_mtime_ns == source.stat().st_mtime_ns:
+        return
+    shutil.copy2(source, target)
+    # A third of the binary is symbols, which would only be zipped and unpacked again.
+    if strip := shutil.which("strip"):
+        subprocess.run([strip, str(target)], check=False, stderr=subprocess.DEVNULL)
+        os.utime(target, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+
+
+def _target_directory() -> Path:
+    if chosen := os.environ.get("CARGO_TARGET_DIR"):
+        return (ROOT / chosen).resolve()
+    metadata = subprocess.run(
+        ["cargo", "metadata", "--format-version", "1", "--no-deps"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return Path(json.loads(metadata.stdout)["target_directory"])
+
+
+def deploy(settings: Settings, template: Path, fingerprint: str) -> bool:
+    """Deploy unless exactly this is deployed; say whether something was done."""
+    if settings.deployed_file.exists() and settings.deployed_file.read_text() == fingerprint:
+        return False
+    with step("Deploying template.yaml with sam deploy"):
+        run_quietly(
+            [sys.executable, "-m", "samcli", "deploy", "--template-file", str(template)]
+            + ["--stack-name", STACK_NAME, "--region", REGION, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
+            + ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides"]
+            + [f"{name}={value}" for name, value in settings.parameters().items()],
+            "The template was not deployed. Once it is mended, start from nothing: make down up.",
+            settings.log("deploy"),
+            cwd=settings.build,
+            env=settings.aws_environment(),
+            progress=_told,
+        )
+    settings.deployed_file.write_text(fingerprint)
+    return True
+
+
+def _told(printed: str) -> str:
+    if "Initiating deployment" not in printed:
+        return "zipping and uploading the functions"
+    made = len(re.findall(r"^(?:CREATE|UPDATE)_COMPLETE ", printed, re.MULTILINE))
+    return f"{made} resources are there" if made else "all is uploaded, making the resources"
+
+
+def outputs(settings: Settings) -> dict[str, str]:
+    """The outputs of the deployed stack."""
+    (stack,) = settings.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

@@ -1,4 +1,6 @@
-"""A webhook receiver to watch: prints what arrives, and whether the account's own secret has signed it."""
+"""What can be watched: the webhooks as they arrive, with whether the account's own secret has signed them, and what the
+functions log.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,19 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from settings import STACK_NAME, Settings
 from steps import Problem
 
 PORT = 8788
 _BODY_BYTES_MAX = 1 << 20
+_GROUPS = f"/aws/lambda/{STACK_NAME}-"
+_PLATFORM_LINES = ("START ", "END ", "REPORT ")
+_RECENT_LINES_MAX = 25
+_Identity = tuple[str, int, str]
 
 
 def signature_is_right(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -60,3 +68,34 @@ def _pretty(body: bytes) -> str:
         return json.dumps(json.loads(body), indent=2)
     except ValueError:
         return body.decode(errors="replace")
+
+
+def recent(settings: Settings) -> str:
+    """The last lines of all functions together."""
+    return "\n".join(_new_lines(settings, set())[-_RECENT_LINES_MAX:])
+
+
+def follow(settings: Settings) -> None:
+    """Print what is there and then what comes, until interrupted."""
+    seen: set[_Identity] = set()
+    while True:
+        for line in _new_lines(settings, seen):
+            print(line, flush=True)
+        time.sleep(1)
+
+
+def _new_lines(settings: Settings, seen: set[_Identity]) -> list[str]:
+    """The lines not seen before, oldest first, each with its function's name; notes them as seen."""
+    logs = settings.client("logs")
+    lines = []
+    for group in logs.describe_log_groups(logGroupNamePrefix=_GROUPS)["logGroups"]:
+        name = group["logGroupName"]
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
+            for event in page["events"]:
+                # MiniStack gives events no id.
+                identity = (event.get("logStreamName", ""), event["timestamp"], event["message"])
+                known = identity in seen
+                seen.add(identity)
+                if not known and not event["message"].startswith(_PLATFORM_LINES):
+                    lines.append((event["timestamp"], f"{name.removeprefix(_GROUPS)}: {event['message'].rstrip()}"))
+    return [line for _, line in sorted(lines, key=lambda entry: entry[0])]
