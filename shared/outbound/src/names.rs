@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_connector_is_given_the_public_addresses_of_each_answer_and_no_others() {
+    async fn the_connector_is_given_public_addresses_of_each_answer_and_no_others() {
         let public = ["8.8.8.8", "2606:4700:4700::1111"];
         let mixed = ["127.0.0.1", public[0], "::1", "10.0.0.1", public[1], "::ffff:127.0.0.1"];
         let private = ["127.0.0.1", "fd00:ec2::254", "169.254.169.254"];

@@ -104,7 +104,7 @@ fn the_corpus_is_whole() {
 }
 
 #[test]
-fn every_block_is_refused_to_its_edges_and_its_neighbours_only_if_they_are_in_another() {
+fn every_block_is_refused_to_its_edges_and_not_beyond_them() {
     let blocks = Block::all();
     let mut public_neighbours = 0;
     for block in &blocks {

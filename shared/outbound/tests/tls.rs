@@ -1,41 +1,18 @@
-//! Deliveries over TLS, which is how every one of them travels on AWS. `tests/tls/` holds a root whose key is
-//! lost, and what it signed for `localhost`; both last until 2126.
+//! Deliveries over TLS, which is how every one of them travels on AWS.
 #![cfg(test)]
 
-use std::sync::Arc;
+#[path = "tls/proof.rs"]
+mod proof;
 
+use proof::{acceptor, trusting_our_root};
 use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::webhooks::Reach;
 use recoup_ports::webhooks::{Deliver, Reply, SendError};
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
-
-const ROOT: &[u8] = include_bytes!("tls/root.pem");
-const CERTIFICATE: &[u8] = include_bytes!("tls/localhost.pem");
-const KEY: &[u8] = include_bytes!("tls/localhost.key");
-
-fn acceptor() -> TlsAcceptor {
-    let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate], key).unwrap()))
-}
-
-fn trusting_our_root() -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(ROOT).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth()
-}
 
 /// Serves one connection; what it read, or `None` if no TLS came about.
 async fn receiver() -> (u16, JoinHandle<Option<String>>) {

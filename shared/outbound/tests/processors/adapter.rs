@@ -49,7 +49,7 @@ impl Subject for AtAdapter {
     }
 
     fn settle(&self) {
-        self.adapter.turn("succeeded");
+        self.adapter.books.turn("succeeded");
     }
 
     fn moved(&self, refund: &Refund) -> Option<usize> {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::faults::Fault;
+use crate::server::{Reply, Request, Server};
 
 /// Shared by a server and the test that looks into it.
 #[derive(Clone, Default)]
@@ -34,7 +35,24 @@ impl Books {
         self.open().faults.extend(faults);
     }
 
-    pub(crate) fn next_fault(&self) -> Option<Fault> {
+    fn next_fault(&self) -> Option<Fault> {
         self.open().faults.pop_front()
+    }
+
+    /// A server that answers from these books, and goes wrong as they say.
+    pub(crate) async fn served(&self, answer: fn(&Self, &Request) -> Reply) -> Server {
+        let books = self.clone();
+        let served = Server::answering(move |request| match books.next_fault() {
+            Some(fault) => fault.apply(|| answer(&books, request)),
+            None => answer(&books, request),
+        });
+        served.await
+    }
+
+    /// Everything they have turns to another status.
+    pub(crate) fn turn(&self, status: &str) {
+        for refund in &mut self.open().refunds {
+            refund["status"] = json!(status);
+        }
     }
 }

@@ -16,12 +16,7 @@ pub(crate) struct FakeAdapter {
 impl FakeAdapter {
     pub(crate) async fn new() -> Self {
         let books = Books::default();
-        let of_server = books.clone();
-        let server = Server::answering(move |request| match of_server.next_fault() {
-            Some(fault) => fault.apply(|| answer(&of_server, request)),
-            None => answer(&of_server, request),
-        });
-        Self { server: server.await, books }
+        Self { server: books.served(answer).await, books }
     }
 
     /// How often money moved for this refund.
@@ -29,13 +24,6 @@ impl FakeAdapter {
         let books = self.books.open();
         let moved = |done: &&Value| done["refund_id"] == refund.id.as_str() && done["status"] == "succeeded";
         books.refunds.iter().filter(moved).count()
-    }
-
-    /// Everything it has turns to another status.
-    pub(crate) fn turn(&self, status: &str) {
-        for refund in &mut self.books.open().refunds {
-            refund["status"] = json!(status);
-        }
     }
 }
 

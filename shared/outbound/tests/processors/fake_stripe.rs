@@ -21,12 +21,7 @@ pub(crate) struct FakeStripe {
 impl FakeStripe {
     pub(crate) async fn new() -> Self {
         let books = Books::default();
-        let of_server = books.clone();
-        let server = Server::answering(move |request| match of_server.next_fault() {
-            Some(fault) => fault.apply(|| answer(&of_server, request)),
-            None => answer(&of_server, request),
-        });
-        Self { server: server.await, books }
+        Self { server: books.served(answer).await, books }
     }
 
     /// How often money moved for this refund.
@@ -34,13 +29,6 @@ impl FakeStripe {
         let books = self.books.open();
         let of_it = |found: &&Value| found["metadata"]["recoup_refund_id"] == refund.id.as_str();
         books.refunds.iter().filter(of_it).filter(|found| found["status"] == "succeeded").count()
-    }
-
-    /// Everything it has turns to another status.
-    pub(crate) fn turn(&self, status: &str) {
-        for refund in &mut self.books.open().refunds {
-            refund["status"] = json!(status);
-        }
     }
 }
 

@@ -56,7 +56,7 @@ async fn an_adapter_is_given_six_seconds_in_all() {
 }
 
 #[test]
-fn ten_jobs_that_look_up_and_send_five_at_a_time_fit_into_the_functions_time() {
+fn ten_jobs_that_look_up_and_send_fit_into_the_functions_time() {
     let template = include_str!("../../../../template.yaml");
     let function = template.split("ProcessRefundFunction:").nth(1).unwrap();
     let number = |key: &str| -> u64 {
@@ -130,7 +130,7 @@ async fn a_yes_of_stripes_counts_only_as_json_of_a_bounded_length_under_200() {
 }
 
 #[tokio::test]
-async fn a_yes_of_an_adapters_counts_only_as_json_of_a_bounded_length_under_its_statuses() {
+async fn an_adapters_yes_counts_only_as_bounded_json_under_its_statuses() {
     let at = AtAdapter::new().await;
     let refund = handed_over(&fresh("key", "bank-payment-1"));
     let yes = json!({ "status": "succeeded", "reference": "bank-7" });

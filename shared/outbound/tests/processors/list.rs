@@ -127,7 +127,7 @@ async fn only_our_own_refunds_of_this_account_and_environment_are_listed() {
 }
 
 #[tokio::test]
-async fn a_listed_refund_is_told_as_it_stands_with_the_amount_if_that_can_be_told() {
+async fn a_listed_refund_is_given_as_it_stands_with_its_amount_if_readable() {
     let at = AtStripe::new().await;
     let krona = |minor| Money::of_minor(minor, Currency::parse("ISK").unwrap()).unwrap();
     for (status, amount, currency, expected) in [
@@ -159,7 +159,7 @@ async fn a_listed_refund_is_told_as_it_stands_with_the_amount_if_that_can_be_tol
 }
 
 #[tokio::test]
-async fn an_error_on_any_page_makes_the_whole_list_unclear_and_is_logged_once_without_a_secret() {
+async fn an_error_on_a_page_makes_the_list_unclear_and_is_logged_once() {
     let at = AtStripe::new().await;
     let first = page(&[made(7, &tenant())], true).to_string();
     let said = |status: u16, body: &str| -> Fault {

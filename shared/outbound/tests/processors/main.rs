@@ -13,6 +13,8 @@ mod faults;
 mod limits;
 mod list;
 mod logs;
+#[path = "../tls/proof.rs"]
+mod proof;
 mod sandbox;
 mod server;
 mod stored_keys;

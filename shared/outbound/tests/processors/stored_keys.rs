@@ -188,7 +188,7 @@ async fn each_tenant_and_processor_has_a_secret_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_was_found_is_asked_for_again_after_five_minutes_and_a_clone_shares_it() {
+async fn what_was_found_is_kept_for_five_minutes_and_a_clone_shares_it() {
     let store = Store::full().await;
     for _ in 0..3 {
         assert!(store.stripe().await.unwrap().is_some());
@@ -250,7 +250,7 @@ async fn a_store_that_does_not_answer_leaves_what_it_said_within_the_hour() {
 }
 
 #[tokio::test]
-async fn a_store_that_never_answered_or_that_refuses_is_an_error_and_asked_each_time() {
+async fn a_store_that_is_silent_or_refuses_is_an_error_and_asked_each_time() {
     for said in AWAY.into_iter().chain([DENIED, Said::No(400, "DecryptionFailure"), Said::Bytes]) {
         let store = Store::new().await;
         store.says_always(said.clone());

@@ -65,7 +65,7 @@ impl Subject for AtStripe {
     }
 
     fn settle(&self) {
-        self.stripe.turn("succeeded");
+        self.stripe.books.turn("succeeded");
     }
 
     fn moved(&self, refund: &Refund) -> Option<usize> {
@@ -239,7 +239,7 @@ async fn a_day_later_stripe_is_looked_up_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn an_unknown_payment_is_refused_at_first_and_never_after_an_unknown_outcome() {
+async fn an_unknown_payment_is_refused_but_never_after_an_unknown_outcome() {
     let at = AtStripe::new().await;
     let refund = handed_over(&fresh("key", "ch_of_another_account"));
     assert_eq!(code(&at.client.refund(&refund).await), FailureCode::ProcessorRejected);
@@ -311,7 +311,7 @@ async fn a_success_that_stripe_takes_back_is_a_failure_by_its_own_name() {
     let at = AtStripe::new().await;
     let refund = handed_over(&fresh("key", CHARGE));
     let done = after(&refund, &at.client.refund(&refund).await);
-    at.stripe.turn("failed");
+    at.stripe.books.turn("failed");
     at.stripe.server.take_calls();
     let LookedUp::Stands(outcome) = at.client.look_up(&done).await else { panic!("it is not there") };
     assert_eq!(code(&outcome), FailureCode::Unknown);

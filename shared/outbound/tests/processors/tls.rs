@@ -1,44 +1,19 @@
-//! Questions over TLS, which is how every one of them travels on AWS. `tests/tls/` holds a root whose key is lost,
-//! and what it signed for `localhost`; both last until 2126.
-
-use std::sync::Arc;
+//! Questions over TLS, which is how every one of them travels on AWS.
 
 use recoup_domain::refund::Outcome;
 use recoup_outbound::http_adapter::HttpAdapter;
 use recoup_ports::processor::Processor;
 use recoup_ports::processor_keys::BaseUrl;
 use recoup_testing::fixtures::{self, text};
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
+use crate::proof::{acceptor, trusting_our_root};
 use crate::world::{Keys, fresh, handed_over};
 
-const ROOT: &[u8] = include_bytes!("../tls/root.pem");
-const CERTIFICATE: &[u8] = include_bytes!("../tls/localhost.pem");
-const KEY: &[u8] = include_bytes!("../tls/localhost.key");
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 43\r\n\r\n\
                       {\"status\":\"succeeded\",\"reference\":\"bank-7\"}";
-
-fn acceptor() -> TlsAcceptor {
-    let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate], key).unwrap()))
-}
-
-fn trusting_our_root() -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(ROOT).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth()
-}
 
 /// Serves one connection; whether it was asked, and `None` if no TLS came about.
 async fn adapter() -> (HttpAdapter<Keys>, JoinHandle<Option<bool>>) {

@@ -125,7 +125,7 @@ async fn the_trap_catches_whoever_may_go_anywhere() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_public_first_and_ours_at_the_next_question_leads_nowhere() {
+async fn a_name_that_is_public_first_and_private_next_leads_nowhere() {
     let trap = Trap::set();
     for ours in OURS {
         let names = Changing::new(&[&[PUBLIC], &[ours]]);
