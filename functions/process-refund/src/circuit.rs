@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_after_so_many_silences_in_a_row_and_lets_one_question_through_a_minute() {
+    fn it_opens_after_silences_in_a_row_and_lets_one_through_a_minute() {
         use recoup_domain::ids::Environment::{Live, Sandbox};
         let (circuits, down) = (Circuits::default(), refund(Live, ProcessorName::Http));
         silent(&circuits, &down, SILENCES_MAX - 1);

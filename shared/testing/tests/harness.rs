@@ -52,7 +52,7 @@ async fn the_table_is_the_one_that_the_template_describes() {
 }
 
 #[tokio::test]
-async fn every_request_is_counted_with_its_capacity_except_those_of_the_plain_client() {
+async fn every_request_is_counted_with_its_capacity_but_the_plain_clients() {
     let table = TestTable::new();
     let payment = fixtures::getpaid_payment();
     assert!(matches!(table.store().register(&payment).await, Ok(Registered::New)));
@@ -77,7 +77,7 @@ async fn the_stream_tells_every_change_as_lambda_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_happens_as_often_as_planned_and_a_paused_clock_waits_for_nothing() {
+async fn a_fault_happens_as_often_as_planned_and_a_paused_clock_never_waits() {
     let table = TestTable::new();
     let payment = fixtures::getpaid_payment();
     let (real, told) = (std::time::Instant::now(), tokio::time::Instant::now());

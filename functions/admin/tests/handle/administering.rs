@@ -75,7 +75,7 @@ fn text<'a>(answer: &'a Value, field: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn the_recorded_command_makes_an_account_with_a_secret_for_each_environment() {
+async fn the_recorded_command_makes_an_account_with_a_secret_per_environment() {
     let world = World::new();
     let answer = world.does(serde_json::from_str(EVENT).unwrap()).await;
     let account: AccountId = text(&answer, "account_id").try_into().unwrap();
@@ -236,7 +236,7 @@ async fn a_secret_whose_writing_lost_its_answer_is_the_one_that_was_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotated_webhook_secret_is_shown_once_and_the_one_before_signs_beside_it() {
+async fn a_rotated_secret_is_shown_once_and_the_one_before_signs_beside_it() {
     let (world, account) = World::with_account().await;
     let tenant = Tenant { environment: Environment::Sandbox, account: account.clone() };
     let stored = async || world.table.store().webhook_secrets(&tenant).await.unwrap().unwrap();

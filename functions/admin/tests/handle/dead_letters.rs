@@ -72,7 +72,7 @@ fn put_back(queue: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_given_up_refund_job_is_shown_with_its_refund_and_can_be_put_back_at_once() {
+async fn a_dead_refund_job_is_shown_with_its_refund_and_can_be_put_back() {
     let world = World::new();
     world.gives_up(RefundJobs, "m1", &serde_json::to_string(&refund_job(2)).unwrap());
     let shown = world.does(show("refund_jobs")).await;
@@ -103,7 +103,7 @@ async fn a_given_up_refund_job_is_shown_with_its_refund_and_can_be_put_back_at_o
 }
 
 #[tokio::test]
-async fn a_given_up_webhook_is_shown_by_its_names_and_goes_back_behind_first_tries() {
+async fn a_dead_webhook_is_shown_by_its_names_and_goes_back_to_the_retries() {
     let world = World::new();
     world.gives_up(WebhookJobs, "m1", &serde_json::to_string(&webhook_job(2)).unwrap());
     let shown = world.does(show("webhook_jobs")).await;

@@ -90,7 +90,7 @@ fn missing_job() -> Vec<Finding> {
 }
 
 #[tokio::test]
-async fn only_reports_that_found_something_are_told_and_all_accounts_are_counted() {
+async fn only_reports_with_findings_are_shown_and_all_accounts_are_counted() {
     let world = World::with(30).await;
     let nothing = json!({
         "accounts": 60, "without_report": 60, "incomplete": 0, "with_drift": 0, "reports": [], "more": false,

@@ -299,7 +299,7 @@ async fn a_body_that_the_gateway_has_encoded_is_read_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_request_that_did_not_pass_the_authorizer_is_our_fault_and_says_nothing() {
+async fn a_request_past_the_authorizer_is_our_fault_and_the_answer_says_nothing() {
     let authorizer = "/requestContext/authorizer";
     for event in [
         recorded().without(authorizer),

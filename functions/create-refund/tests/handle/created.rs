@@ -58,7 +58,7 @@ async fn the_payments_own_endpoint_refunds_all_of_it_without_a_body() {
 }
 
 #[tokio::test]
-async fn an_amount_equal_to_all_that_is_left_takes_from_every_actor_what_it_has_left() {
+async fn an_amount_of_all_that_is_left_takes_what_every_actor_has_left() {
     let world = World::with(&routed()).await;
     assert_eq!(world.post(&recorded()).await.status, 201);
     let rest = asking(&json!({"payment_id": PAYMENT, "amount": 1600})).header("idempotency-key", "rest");
@@ -71,7 +71,7 @@ async fn an_amount_equal_to_all_that_is_left_takes_from_every_actor_what_it_has_
 }
 
 #[tokio::test]
-async fn without_an_amount_the_lines_sum_is_refunded_and_without_lines_the_routings() {
+async fn without_an_amount_the_sum_of_the_lines_or_of_the_routing_is_refunded() {
     let lines = vec![(fixtures::line_id("l1"), eur(4000)), (fixtures::line_id("l2"), eur(1000))];
     let world = World::with(&fixtures::registered(PAYMENT, Terms { lines, ..fixtures::terms(5000) })).await;
     let reply = world.post(&asking(&json!({"payment_id": PAYMENT, "invoice_detail_ids": ["l2"]}))).await;

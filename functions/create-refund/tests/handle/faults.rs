@@ -59,7 +59,7 @@ async fn an_answer_that_is_lost_after_the_commit_is_found_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_lost_after_the_commit_does_not_refund_twice_where_no_key_was_sent() {
+async fn an_answer_lost_after_the_commit_refunds_once_though_no_key_was_sent() {
     let world = World::with(&routed()).await;
     world.table.fail(WRITE, 2, Fault::LoseAnswer);
     let reply = world.post(&recorded().without("/headers/idempotency-key")).await;
@@ -170,7 +170,7 @@ async fn a_table_that_is_down_says_come_back_and_keeps_why_to_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_is_slow_at_everything_is_not_waited_for_until_lambda_gives_up() {
+async fn a_slow_table_is_not_waited_for_until_lambda_gives_up() {
     let world = World::with(&routed()).await;
     world.table.fail(READ, 2, Fault::AnswerTooLate);
     world.table.fail(WRITE, 3, Fault::AnswerTooLate);

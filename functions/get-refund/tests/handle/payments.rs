@@ -49,7 +49,7 @@ async fn a_payment_is_shown_with_everything_that_was_registered() {
 }
 
 #[tokio::test]
-async fn a_refunds_money_is_held_while_it_is_on_its_way_and_refunded_once_it_succeeded() {
+async fn money_is_held_while_its_refund_is_on_its_way_and_refunded_at_the_end() {
     let world = World::with(fixtures::getpaid_payment()).await;
     let refund = world.refund("key-1", &fixtures::getpaid_wanted()).await;
     let body = shown(&world).await;

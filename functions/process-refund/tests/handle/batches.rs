@@ -14,7 +14,7 @@ fn again(id: &str, seconds: u32) -> (String, u32) {
 }
 
 #[tokio::test]
-async fn the_recorded_event_fails_for_a_refund_that_is_not_there_and_a_body_that_is_no_job() {
+async fn an_absent_refund_and_a_body_that_is_no_job_fail_in_the_recorded_event() {
     let (world, _) = World::with_refund("sandbox_succeed").await;
     let context = world.sandbox();
     let event: Value = serde_json::from_str(EVENT).unwrap();
@@ -32,7 +32,7 @@ async fn the_recorded_event_fails_for_a_refund_that_is_not_there_and_a_body_that
 }
 
 #[tokio::test]
-async fn what_nobody_can_read_fails_alone_and_comes_back_at_once_until_it_is_buried() {
+async fn an_unreadable_message_fails_alone_and_comes_back_until_it_is_buried() {
     let (world, refund) = World::with_refund("sandbox_succeed").await;
     let context = world.sandbox();
     let good = job(&refund);
@@ -102,7 +102,7 @@ async fn a_queue_that_does_not_pace_a_message_keeps_it_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_message_that_cannot_be_read_from_the_table_does_not_stop_the_others() {
+async fn one_refund_that_cannot_be_read_from_the_table_does_not_stop_the_others() {
     let world = World::new("sandbox_succeed").await;
     let mut refunds = Vec::new();
     for n in 0..10 {

@@ -105,7 +105,7 @@ async fn a_failure_gives_back_once_wherever_it_was_disturbed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_without_an_answer_is_scheduled_once_wherever_it_was_disturbed() {
+async fn an_unanswered_question_is_scheduled_once_wherever_it_was_disturbed() {
     ends_as_if_undisturbed(Outcome::Unknown, "UpdateItem").await;
     ends_as_if_undisturbed(Outcome::Pending, "UpdateItem").await;
 }

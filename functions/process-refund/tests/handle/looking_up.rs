@@ -66,7 +66,7 @@ async fn twice(refund: Outcome, look_up: LookedUp) -> (Vec<Question>, State) {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_looked_up_and_sent_again_only_if_it_never_arrived() {
+async fn an_unknown_outcome_is_looked_up_and_resent_only_if_it_never_arrived() {
     use Question::{LookUp, Refund};
     let unknown = || Outcome::Unknown;
     let stands = |outcome| LookedUp::Stands(outcome);

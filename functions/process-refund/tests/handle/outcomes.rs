@@ -121,7 +121,7 @@ async fn no_word_from_the_processor_holds_the_money_until_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_job_that_cannot_be_worked_on_waits_up_to_two_hours_and_after_its_last_receipt_for_nothing() {
+async fn a_job_that_fails_waits_up_to_two_hours_and_not_after_its_last_receipt() {
     let (world, mut refund) = World::with_refund("any").await;
     refund.id = fixtures::refund_id("no-such-key");
     let context = world.script([Outcome::Unknown]);

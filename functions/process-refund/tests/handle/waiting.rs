@@ -30,7 +30,7 @@ async fn a_job_about_another_question_is_stale_and_asks_nobody() {
 }
 
 #[tokio::test]
-async fn what_the_owner_changes_meanwhile_and_what_waits_do_not_overwrite_each_other() {
+async fn a_change_by_the_owner_and_a_wait_do_not_overwrite_each_other() {
     let (world, refund) = World::with_refund("any").await;
     let context = world.script([Outcome::Pending]);
     failed(&context, vec![message("m1", 1, &job(&refund))]).await;
@@ -65,7 +65,7 @@ async fn refunds_at(name: ProcessorName, count: u32) -> (World, Vec<Refund>) {
 }
 
 #[tokio::test]
-async fn a_processor_that_does_not_answer_is_left_alone_and_what_waits_for_it_can_still_be_cancelled() {
+async fn a_silent_processor_is_left_alone_and_what_waits_can_be_cancelled() {
     let (world, refunds) = refunds_at(ProcessorName::Http, SILENCES_MAX + 2).await;
     let context = world.script([Outcome::Unknown]);
     for refund in &refunds {

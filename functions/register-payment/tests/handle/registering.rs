@@ -127,7 +127,7 @@ fn live(event: Event) -> Event {
 }
 
 #[tokio::test]
-async fn a_payment_names_stripe_or_the_teams_own_adapter_in_the_sandbox_and_in_live() {
+async fn a_payment_names_stripe_or_the_teams_adapter_in_either_environment() {
     for (name, reference) in [
         ("stripe", "ch_3MmlLrLkdIwHu7ix0uke3Ezy"),
         ("stripe", "py_1"),

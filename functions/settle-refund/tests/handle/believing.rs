@@ -143,7 +143,7 @@ async fn keys_that_cannot_be_read_make_the_processor_repeat() {
 }
 
 #[tokio::test]
-async fn the_notification_of_another_account_about_the_same_refund_id_finds_nothing() {
+async fn a_notification_of_another_account_about_the_same_id_finds_nothing() {
     let (world, refund) = World::with_refund(ProcessorName::Http).await;
     let before = world.everything().await;
     for tenant in &customers()[1..] {

@@ -12,7 +12,7 @@ use crate::signed::{Word, news};
 use crate::{World, found};
 
 #[tokio::test]
-async fn a_success_that_is_taken_back_gives_the_money_back_once_the_processor_confirms_it() {
+async fn a_success_taken_back_returns_the_money_once_the_processor_confirms_it() {
     let (world, done) = World::with_ended(succeeded()).await;
     world.context.processor.set(found(failed()));
     for outcome in ["applied", "unchanged", "unchanged"] {
@@ -29,7 +29,7 @@ async fn a_success_that_is_taken_back_gives_the_money_back_once_the_processor_co
 }
 
 #[tokio::test]
-async fn a_success_after_a_failure_takes_the_money_again_once_the_processor_confirms_it() {
+async fn a_success_after_a_failure_retakes_the_money_once_it_is_confirmed() {
     let (world, refund) = World::with_refund(ProcessorName::Http).await;
     world.polled(&refund, failed()).await.unwrap();
     assert_eq!(world.left().await, 3_100);

@@ -41,7 +41,7 @@ async fn a_table_that_does_not_answer_is_told_as_such_and_the_repeat_settles() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payment_that_too_many_write_at_once_is_waited_out_or_the_processor_repeats() {
+async fn a_contended_payment_is_waited_out_or_the_processor_repeats() {
     let (world, refund) = World::with_refund(ProcessorName::Http).await;
     world.table.fail("TransactWriteItems", 5, Fault::conflict([false, true]));
     assert_eq!(world.tell(&news(&refund, Word::Failed)).await.body["outcome"], "applied");
@@ -123,7 +123,7 @@ impl Settle for Restless {
 }
 
 #[tokio::test]
-async fn a_refund_that_moves_meanwhile_is_looked_at_again_a_bounded_number_of_times() {
+async fn a_refund_that_moves_meanwhile_is_read_again_a_bounded_number_of_times() {
     for (moves, good) in [(STARTS_MAX - 1, true), (STARTS_MAX, false)] {
         for (end, word) in [
             (None, Word::Succeeded),

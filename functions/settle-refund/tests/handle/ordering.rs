@@ -16,7 +16,7 @@ fn told(reply: &Reply) -> (&str, &str) {
 }
 
 #[tokio::test]
-async fn news_that_is_quicker_than_the_answer_to_the_order_is_the_one_that_counts() {
+async fn news_that_is_quicker_than_the_answer_to_the_order_counts() {
     for (word, state) in
         [(Word::Succeeded, "succeeded"), (Word::Failed, "failed"), (Word::Pending, "processing")]
     {
@@ -112,7 +112,7 @@ async fn news_ends_a_wait_and_the_next_question_with_it() {
 }
 
 #[tokio::test]
-async fn news_from_before_our_own_order_was_written_down_makes_a_cancel_too_late() {
+async fn news_from_before_our_order_was_recorded_makes_a_cancel_too_late() {
     let (world, refund) = World::with_refund(ProcessorName::Http).await;
     let Withdrawn::Now(cancelled) = refund.withdraw(later(500)) else { panic!("it was not handed over") };
     assert_eq!(told(&world.tell(&news(&refund, Word::Pending)).await), ("applied", "processing"));

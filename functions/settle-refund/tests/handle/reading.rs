@@ -130,7 +130,7 @@ fn signed_by_adapter(body: &str) -> Event {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_refused_with_the_reason_before_anybodys_keys_are_asked_for() {
+async fn what_cannot_be_read_is_refused_with_the_reason_before_keys_are_read() {
     let (world, refund) = World::with_refund(ProcessorName::Stripe).await;
     let changed = |of: fn(&Refund, Word) -> Value, change: fn(&mut Value)| {
         let mut body = of(&refund, Word::Succeeded);

@@ -138,7 +138,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
     #[test]
-    fn whatever_is_told_in_whatever_order_and_however_disturbed_ends_as_the_processor_says(
+    fn news_in_any_order_and_however_disturbed_ends_as_the_processor_says(
         succeeds in any::<bool>(), steps in prop::collection::vec(step(), 1..8),
     ) {
         paused(async {

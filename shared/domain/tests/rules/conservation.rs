@@ -131,7 +131,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn no_cent_appears_or_disappears_in_total_or_of_any_actor_and_no_line_is_refunded_twice(
+    fn no_cent_of_any_actor_appears_or_is_lost_and_no_line_is_refunded_twice(
         payment in payment(), deeds in prop::collection::vec(deed(), 1..40),
     ) {
         let mut books = Books::of(payment);

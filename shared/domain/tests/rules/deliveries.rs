@@ -58,7 +58,7 @@ fn ten_tries_over_75_h_35_min_each_wait_exactly_that_of_the_table() {
 }
 
 #[test]
-fn a_redelivery_is_another_round_of_ten_and_the_last_tries_of_all_rounds_are_kept() {
+fn a_redelivery_is_another_round_of_ten_and_the_last_tries_are_kept() {
     let mut delivery = delivery();
     let mut seen = vec![delivery.turn];
     for _ in 0..5 {
@@ -92,7 +92,7 @@ fn a_message_about_another_try_is_stale() {
 }
 
 #[test]
-fn whatever_is_scheduled_is_found_when_it_is_due_or_overdue_and_what_has_ended_is_not() {
+fn what_is_scheduled_is_found_once_it_is_due_and_what_has_ended_is_not() {
     let failed = |delivery: &Delivery| delivery.after(answer(fixtures::now(), 500), None, 1_000);
     let short = failed(&delivery());
     assert_eq!(short.found_at(), Some(due(&short).plus(GRACE)));

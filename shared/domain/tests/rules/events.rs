@@ -40,7 +40,7 @@ fn events() -> Vec<Event> {
 }
 
 #[test]
-fn every_change_tells_the_status_it_came_to_or_that_something_else_changed() {
+fn every_change_announces_its_status_or_that_something_else_changed() {
     use EventType::{Failed, Initiated, Processing, Succeeded, Updated};
     let types: Vec<EventType> = events().iter().map(|event| event.r#type).collect();
     assert_eq!(types, [Initiated, Updated, Processing, Updated, Succeeded, Failed]);

@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_processor_says_money_is_given_back_once_more_than_it_is_taken_or_as_often(
+    fn whatever_a_processor_says_no_money_is_given_back_that_was_not_taken(
         refund in refund(), outcomes in prop::collection::vec(outcome(), 1..12),
     ) {
         let mut refund = refund;

@@ -27,7 +27,7 @@ fn secret() -> impl Strategy<Value = Secret> {
 
 proptest! {
     #[test]
-    fn a_receiver_with_any_valid_secret_verifies_and_one_with_another_does_not(
+    fn a_receiver_verifies_with_any_valid_secret_and_with_no_other(
         secrets in prop::collection::vec(secret(), 1..=4),
         stranger in secret(),
         body in any::<String>(),

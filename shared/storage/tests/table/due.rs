@@ -132,7 +132,7 @@ async fn what_is_woken_leaves_the_index_and_only_what_was_found_is_woken() {
 }
 
 #[tokio::test]
-async fn a_refund_whose_processor_is_asked_again_is_found_when_it_is_time_and_forgotten_when_it_ends() {
+async fn a_refund_to_ask_about_is_found_when_due_and_forgotten_when_it_ends() {
     let (bench, refund) = Bench::with_refund().await;
     let store = &bench.store;
     let by = |at: Timestamp| all_due(store, at);

@@ -154,7 +154,7 @@ async fn the_feed_is_read_newest_first_page_by_page_and_each_event_is_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_was_overtaken_says_what_stands_there_and_a_lost_answer_is_no_overtaking() {
+async fn an_overtaken_write_says_what_stands_there_unlike_a_lost_answer() {
     let table = TestTable::new();
     let store = table.store();
     let start = first(&life()[2], 1);

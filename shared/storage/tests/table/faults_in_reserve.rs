@@ -58,7 +58,7 @@ async fn a_conflict_on_the_refund_that_never_ends_means_its_key_is_in_use() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_on_the_payment_alone_that_never_ends_means_too_many_are_writing() {
+async fn an_endless_conflict_on_the_payment_alone_means_too_many_are_writing() {
     let (bench, granted) = bench().await;
     bench.table.fail_always(TRANSACTION, Fault::conflict([false, true]));
     let reserved = bench.reserve(&granted).await;
@@ -176,7 +176,7 @@ async fn a_request_that_never_arrived_wrote_nothing_and_can_be_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_that_fails_twice_is_answered_and_one_that_always_fails_is_bounded() {
+async fn a_read_that_fails_twice_is_answered_and_an_endless_failure_is_bounded() {
     let (bench, refund) = Bench::with_refund().await;
     let read = || bench.store.payment_and_refund(&refund.tenant, &refund.payment_id, Some(&refund.id));
     bench.table.fail("BatchGetItem", 1, Fault::throttled());

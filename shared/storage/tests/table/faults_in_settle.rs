@@ -62,7 +62,7 @@ async fn a_single_write_waits_until_a_transaction_is_out_of_its_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_single_write_that_never_gets_through_is_unavailable_after_bounded_tries() {
+async fn a_write_that_never_gets_through_is_unavailable_after_bounded_tries() {
     for fault in [Fault::write_conflict(), Fault::throttled(), Fault::server_error(), Fault::LoseRequest] {
         let (bench, refund) = Bench::with_refund().await;
         bench.table.fail_always(UPDATE, fault);

@@ -65,7 +65,7 @@ async fn of_two_who_move_the_facts_at_once_one_is_overtaken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payment_that_refunds_are_taking_from_is_registered_and_moved_all_the_same() {
+async fn a_payment_under_refund_is_registered_and_moved_all_the_same() {
     let (bench, _) = Bench::with_refund().await;
     bench.table.fail("PutItem", 4, Fault::write_conflict());
     assert!(matches!(bench.store.register(&bench.payment).await, Ok(Registered::Existing(_))));

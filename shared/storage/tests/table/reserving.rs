@@ -167,7 +167,7 @@ async fn a_full_refund_is_refused_when_more_is_left_than_it_was_decided_on() {
 }
 
 #[tokio::test]
-async fn a_proportional_or_expecting_refund_is_refused_when_another_amount_is_left() {
+async fn a_proportional_or_expecting_refund_is_refused_if_another_sum_is_left() {
     let proportional =
         Wanted { routing: Some(WantedRouting::Proportional), ..wanted(&getpaid_payment(), Some(310)) };
     let expecting = Wanted {
@@ -193,7 +193,7 @@ async fn a_payment_that_does_not_exist_gives_nothing() {
 }
 
 #[tokio::test]
-async fn payment_and_refund_are_read_in_one_call_and_the_refund_only_if_a_key_names_it() {
+async fn payment_and_refund_are_read_in_one_call_if_a_key_names_the_refund() {
     let (bench, refund) = Bench::with_refund().await;
     let (tenant, id) = (&refund.tenant, &refund.payment_id);
     let found = bench.store.payment_and_refund(tenant, id, Some(&refund.id)).await.unwrap();

@@ -156,7 +156,7 @@ async fn a_refund_that_has_ended_or_never_was_is_not_handed_over() {
 }
 
 #[tokio::test]
-async fn books_that_lack_the_refund_or_its_payment_are_named_and_stay_as_they_are() {
+async fn books_without_the_refund_or_its_payment_are_named_and_stay_as_they_are() {
     let bench = Bench::with(getpaid_payment()).await;
     let never = decided(&bench.payment, &fixtures::getpaid_wanted(), "key").refund;
     for outcome in [succeeded(), failed()] {

@@ -49,7 +49,7 @@ fn after_all(failed: &Refund) -> Refund {
 }
 
 #[tokio::test]
-async fn a_success_after_a_failure_takes_every_amount_again_from_the_actor_it_had_returned_to() {
+async fn a_success_after_a_failure_retakes_every_amount_from_its_actor() {
     let (bench, failed) = failed_getpaid_refund().await;
     let next = after_all(&failed);
     assert_eq!(bench.store.take_again(&failed, &next).await.unwrap(), Settled::Applied);
@@ -191,7 +191,7 @@ async fn books_that_lack_the_payment_are_named_and_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_success_whose_money_is_gone_marks_the_refund_for_a_person_and_announces_nothing() {
+async fn a_success_whose_money_is_gone_flags_the_refund_and_announces_nothing() {
     let (bench, failed) = failed_getpaid_refund().await;
     let all = decided(&bench.stored_payment().await, &wanted(&bench.payment, None), "all");
     bench.make(&all).await;
@@ -214,7 +214,7 @@ async fn a_success_whose_money_is_gone_marks_the_refund_for_a_person_and_announc
 }
 
 #[tokio::test]
-async fn a_flag_is_one_update_that_can_be_repeated_and_is_set_on_the_refund_that_was_seen() {
+async fn a_flag_is_one_repeatable_update_of_the_refund_that_was_seen() {
     let (bench, failed) = failed_getpaid_refund().await;
     for _ in 0..2 {
         let flagged = bench.store.flag(&failed, Flag::SucceededAfterFailure).await;
@@ -309,7 +309,7 @@ fn a_taking_again_whose_answer_was_lost_takes_once() {
 }
 
 #[tokio::test]
-async fn a_processor_that_cannot_make_up_its_mind_moves_the_money_to_and_fro_and_never_twice() {
+async fn a_wavering_processor_moves_the_money_to_and_fro_and_never_twice() {
     let (bench, refund) = Bench::with_refund().await;
     let mut from = refund;
     for (outcome, left) in [

@@ -258,7 +258,7 @@ async fn another_account_finds_learns_and_changes_nothing_by_any_route() {
 }
 
 #[tokio::test]
-async fn the_live_credentials_of_an_account_find_learn_and_change_nothing_of_its_sandbox() {
+async fn live_credentials_find_learn_and_change_nothing_of_the_sandbox() {
     let stack = Stack::running();
     let keys = Keys::new(&stack).await;
     let owner = keys.caller("sandbox").await;

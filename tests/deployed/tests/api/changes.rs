@@ -92,7 +92,7 @@ async fn metadata_are_changed_key_by_key_and_announced() {
 }
 
 #[tokio::test]
-async fn a_cancel_that_races_with_processing_leaves_one_winner_and_the_money_conserved() {
+async fn a_cancel_racing_with_processing_leaves_one_winner_and_conserves_money() {
     let account = Stack::running().new_account().await;
     account.register_example("pay_cancel", "sandbox_succeed").await;
     for number in 0..10 {

@@ -64,7 +64,7 @@ async fn a_refund_whose_job_was_given_up_is_shown_put_back_and_ends() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_was_given_up_is_shown_by_its_event_and_tried_among_the_retries() {
+async fn a_dead_webhook_is_shown_by_its_event_and_tried_among_the_retries() {
     let stack = Stack::running();
     let account = stack.new_account().await;
     let mut receiver = Receiver::start().await;

@@ -82,7 +82,7 @@ async fn a_webhook_job_that_comes_again_after_its_delivery_is_not_told_again() {
 
 /// Half an hour is too long for a test, so the wait's end is moved into the past.
 #[tokio::test]
-async fn a_delivery_that_rests_in_the_table_is_found_when_it_is_due_and_told_again() {
+async fn a_delivery_that_rests_in_the_table_is_found_when_due_and_sent_again() {
     let stack = Stack::running();
     let account = stack.new_account().await;
     let mut receiver = Receiver::start().await;
@@ -104,7 +104,7 @@ async fn a_delivery_that_rests_in_the_table_is_found_when_it_is_due_and_told_aga
 }
 
 #[tokio::test]
-async fn a_refund_job_that_nobody_can_read_ends_in_the_dead_letters_and_the_queues_go_on() {
+async fn an_unreadable_refund_job_ends_in_the_dead_letters_and_queues_go_on() {
     let stack = Stack::running();
     let account = stack.new_account().await;
     let mut receiver = Receiver::start().await;

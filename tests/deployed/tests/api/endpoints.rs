@@ -123,7 +123,7 @@ async fn a_sample_says_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_gone_is_told_nothing_more_and_the_others_learn_of_it() {
+async fn a_receiver_that_is_gone_is_sent_nothing_more_and_others_learn_of_it() {
     let account = Stack::running().new_account().await;
     let (mut gone, mut other) = (Receiver::answering(&[410]).await, Receiver::start().await);
     let (path, _) = endpoint(&account, json!({ "url": gone.url, "events": ["refund.initiated"] })).await;

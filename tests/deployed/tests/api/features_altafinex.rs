@@ -29,7 +29,7 @@ fn assert_refused(answer: &Answer, code: &str) {
 }
 
 #[tokio::test]
-async fn a1_a_full_refund_with_its_amount_in_minor_units_a_key_and_a_reason_in_free_text() {
+async fn a1_a_full_refund_has_an_amount_in_minor_units_a_key_and_a_reason() {
     let account = with_payment("sandbox_succeed").await;
     let refund = account.refund(Some("refund-1763805600000"), full()).await;
     assert_eq!(refund.status, 201, "{:?}", refund.body);
@@ -162,7 +162,7 @@ async fn a7_the_same_key_never_refunds_twice() {
 
 /// The API's half of the row: what the merchant's page does, it does by these calls. The page comes later.
 #[tokio::test]
-async fn a8_whoever_looks_finds_the_payment_refunds_a_part_or_the_rest_and_watches_the_status() {
+async fn a8_a_payment_is_found_refunded_in_part_or_whole_and_watched() {
     let account = with_payment("sandbox_succeed").await;
     let found = account.payment(PAYMENT).await;
     assert_eq!((&found["refundable_amount"], &found["refund_status"]), (&json!(AMOUNT), &json!("none")));

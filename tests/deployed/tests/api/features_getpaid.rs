@@ -95,7 +95,7 @@ async fn g1_an_access_token_comes_from_api_credentials_of_one_environment() {
 }
 
 #[tokio::test]
-async fn g2_a_full_refund_needs_only_the_payment_and_answers_with_id_status_and_self_link() {
+async fn g2_a_full_refund_needs_only_the_payment_and_answers_with_id_and_links() {
     let account = with_payment().await;
     let printed = quote(&account, &full()).await;
     assert_eq!((printed.status, printed.body["amount"].as_u64()), (200, Some(3_100)), "{:?}", printed.body);
@@ -235,7 +235,7 @@ async fn g6_before_the_payout_the_full_refund_is_made() {
 }
 
 #[tokio::test]
-async fn g7_what_each_actor_can_give_back_is_on_the_payment_and_deducted_at_the_request() {
+async fn g7_what_each_actor_can_give_back_is_shown_and_deducted_at_the_request() {
     let account = with_payment().await;
     assert_eq!(refundable(&account).await, [100, 2_500, 500]);
     // Many at once: each answer is followed by a read in which its own deduction is there already.

@@ -77,7 +77,7 @@ async fn p3_the_reasons_customer_request_duplicate_and_fraud_are_known_by_code()
 }
 
 #[tokio::test]
-async fn p4_information_metadata_and_invoice_detail_ids_are_kept_with_the_refund() {
+async fn p4_information_metadata_and_invoice_details_are_kept_with_the_refund() {
     let account = with_invoice("tr_1", "sandbox_succeed").await;
     let wish = json!({
         "transaction_id": "tr_1", "information": "Returned in the shop",
@@ -183,7 +183,7 @@ async fn p8_a_part_of_an_invoice_is_refunded_by_its_lines_each_of_them_once() {
 }
 
 #[tokio::test]
-async fn p8_an_empty_list_of_lines_is_refused_and_does_not_mean_the_whole_payment() {
+async fn p8_an_empty_list_of_lines_is_refused_and_is_not_the_whole_payment() {
     let account = with_invoice("tr_1", "sandbox_succeed").await;
     for wish in [
         json!({ "transaction_id": "tr_1", "invoice_detail_ids": [] }),

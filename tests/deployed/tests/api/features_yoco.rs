@@ -39,7 +39,7 @@ async fn y1_a_refund_addressed_by_the_path_takes_the_whole_charge() {
 }
 
 #[tokio::test]
-async fn y2_a_payment_whose_refunds_must_be_full_refuses_a_part_and_gives_the_whole() {
+async fn y2_a_payment_of_full_refunds_only_refuses_a_part_and_gives_the_whole() {
     let account = with_checkout(json!({ "partial_refunds": "full_only" })).await;
     for part in [1, 1_999] {
         let refused = refund(&account, Some("whole"), Some(json!({ "amount": part }))).await;
@@ -67,7 +67,7 @@ async fn y3_the_idempotency_key_is_optional_and_makes_a_retry_safe() {
 }
 
 #[tokio::test]
-async fn y4_the_payments_status_moves_from_created_to_refunded_and_tells_the_truth_of_the_refund() {
+async fn y4_the_payments_status_goes_from_created_to_refunded_with_its_refund() {
     let account = with_checkout(json!({ "status": "created" })).await;
     for status in ["created", "started", "processing", "completed"] {
         let moved = account.register(CHECKOUT, checkout(json!({ "status": status }))).await;
@@ -88,7 +88,7 @@ async fn y4_the_payments_status_moves_from_created_to_refunded_and_tells_the_tru
 }
 
 #[tokio::test]
-async fn y5_before_settlement_the_refund_is_a_reversal_and_the_payment_ends_reversed() {
+async fn y5_before_settlement_a_refund_is_a_reversal_and_the_payment_reversed() {
     let account = with_checkout(json!({ "settlement": "unsettled" })).await;
     let part = refund(&account, None, Some(json!({ "amount": 500 }))).await;
     assert_eq!((part.status, part.text("kind")), (201, "reversal"), "{:?}", part.body);
@@ -102,7 +102,7 @@ async fn y5_before_settlement_the_refund_is_a_reversal_and_the_payment_ends_reve
 }
 
 #[tokio::test]
-async fn y5_what_goes_back_after_settlement_is_a_refund_and_the_payment_ends_refunded() {
+async fn y5_after_settlement_it_is_a_refund_and_the_payment_ends_refunded() {
     let account = with_checkout(json!({ "settlement": "unsettled" })).await;
     let before = refund(&account, None, Some(json!({ "amount": 500 }))).await;
     account.register(CHECKOUT, checkout(json!({ "settlement": "settled" }))).await;

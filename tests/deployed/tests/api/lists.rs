@@ -26,7 +26,7 @@ fn ids(refunds: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn thirty_refunds_paged_by_seven_are_complete_and_newest_first_under_every_filter() {
+async fn thirty_refunds_by_seven_are_complete_and_newest_first_in_every_filter() {
     let account = Stack::running().new_account().await;
     account.register_plain("pay_a", 1_000_000, "sandbox_succeed").await;
     account.register_plain("pay_b", 1_000_000, "sandbox_fail").await;
@@ -90,7 +90,7 @@ async fn a_page_stays_where_it_was_when_new_refunds_arrive() {
 }
 
 #[tokio::test]
-async fn a_list_shows_nothing_of_another_account_and_refuses_what_it_does_not_know() {
+async fn a_list_shows_nothing_of_other_accounts_and_refuses_unknown_filters() {
     let stack = Stack::running();
     let (mine, theirs) = (stack.new_account().await, stack.new_account().await);
     mine.register_plain("pay_list", 1_000, "sandbox_succeed").await;

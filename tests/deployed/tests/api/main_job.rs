@@ -53,7 +53,7 @@ async fn a_partial_refund_is_initiated_succeeds_is_deducted_and_is_announced() {
 }
 
 #[tokio::test]
-async fn the_same_request_again_is_the_same_refund_and_another_under_its_key_is_refused() {
+async fn a_repeated_request_is_the_same_refund_and_a_reused_key_is_refused() {
     let account = Stack::running().new_account().await;
     account.register_plain("pay_again", 5_000, "sandbox_succeed").await;
     let wanted = json!({ "payment_id": "pay_again", "amount": 1000 });

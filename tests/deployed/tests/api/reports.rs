@@ -33,7 +33,7 @@ fn report(account: &str, day: &str) -> Report {
 }
 
 #[tokio::test]
-async fn a_report_is_read_by_its_account_as_json_and_as_a_page_and_by_nobody_else() {
+async fn a_report_is_read_as_json_and_as_a_page_by_its_account_alone() {
     let stack = Stack::running();
     let (owner, other) = (stack.new_account().await, stack.new_account().await);
     // A run of the stack's own may be faster than this test, but it is never on these days.
