@@ -1,8 +1,8 @@
-//! The routes of `template.yaml`, each with the function it is led to.
+//! The resources of `template.yaml`, and its routes, each with the function it is led to.
 
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A route of the deployment.
 #[derive(Debug)]
@@ -15,11 +15,16 @@ pub struct Route {
     pub authorized: bool,
 }
 
-/// All of them, `$default` included.
-pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+/// The resources, with what they share written out. A function such as `!GetAtt X.Arn` reads as its text.
+pub static RESOURCES: LazyLock<Map<String, Value>> = LazyLock::new(|| {
     let template: Value =
         serde_saphyr::from_str(include_str!("../../../template.yaml")).expect("template.yaml is YAML");
-    let resources = template["Resources"].as_object().expect("resources");
+    template["Resources"].as_object().expect("resources").clone()
+});
+
+/// All routes, `$default` included.
+pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let resources = &*RESOURCES;
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let routes = resources.values().filter(|resource| resource["Type"] == "AWS::ApiGatewayV2::Route");
     let routes = routes.map(|route| {

@@ -12,6 +12,7 @@ use recoup_domain::time::Timestamp;
 use recoup_ports::dead_letters::DeadLetterQueue::{self, RefundJobs, Relay, WebhookJobs};
 use recoup_ports::jobs::{Job, Lane, RefundJob, WebhookJob};
 use recoup_storage::{Table, TableImages};
+use recoup_testing::routes::RESOURCES;
 use recoup_testing::{TestTable, fixtures};
 use serde_json::{Value, json};
 
@@ -309,25 +310,14 @@ async fn a_queue_or_a_refund_that_does_not_exist_is_told() {
 
 #[test]
 fn an_alarm_watches_every_dead_letter_queue() {
-    let template = include_str!("../../../../template.yaml");
-    let (resources, alarms) = template.split_once("# ---- alarms").unwrap();
-    let queues: Vec<&str> = resources
-        .lines()
-        .filter_map(|line| line.strip_prefix("  ")?.strip_suffix("DeadLetters:"))
-        .filter(|name| !name.starts_with(' '))
-        .collect();
-    assert_eq!(queues, ["RefundJobs", "WebhookJobs", "Relay"]);
+    let queues: Vec<&str> = RESOURCES.keys().filter_map(|name| name.strip_suffix("DeadLetters")).collect();
+    assert_eq!(queues, ["RefundJobs", "Relay", "WebhookJobs"]);
     for queue in queues {
-        let alarm = alarms.split(&format!("\n  {queue}DeadLettersAlarm:\n")).nth(1).unwrap();
-        let alarm = alarm.split("\n\n").next().unwrap();
-        assert!(alarm.contains(&format!("Value: !GetAtt {queue}DeadLetters.QueueName }}")), "{queue}");
-        for fact in [
-            "MetricName: ApproximateNumberOfMessagesVisible",
-            "Threshold: 0",
-            "GreaterThanThreshold",
-            "Period: 60",
-        ] {
-            assert!(alarm.contains(fact), "{queue}: {fact}");
-        }
+        let alarm = &RESOURCES[&format!("{queue}DeadLettersAlarm")]["Properties"];
+        let watched = format!("{queue}DeadLetters.QueueName");
+        assert_eq!(alarm["Dimensions"], json!([{ "Name": "QueueName", "Value": watched }]));
+        assert_eq!(alarm["MetricName"], "ApproximateNumberOfMessagesVisible", "{queue}");
+        assert_eq!((&alarm["Threshold"], &alarm["Period"]), (&json!(0), &json!(60)), "{queue}");
+        assert_eq!(alarm["ComparisonOperator"], "GreaterThanThreshold", "{queue}");
     }
 }
