@@ -7,7 +7,7 @@ use recoup_domain::delivery::Target;
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EndpointId, Tenant};
-use recoup_ports::BoxError;
+use recoup_ports::WriteError;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::RecordEvents;
 use recoup_ports::jobs::{Job, Lane, WebhookJob};
@@ -26,7 +26,7 @@ impl<'store, S: Endpoints + RecordEvents> FanOut<'store, S> {
 
     /// The first try of an event to each who is to be told, once the event is recorded with them. An event that was
     /// recorded before keeps the receivers that were chosen then.
-    pub(crate) async fn first_tries(&mut self, event: &Event, has_url: bool) -> Result<Vec<Job>, BoxError> {
+    pub(crate) async fn first_tries(&mut self, event: &Event, has_url: bool) -> Result<Vec<Job>, WriteError> {
         if !self.known.contains_key(&event.tenant) {
             let endpoints = self.store.endpoints(&event.tenant).await?;
             self.known.insert(event.tenant.clone(), endpoints);

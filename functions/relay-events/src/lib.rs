@@ -12,7 +12,7 @@ mod fan_out;
 use lambda_runtime::Error;
 use recoup_batch::{BatchResponse, stream_records};
 use recoup_domain::time::Timestamp;
-use recoup_ports::BoxError;
+use recoup_ports::WriteError;
 use recoup_ports::causes;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::RecordEvents;
@@ -55,27 +55,31 @@ where
     let mut fan_out = FanOut::new(&context.store);
     let mut gathered = Gathered::default();
     for (position, record) in records.iter().enumerate() {
-        let change = match record {
-            Ok(record) => change(&context.images, record).map_err(|why| (record.text(), why.to_string())),
-            Err(bad) => Err((bad.text(), bad.why.to_owned())),
+        let (text, change) = match record {
+            Ok(record) => (record.text(), change(&context.images, record).map_err(|why| why.to_string())),
+            Err(bad) => (bad.text(), Err(bad.why.to_owned())),
         };
         let unreadable = match change {
             Ok(change) => {
                 let (jobs, announced) = jobs_of(context, &mut fan_out, change).await;
                 gathered.origins.extend(std::iter::repeat_n(position, jobs.len()));
                 gathered.jobs.extend(jobs);
-                if let Err(error) = announced {
-                    tracing::error!(error = causes(error.as_ref()), "a change was not announced");
-                    gathered.failed.push(position);
+                match announced {
+                    Ok(()) => None,
+                    Err(error @ WriteError::Unreadable { .. }) => Some(error.to_string()),
+                    Err(error @ WriteError::Unavailable(_)) => {
+                        tracing::error!(error = causes(&error), "a change was not announced");
+                        gathered.failed.push(position);
+                        None
+                    }
                 }
-                None
             }
-            Err(unreadable) => Some(unreadable),
+            Err(why) => Some(why),
         };
         // Nobody can read it, now or later: it is kept where a person will find it, and the stream goes on.
-        if let Some((record, why)) = unreadable {
+        if let Some(why) = unreadable {
             tracing::error!(error = why, "what cannot be read is put to the dead letters");
-            if let Err(error) = context.jobs.bury(&record).await {
+            if let Err(error) = context.jobs.bury(&text).await {
                 tracing::error!(%error, "the dead letters did not take it");
                 gathered.failed.push(position);
             }
@@ -97,7 +101,7 @@ async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
     context: &Context<I, S, J>,
     fan_out: &mut FanOut<'_, S>,
     change: Change,
-) -> (Vec<Job>, Result<(), BoxError>) {
+) -> (Vec<Job>, Result<(), WriteError>) {
     let now = (context.now)();
     let (mut jobs, event, has_url) = match change {
         Change::Nothing => return (Vec::new(), Ok(())),

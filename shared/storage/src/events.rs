@@ -14,6 +14,7 @@ use recoup_ports::events::{
     Recorded,
 };
 use recoup_ports::jobs::WebhookJob;
+use recoup_ports::refunds::Refunds;
 use recoup_ports::{BoxError, ReadError, WriteError};
 
 use crate::credentials::read_secrets;
@@ -174,7 +175,10 @@ impl RecordEvents for Table {
         match self.put_if(item, |put| put.condition_expression(format!("attribute_not_exists({PK})"))).await?
         {
             None => Ok(receivers.to_vec()),
-            Some(stored) => event_item::receivers(stored).map_err(failed),
+            Some(stored) => {
+                let key = key_of(&stored);
+                event_item::receivers(stored).map_err(|why| unreadable(&key, why).into())
+            }
         }
     }
 }
@@ -196,7 +200,7 @@ impl NoteDeliveries for Table {
         let Some(mut stored) = refused.await? else { return Ok(Noted::Yes) };
         if let Some(from) = from.filter(|_| stored.contains_key(TYPE)) {
             // Version 0.1 told the event in its delivery: it gets its own item before that is written over.
-            let (event, receivers) = read_event(stored.clone()).map_err(failed)?;
+            let (event, receivers) = read_event(stored.clone())?;
             self.record_event(&event, &receivers).await?;
             let refused = self.put_if(item, |put| {
                 put.condition_expression(format!("{TURN} = :seen"))
@@ -205,7 +209,7 @@ impl NoteDeliveries for Table {
             let Some(again) = refused.await? else { return Ok(Noted::Yes) };
             stored = again;
         }
-        let stored = read_delivery(stored).map_err(failed)?;
+        let stored = read_delivery(stored)?;
         Ok(if stored == *to { Noted::Yes } else { Noted::Overtaken(Box::new(stored)) })
     }
 }
@@ -251,7 +255,18 @@ impl PrepareTries for Table {
             Some(found.swap_remove(position))
         };
         let refund = refund.and_then(|key| take(&key)).map(read_refund).transpose()?;
-        let receiver = match (take(&receiver), &job.target) {
+        let receiver = take(&receiver);
+        let delivery = take(&delivery);
+        // Version 0.1 told the event in each of its deliveries, and nowhere else.
+        let event = take(&event).or_else(|| delivery.clone().filter(|item| item.contains_key(TYPE)));
+        let event = event.map(read_event).transpose()?.map(|(event, _)| event);
+        // A job of version 0.1 does not name its refund.
+        let unnamed = event.as_ref().and_then(Event::refund).filter(|_| job.refund.is_none());
+        let refund = match unnamed {
+            Some(id) => self.refund(tenant, id).await?,
+            None => refund,
+        };
+        let receiver = match (receiver, &job.target) {
             (Some(item), Target::Endpoint(_)) => Receiver::Endpoint(Box::new(read_endpoint(item)?)),
             (Some(item), Target::RefundUrl) => {
                 let url = refund.as_ref().and_then(|refund| refund.notes.webhook_url.clone());
@@ -260,10 +275,6 @@ impl PrepareTries for Table {
             }
             (None, _) => Receiver::Missing,
         };
-        let delivery = take(&delivery);
-        // Version 0.1 told the event in each of its deliveries, and nowhere else.
-        let event = take(&event).or_else(|| delivery.clone().filter(|item| item.contains_key(TYPE)));
-        let event = event.map(read_event).transpose()?.map(|(event, _)| event);
         let delivery = delivery.map(read_delivery).transpose()?;
         Ok(Prepared { event, refund, receiver, delivery })
     }

@@ -283,6 +283,25 @@ async fn an_endpoint_that_cannot_be_read_holds_up_neither_money_nor_the_stream()
     assert_eq!(told(&relayed).await, [(target(1), Lane::First, EventType::Initiated)]);
 }
 
+/// Coming again would hold up every other record behind it.
+#[tokio::test]
+async fn an_event_whose_stored_receivers_cannot_be_read_is_buried_and_the_stream_goes_on() {
+    let world = World::with_endpoints(&[fixtures::endpoint(1)]).await;
+    let seen = world.records().len();
+    let refund = world.refund_without_url().await;
+    let (first, _) = world.relayed_from(seen).await;
+    assert_eq!(told(&first).await.len(), 1);
+    let id = fixtures::beginning(&refund).id;
+    let items = world.table.items().await;
+    let item = items.iter().find(|item| item["sk"].as_s().unwrap() == id.as_str()).unwrap();
+    world.table.set_text(item, "receivers", "nonsense").await;
+    let is_refund = |record: &Value| record["dynamodb"]["Keys"]["sk"]["S"] == "refund";
+    let records: Vec<Value> = world.records().into_iter().filter(is_refund).collect();
+    let again = relayed_by(&relay_of(world.store.clone(), Queues::default()), &records).await;
+    assert_eq!((again.refund_jobs(), again.jobs.len()), (1, 1));
+    assert_eq!((again.buried.len(), again.failed.len()), (1, 0));
+}
+
 #[tokio::test]
 async fn a_pending_refund_tells_every_step() {
     let world = World::with_endpoints(&[fixtures::endpoint(1)]).await;
