@@ -12,7 +12,7 @@ mod circuit;
 use futures_util::{StreamExt, stream};
 use lambda_runtime::Error;
 use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
-use recoup_domain::refund::{Outcome, Pending, Refund, State, Step};
+use recoup_domain::refund::{Amounts, Outcome, Pending, Question, Refund, State};
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
 use recoup_ports::causes;
@@ -162,8 +162,7 @@ async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
     refund: Refund,
 ) -> Asked {
     if let Err(until) = context.circuits.admit(&refund, (context.now)()) {
-        let next = later(context, &refund, Some(until));
-        return written(context.store.schedule(&refund, &next).await, &next);
+        return schedule(context, &refund, Some(until)).await;
     }
     if refund.handed_over_at.is_none() {
         match context.store.hand_over(&refund, (context.now)()).await {
@@ -177,37 +176,44 @@ async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
     }
     let outcome = ask(&context.processor, &refund).await;
     context.circuits.heard(&refund, outcome != Outcome::Unknown, (context.now)());
-    match refund.step(outcome, (context.now)()) {
-        // A success that stands.
-        Step::NoChange if !refund.version.state.holds_money() => Asked::Settled(Done::Finished),
-        Step::NoChange => {
-            let next = later(context, &refund, None);
-            written(context.store.schedule(&refund, &next).await, &next)
+    let Some(change) = refund.step(outcome, (context.now)()) else {
+        // A success that stands is not asked about again.
+        return if refund.version.state.holds_money() {
+            schedule(context, &refund, None).await
+        } else {
+            Asked::Settled(Done::Finished)
+        };
+    };
+    let next = change.to();
+    let question = match change.amounts() {
+        Amounts::Stay if next.version.state.holds_money() => Some(later(context, next, None)),
+        Amounts::Stay => {
+            context.processor.asked_once_more_after(next).map(|wait| next.asked_after((context.now)(), wait))
         }
-        Step::Move(next) if next.version.state.holds_money() => {
-            let next = later(context, &next, None);
-            written(context.store.move_on(&refund, &next).await, &next)
-        }
-        Step::Move(next) => {
-            let once_more = context.processor.asked_once_more_after(&next);
-            let next = match once_more {
-                Some(wait) => next.asked_after((context.now)(), wait),
-                None => next,
-            };
-            written(context.store.move_on(&refund, &next).await, &next)
-        }
-        step @ (Step::GiveBack(_) | Step::TakeAgain(_)) => {
-            written(context.store.carry_out(&refund, &step).await, step.next().unwrap_or(&refund))
-        }
-    }
+        Amounts::Return | Amounts::TakeAgain => None,
+    };
+    let change = match question {
+        Some(question) => change.asking(question),
+        None => change,
+    };
+    written(context.store.carry_out(&change).await, change.to())
 }
 
-/// The refund with its next question scheduled, and not before a moment.
-fn later<S, P, V>(context: &Context<S, P, V>, refund: &Refund, earliest: Option<Timestamp>) -> Refund {
+async fn schedule<S: Settle, P, V>(
+    context: &Context<S, P, V>,
+    refund: &Refund,
+    earliest: Option<Timestamp>,
+) -> Asked {
+    let next = later(context, refund, earliest);
+    written(context.store.schedule(refund, next).await, &refund.asking(next))
+}
+
+/// The next question, not before a moment.
+fn later<S, P, V>(context: &Context<S, P, V>, refund: &Refund, earliest: Option<Timestamp>) -> Question {
     let now = (context.now)();
     let next = refund.asked_again(now, (context.jitter_permille)());
-    match (next.wait, earliest) {
-        (Some(wait), Some(earliest)) if wait.at < earliest => refund.asked_after(now, earliest.since(now)),
+    match earliest {
+        Some(earliest) if next.wait().at < earliest => refund.asked_after(now, earliest.since(now)),
         _ => next,
     }
 }

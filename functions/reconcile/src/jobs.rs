@@ -64,7 +64,7 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
             return Some(Remedy::SentFor);
         }
         let next = refund.sent_for((self.context.now)());
-        match self.context.store.schedule(refund, &next).await {
+        match self.context.store.schedule(refund, next).await {
             Ok(Settled::Applied) => Some(Remedy::SentFor),
             // It moved while we looked: a job was there.
             Ok(Settled::Overtaken | Settled::NothingLeft) => None,

@@ -136,10 +136,10 @@ impl<S: Store, P: Processor + Sync> Run<'_, S, P> {
         if !refund.contradicts(&outcome) {
             return;
         }
-        let step = refund.step(outcome, (self.context.now)());
-        let theirs = step.next().map_or("", |next| next.version.state.as_str());
+        let Some(change) = refund.step(outcome, (self.context.now)()) else { return };
+        let theirs = change.to().version.state.as_str();
         let detail = format!("here it has {}, at its processor {theirs}", refund.version.state.as_str());
-        let (mismatch, remedy) = match self.context.store.carry_out(refund, &step).await {
+        let (mismatch, remedy) = match self.context.store.carry_out(&change).await {
             Ok(Settled::Applied) => (Mismatch::OutcomeDiffers, Remedy::Settled),
             Ok(Settled::Overtaken) => return,
             // Reported with its mark.

@@ -1,6 +1,6 @@
 //! What a genuine notification makes of its refund: one conditional write, or none.
 
-use recoup_domain::refund::{Outcome, Refund, Step};
+use recoup_domain::refund::{Amounts, Move, Outcome, Refund};
 use recoup_http::problem::Problem;
 use recoup_http::refund::not_found;
 use recoup_ports::causes;
@@ -57,12 +57,11 @@ async fn once<S: Settle + Sync, K, P: Processor>(
     } else {
         outcome
     };
-    let step = refund.step(outcome, (context.now)());
-    let Some(next) = step.next() else {
+    let Some(change) = refund.step(outcome, (context.now)()) else {
         tracing::info!(refund.status = refund.version.state.as_str(), "old news");
         return Ok(Some(Heard::unchanged(&refund)));
     };
-    written(context.store.carry_out(&refund, &step).await, &refund, next, &step)
+    written(context.store.carry_out(&change).await, &change)
 }
 
 /// What a notification says of this refund. Nothing, if it speaks of another amount, of another processor's refund, or
@@ -96,16 +95,12 @@ async fn confirmed<P: Processor>(processor: &P, refund: &Refund) -> Result<Outco
     }
 }
 
-fn written(
-    settled: Result<Settled, SettleError>,
-    refund: &Refund,
-    next: &Refund,
-    step: &Step,
-) -> Result<Option<Heard>, Problem> {
+fn written(settled: Result<Settled, SettleError>, change: &Move) -> Result<Option<Heard>, Problem> {
+    let (refund, next) = (change.from(), change.to());
     let payment = &refund.payment_id;
     match settled {
         Ok(Settled::Applied) => {
-            if let Step::TakeAgain(_) = step {
+            if change.amounts() == Amounts::TakeAgain {
                 tracing::warn!(payment.id = %payment, "the money of a failed refund is taken again");
             }
             tracing::info!(refund.status = next.version.state.as_str(), payment.id = %payment, "settled");

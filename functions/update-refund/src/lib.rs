@@ -61,26 +61,20 @@ async fn change<S: Settle>(
     for _ in 0..TRIES_MAX {
         let refund = context.store.refund(&caller.tenant, id).await?.ok_or_else(not_found)?;
         let now = (context.now)();
-        let (next, settled) = match wish {
+        let change = match wish {
             Wish::Metadata(change) => {
                 let metadata = change.applied_to(&refund.version.metadata)?;
-                let Some(next) = refund.with_metadata(metadata, now) else {
-                    return answer(context, &refund);
-                };
-                let settled = context.store.move_on(&refund, &next).await;
-                (next, settled)
+                refund.with_metadata(metadata, now)
             }
             Wish::Cancel => match refund.withdraw(now) {
-                Withdrawn::Already => return answer(context, &refund),
+                Withdrawn::Already => None,
                 Withdrawn::TooLate => return Err(too_late(&refund)),
-                Withdrawn::Now(next) => {
-                    let settled = context.store.give_back(&refund, &next).await;
-                    (*next, settled)
-                }
+                Withdrawn::Now(change) => Some(change),
             },
         };
-        match settled? {
-            Settled::Applied => return answer(context, &next),
+        let Some(change) = change else { return answer(context, &refund) };
+        match context.store.carry_out(&change).await? {
+            Settled::Applied => return answer(context, change.to()),
             Settled::Overtaken | Settled::NothingLeft => {}
         }
     }

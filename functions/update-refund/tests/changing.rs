@@ -5,8 +5,7 @@
 mod gateway;
 
 use gateway::{Event, Reply};
-use recoup_domain::refund::{Outcome, Refund, Step, Withdrawn};
-use recoup_domain::text::Text;
+use recoup_domain::refund::Refund;
 use recoup_http::view::PublicUrl;
 use recoup_ports::payments::{Payments, Register};
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
@@ -89,9 +88,8 @@ async fn what_was_handed_over_or_has_ended_is_no_longer_cancelled() {
     assert_eq!(store.hand_over(&world.refund, fixtures::later(1_000)).await.unwrap(), HandedOver::Yes);
     assert_eq!(world.cancel().await.problem(), (409, "refund_not_cancellable"));
 
-    let outcome = Outcome::Succeeded { reference: Text::new("re_1".to_owned()).unwrap() };
-    let Step::Move(next) = world.refund.step(outcome, fixtures::later(2_000)) else { panic!("no move") };
-    assert_eq!(store.move_on(&world.refund, &next).await.unwrap(), Settled::Applied);
+    let change = fixtures::moved(&world.refund, fixtures::succeeded());
+    assert_eq!(store.carry_out(&change).await.unwrap(), Settled::Applied);
     assert_eq!(world.cancel().await.problem(), (409, "refund_not_cancellable"));
     assert_eq!(world.refundable().await, 1_600);
 }
@@ -119,8 +117,8 @@ async fn a_hand_over_between_read_and_write_wins_over_the_cancel() {
     let before = world.stored().await;
     let store = world.table.store();
     store.hand_over(&before, fixtures::later(1_000)).await.unwrap();
-    let Withdrawn::Now(next) = before.withdraw(fixtures::later(2_000)) else { panic!("it can be withdrawn") };
-    assert_eq!(store.give_back(&before, &next).await.unwrap(), Settled::Overtaken);
+    let cancel = fixtures::cancelled(&before, fixtures::later(2_000));
+    assert_eq!(store.carry_out(&cancel).await.unwrap(), Settled::Overtaken);
     assert_eq!(world.refundable().await, 1_600);
 }
 

@@ -11,7 +11,7 @@ use crate::text::{TargetUrl, Text};
 use crate::time::Timestamp;
 use crate::waiting::Wait;
 
-pub use steps::{Outcome, Step, Withdrawn};
+pub use steps::{Amounts, Move, Outcome, Question, Withdrawn};
 pub use version::{Change, Failure, State, Status, Version};
 
 fact!(

@@ -73,7 +73,7 @@ fn handed_over(reference: &str) -> Refund {
 }
 
 fn after(refund: &Refund, outcome: Outcome) -> Refund {
-    refund.step(outcome, refund.version.updated_at).next().cloned().expect("something changes")
+    refund.step(outcome, refund.version.updated_at).expect("something changes").into_refund()
 }
 
 fn success(refund: &Refund) -> Outcome {

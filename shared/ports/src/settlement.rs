@@ -1,6 +1,6 @@
 //! Moving a refund to its end: each move is one conditional write, and a repeat is an answer.
 
-use recoup_domain::refund::{Flag, Refund, Step};
+use recoup_domain::refund::{Move, Question, Refund};
 use recoup_domain::time::Timestamp;
 use thiserror::Error;
 
@@ -23,7 +23,7 @@ pub enum Settled {
     Applied,
     /// The refund was no longer in the state the move started from; nothing was written.
     Overtaken,
-    /// The payment no longer has what would have to be taken again; the refund did not move.
+    /// The payment no longer has what would have to be taken again: the refund did not move, and is marked for a person.
     NothingLeft,
 }
 
@@ -67,66 +67,15 @@ pub trait Settle: Refunds {
         now: Timestamp,
     ) -> impl Future<Output = Result<HandedOver, WriteError>> + Send;
 
-    /// Writes the state of `next` if the refund is still as it was in `from`.
-    fn move_on(
-        &self,
-        from: &Refund,
-        next: &Refund,
-    ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
+    /// Writes a change and what it does to the payment's balances, all or nothing, if the refund is still what the change
+    /// was decided on. A success after a failure whose money is gone marks the refund for a person instead.
+    fn carry_out(&self, change: &Move) -> impl Future<Output = Result<Settled, SettleError>> + Send;
 
-    /// The same, and in the same transaction every amount returns to the actor it came from.
-    fn give_back(
-        &self,
-        from: &Refund,
-        next: &Refund,
-    ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
-
-    /// The same, and in the same transaction every amount is taken again that had returned to its actor;
-    /// [`Settled::NothingLeft`] if it is not there any more.
-    fn take_again(
-        &self,
-        from: &Refund,
-        next: &Refund,
-    ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
-
-    /// Writes the wait and the turn of `next` if the refund is still on its way and the turn that of `from`. Nobody is
-    /// told of it, and what else changed meanwhile stays as it is.
+    /// Writes the next question if the refund is still on its way and its turn that of `from`. Nobody is told of it, and
+    /// what else changed meanwhile stays as it is.
     fn schedule(
         &self,
         from: &Refund,
-        next: &Refund,
+        next: Question,
     ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
-
-    /// Marks the refund for a person, if it is still as it was.
-    fn flag(&self, refund: &Refund, flag: Flag) -> impl Future<Output = Result<Settled, SettleError>> + Send;
-
-    /// Carries out what an outcome makes of a refund: one conditional write, or none. A success after a failure whose
-    /// money is gone marks the refund for a person.
-    fn carry_out(
-        &self,
-        from: &Refund,
-        step: &Step,
-    ) -> impl Future<Output = Result<Settled, SettleError>> + Send
-    where
-        Self: Sync,
-    {
-        async move {
-            match step {
-                Step::NoChange => Ok(Settled::Applied),
-                Step::Move(next) => self.move_on(from, next).await,
-                Step::GiveBack(next) => self.give_back(from, next).await,
-                Step::TakeAgain(next) => {
-                    let settled = self.take_again(from, next).await?;
-                    if settled != Settled::NothingLeft {
-                        return Ok(settled);
-                    }
-                    // A flag that did not stick is no news for anybody: whoever carries this out looks again.
-                    match self.flag(from, Flag::SucceededAfterFailure).await? {
-                        Settled::Overtaken => Ok(Settled::Overtaken),
-                        Settled::Applied | Settled::NothingLeft => Ok(Settled::NothingLeft),
-                    }
-                }
-            }
-        }
-    }
 }

@@ -6,8 +6,9 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use recoup_domain::refund::{Flag, Refund, State, Status};
+use recoup_domain::refund::{Amounts, Flag, Move, Question, Refund, State, Status};
 use recoup_domain::time::Timestamp;
+use recoup_domain::waiting::Wait;
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_ports::{BoxError, WriteError};
 
@@ -21,7 +22,8 @@ use crate::version_item::{ChangeItem, SEQUENCE, STATUS, to_attributes};
 use crate::write::{Transacted, condition_failed, past_transactions};
 
 /// The write of a refund's next state, if it still is where the move starts.
-fn next_state(from: &Refund, next: &Refund) -> Result<Expression, BoxError> {
+fn next_state(change: &Move) -> Result<Expression, BoxError> {
+    let (from, next) = (change.from(), change.to());
     let mut expression = Expression::default();
     let sequence = expression.name(SEQUENCE);
     let started = expression.value(number(from.version.sequence));
@@ -39,7 +41,7 @@ fn next_state(from: &Refund, next: &Refund) -> Result<Expression, BoxError> {
     // A wait is scheduled without a step of the sequence: who did not change it leaves what stands there, and an end
     // ends it, whoever scheduled it.
     if next.wait != from.wait || !next.version.state.holds_money() {
-        assign_wait(&mut expression, next);
+        assign_wait(&mut expression, next, next.turn, next.wait);
     }
     Ok(expression)
 }
@@ -63,17 +65,16 @@ fn assign_version(expression: &mut Expression, from: &Refund, next: &Refund) -> 
 }
 
 /// Writes a refund's wait, and its place in the index of waits.
-fn assign_wait(expression: &mut Expression, next: &Refund) {
-    let key = Key::refund(&next.tenant, &next.id);
-    let wait = next.wait;
+fn assign_wait(expression: &mut Expression, refund: &Refund, turn: u32, wait: Option<Wait>) {
+    let key = Key::refund(&refund.tenant, &refund.id);
     let (shard, place) = wait.map(|wait| found_in_index(wait.found_at(), &key)).unzip();
     expression.assign(DUE_PK, shard.map(text));
     expression.assign(DUE_SK, place.map(text));
     expression.assign(ASK_AT, wait.map(|wait| text(wait.at.rfc3339())));
     expression.assign(RESTS, wait.and_then(|wait| wait.rests.then_some(AttributeValue::Bool(true))));
     expression.assign(WOKEN_AT, wait.and_then(|wait| wait.woken_at).map(|at| text(at.rfc3339())));
-    if next.turn > 0 {
-        expression.assign(TURN, Some(number(next.turn)));
+    if turn > 0 {
+        expression.assign(TURN, Some(number(turn)));
     }
 }
 
@@ -144,53 +145,34 @@ impl Settle for Table {
         }
     }
 
-    async fn move_on(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        let write = next_state(from, next).map_err(SettleError::Unavailable)?;
-        match self.update_refund(from, write).await {
-            Ok(()) => Ok(Settled::Applied),
-            Err(UpdateRefused::Condition(old)) => refused(old, next),
-            Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),
-        }
-    }
-
-    async fn give_back(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        // Its only condition is that the payment is there.
-        match self.move_with_amounts(from, next, amounts_back(from)).await? {
+    async fn carry_out(&self, change: &Move) -> Result<Settled, SettleError> {
+        let amounts = match change.amounts() {
+            Amounts::Stay => return self.move_alone(change).await,
+            Amounts::Return => amounts_back(change.from()),
+            Amounts::TakeAgain => amounts_again(change.from()),
+        };
+        match self.move_with_amounts(change, amounts).await? {
+            Settled::NothingLeft if change.amounts() == Amounts::TakeAgain => {
+                self.flag(change.from(), Flag::SucceededAfterFailure).await
+            }
+            // The only condition of what returns is that the payment is there.
             Settled::NothingLeft => Err(SettleError::Missing),
-            settled => Ok(settled),
+            settled @ (Settled::Applied | Settled::Overtaken) => Ok(settled),
         }
     }
 
-    async fn take_again(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        self.move_with_amounts(from, next, amounts_again(from)).await
-    }
-
-    async fn schedule(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
+    async fn schedule(&self, from: &Refund, next: Question) -> Result<Settled, SettleError> {
         let mut expression = Expression::default();
         require_turn(&mut expression, from);
-        assign_wait(&mut expression, next);
+        assign_wait(&mut expression, from, next.turn(), Some(next.wait()));
         match self.update_refund(from, expression).await {
             Ok(()) => Ok(Settled::Applied),
             Err(UpdateRefused::Condition(None)) => Err(SettleError::Missing),
             Err(UpdateRefused::Condition(Some(item))) => {
                 let stored = read_refund(item)?;
-                let ours = stored.turn == next.turn && stored.wait == next.wait;
+                let ours = stored.turn == next.turn() && stored.wait == Some(next.wait());
                 Ok(if ours { Settled::Applied } else { Settled::Overtaken })
             }
-            Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),
-        }
-    }
-
-    async fn flag(&self, refund: &Refund, flag: Flag) -> Result<Settled, SettleError> {
-        let mut expression = Expression::default();
-        let sequence = expression.name(SEQUENCE);
-        let seen = expression.value(number(refund.version.sequence));
-        expression.require(format!("{sequence} = {seen}"));
-        expression.assign(FLAG, Some(text(flag.as_str())));
-        match self.update_refund(refund, expression).await {
-            Ok(()) => Ok(Settled::Applied),
-            Err(UpdateRefused::Condition(None)) => Err(SettleError::Missing),
-            Err(UpdateRefused::Condition(Some(_))) => Ok(Settled::Overtaken),
             Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),
         }
     }
@@ -202,18 +184,24 @@ enum UpdateRefused {
 }
 
 impl Table {
+    /// Writes a refund's next state.
+    async fn move_alone(&self, change: &Move) -> Result<Settled, SettleError> {
+        let write = next_state(change).map_err(SettleError::Unavailable)?;
+        match self.update_refund(change.from(), write).await {
+            Ok(()) => Ok(Settled::Applied),
+            Err(UpdateRefused::Condition(old)) => refused(old, change.to()),
+            Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),
+        }
+    }
+
     /// Writes a refund's next state and its payment's amounts, both or neither; [`Settled::NothingLeft`] if the refund
     /// could move and the payment could not.
-    async fn move_with_amounts(
-        &self,
-        from: &Refund,
-        next: &Refund,
-        amounts: Expression,
-    ) -> Result<Settled, SettleError> {
+    async fn move_with_amounts(&self, change: &Move, amounts: Expression) -> Result<Settled, SettleError> {
+        let from = change.from();
         let refund = Key::refund(&from.tenant, &from.id);
         let payment = Key::payment(&from.tenant, &from.payment_id);
         let unavailable = |error: aws_sdk_dynamodb::error::BuildError| SettleError::Unavailable(error.into());
-        let write = next_state(from, next).map_err(SettleError::Unavailable)?;
+        let write = next_state(change).map_err(SettleError::Unavailable)?;
         let writes = vec![
             self.transact_update(&refund, write).map_err(unavailable)?,
             self.transact_update(&payment, amounts).map_err(unavailable)?,
@@ -221,12 +209,28 @@ impl Table {
         match self.transact(writes).await {
             Transacted::Done => Ok(Settled::Applied),
             Transacted::Refused(reasons) => match <[_; 2]>::try_from(reasons) {
-                Ok([of_refund, _]) if condition_failed(&of_refund) => refused(of_refund.item, next),
+                Ok([of_refund, _]) if condition_failed(&of_refund) => refused(of_refund.item, change.to()),
                 Ok([_, of_payment]) if of_payment.item.is_some() => Ok(Settled::NothingLeft),
                 _ => Err(SettleError::Missing),
             },
             Transacted::Contended(_) => Err(SettleError::Contended),
             Transacted::Failed(cause) => Err(SettleError::Unavailable(cause)),
+        }
+    }
+
+    /// Marks a refund for a person, if it is still as it was. A mark that did not stick is no news for anybody: whoever
+    /// settles it looks again.
+    async fn flag(&self, refund: &Refund, flag: Flag) -> Result<Settled, SettleError> {
+        let mut expression = Expression::default();
+        let sequence = expression.name(SEQUENCE);
+        let seen = expression.value(number(refund.version.sequence));
+        expression.require(format!("{sequence} = {seen}"));
+        expression.assign(FLAG, Some(text(flag.as_str())));
+        match self.update_refund(refund, expression).await {
+            Ok(()) => Ok(Settled::NothingLeft),
+            Err(UpdateRefused::Condition(None)) => Err(SettleError::Missing),
+            Err(UpdateRefused::Condition(Some(_))) => Ok(Settled::Overtaken),
+            Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),
         }
     }
 

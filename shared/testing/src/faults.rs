@@ -1,6 +1,8 @@
 //! What can be made to go wrong between the SDK and the table, as AWS would do it.
 
-use std::sync::Mutex;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -15,6 +17,24 @@ pub enum Fault {
     LoseAnswer,
     /// The endpoint does it; the answer comes too late for the client's timeout.
     AnswerTooLate,
+    /// The endpoint does it, and others do this before the answer arrives.
+    Meanwhile(Others),
+}
+
+/// What others do between a request and its answer.
+#[derive(Clone)]
+pub struct Others(Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>);
+
+impl fmt::Debug for Others {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Others")
+    }
+}
+
+impl Others {
+    pub(crate) async fn act(&self) {
+        self.0().await;
+    }
 }
 
 /// An error as DynamoDB writes it.
@@ -46,6 +66,13 @@ impl Fault {
         );
         body["CancellationReasons"] = reasons.collect();
         Self::Refuse(status, body)
+    }
+
+    /// Others do this before the answer arrives, on a store of their own ([`crate::TestTable::others`]).
+    pub fn meanwhile<F: Future<Output = ()> + Send + 'static>(
+        act: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self::Meanwhile(Others(Arc::new(move || Box::pin(act()))))
     }
 
     /// A single write refused because a transaction is writing the same item.

@@ -12,7 +12,7 @@ use recoup_domain::money::{Currency, Money, WrittenAmount};
 use recoup_domain::payment::{
     CaptureStatus, Facts, PartialRefunds, Payment, Payout, Processor, ProcessorName, Settlement, Terms,
 };
-use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Notes, Outcome, Refund};
+use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Move, Notes, Outcome, Refund, Withdrawn};
 use recoup_domain::signing::{Secret, Secrets};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::{Metadata, TargetUrl, Text};
@@ -218,11 +218,34 @@ pub fn failed() -> Outcome {
     })
 }
 
-/// The refund after an outcome that changes it, a second later.
-pub fn stepped(refund: &Refund, outcome: Outcome) -> Refund {
+/// What an outcome that changes a refund makes of it, a second later.
+pub fn moved(refund: &Refund, outcome: Outcome) -> Move {
     let at = Timestamp::from_unix_millis(refund.version.updated_at.unix_millis() + 1000);
     let step = refund.step(outcome, at.expect("the time is within the bound"));
-    step.next().cloned().expect("the outcome changes something")
+    step.expect("the outcome changes something")
+}
+
+/// The refund after that.
+pub fn stepped(refund: &Refund, outcome: Outcome) -> Refund {
+    moved(refund, outcome).into_refund()
+}
+
+/// What a cancel makes of a refund that can be cancelled.
+pub fn cancelled(refund: &Refund, at: Timestamp) -> Move {
+    match refund.withdraw(at) {
+        Withdrawn::Now(change) => change,
+        other => panic!("it can be withdrawn: {other:?}"),
+    }
+}
+
+/// What other metadata make of a refund.
+pub fn renamed(refund: &Refund, value: &str, at: Timestamp) -> Move {
+    refund.with_metadata(metadata(value), at).expect("the metadata are others")
+}
+
+/// Metadata with this one value.
+pub fn metadata(value: &str) -> Metadata {
+    Metadata::new([("k".to_owned(), value.to_owned())].into()).expect("the value is short")
 }
 
 /// An endpoint of [`tenant`] that hears everything; its secret is 32 times its number.

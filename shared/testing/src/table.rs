@@ -127,6 +127,11 @@ impl TestTable {
         Table::new(self.counted.clone(), NAME.to_owned())
     }
 
+    /// The store of somebody else: its requests are neither counted nor faulty.
+    pub fn others(&self) -> Table {
+        Table::new(self.plain.clone(), NAME.to_owned())
+    }
+
     /// The table's name.
     pub fn name(&self) -> &'static str {
         NAME

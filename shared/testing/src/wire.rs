@@ -109,9 +109,13 @@ impl Connection {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let index = self.wire.begin(&operation);
-        match self.wire.faults.next(&operation) {
-            None => {
+        let fault = self.wire.faults.next(&operation);
+        match fault {
+            None | Some(Fault::Meanwhile(_)) => {
                 let (answer, body) = self.forward(request).await?;
+                if let Some(Fault::Meanwhile(others)) = fault {
+                    others.act().await;
+                }
                 self.wire.end(index, |call| note(call, answer.status().is_success(), &body));
                 Ok(answer)
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::ids::AccountId;
-use recoup_domain::refund::{Notes, Outcome, Refund, Step};
+use recoup_domain::refund::{Notes, Outcome, Refund};
 use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
@@ -179,11 +179,9 @@ impl World {
     }
 
     pub(crate) async fn settle(&self, refund: &Refund, outcome: Outcome) -> Refund {
-        let Step::Move(next) = refund.step(outcome, now().plus(Duration::from_millis(1))) else {
-            panic!("no move")
-        };
-        assert_eq!(self.store.move_on(refund, &next).await.unwrap(), Settled::Applied);
-        next
+        let change = refund.step(outcome, now().plus(Duration::from_millis(1))).unwrap();
+        assert_eq!(self.store.carry_out(&change).await.unwrap(), Settled::Applied);
+        change.into_refund()
     }
 
     /// The stream's new records, in one batch; from the one that failed they come again. Whether anything came of it.

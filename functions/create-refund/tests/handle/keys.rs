@@ -25,8 +25,8 @@ async fn a_replay_shows_the_refund_as_it_now_stands() {
     let store = world.table.store();
     let id = first.body["id"].as_str().unwrap().try_into().unwrap();
     let refund = store.refund(&fixtures::tenant(), &id).await.unwrap().unwrap();
-    let next = fixtures::stepped(&refund, fixtures::failed());
-    assert!(matches!(store.give_back(&refund, &next).await, Ok(Settled::Applied)));
+    let change = fixtures::moved(&refund, fixtures::failed());
+    assert!(matches!(store.carry_out(&change).await, Ok(Settled::Applied)));
     let again = world.post(&recorded()).await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (201, Some("true")));
     assert_eq!(again.body["id"], first.body["id"]);

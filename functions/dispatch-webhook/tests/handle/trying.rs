@@ -44,8 +44,8 @@ async fn the_receiver_gets_the_signed_event_with_the_refund_as_it_was() {
     let world = World::new(&url(&receiver)).await;
     let endpoint = world.endpoint(1, &url(&receiver)).await;
     // The refund has moved on before the first try.
-    let next = fixtures::stepped(&world.refund, fixtures::succeeded());
-    assert_eq!(world.store.move_on(&world.refund, &next).await.unwrap(), Settled::Applied);
+    let change = fixtures::moved(&world.refund, fixtures::succeeded());
+    assert_eq!(world.store.carry_out(&change).await.unwrap(), Settled::Applied);
     for (target, secret) in
         [(Target::Endpoint(endpoint.id), fixtures::secret(1)), (Target::RefundUrl, fixtures::secret(100))]
     {

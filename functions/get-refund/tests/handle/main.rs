@@ -69,9 +69,9 @@ impl World {
 
     async fn settle(&self, refund: &Refund, outcome: Outcome) -> Refund {
         let store = self.table.store();
-        let step = refund.step(outcome, fixtures::later(1_000));
-        assert!(matches!(store.carry_out(refund, &step).await, Ok(Settled::Applied)));
+        let change = refund.step(outcome, fixtures::later(1_000)).expect("the outcome changes something");
+        assert!(matches!(store.carry_out(&change).await, Ok(Settled::Applied)));
         self.table.take_calls();
-        step.next().cloned().expect("the outcome changes something")
+        change.into_refund()
     }
 }

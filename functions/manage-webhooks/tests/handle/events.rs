@@ -94,7 +94,7 @@ async fn an_event_shows_its_refund_as_it_was_at_that_moment() {
         assert_eq!(read.body["sequence"], then["sequence"]);
     }
     let notes = world.get(&format!("/v1/events?refund_id={}", first.id)).await;
-    let notes: Vec<&Value> = data(&notes).iter().map(|event| &event["data"]["metadata"]["note"]).collect();
+    let notes: Vec<&Value> = data(&notes).iter().map(|event| &event["data"]["metadata"]["k"]).collect();
     assert_eq!((notes[0], notes[3], notes.len()), (&json!("third"), &json!("first"), 4));
     let listed = world.get("/v1/events").await;
     let alone = world.get(&format!("/v1/events?refund_id={}", first.id)).await;

@@ -183,8 +183,8 @@ async fn a_page_is_never_larger_than_an_answer_may_be_and_the_next_one_goes_on_b
         let refund = world.refund(&format!("key-{number}"), number, None).await;
         let pairs = (0..50).map(|key| (key.to_string(), "é".repeat(500))).collect();
         let large = recoup_domain::text::Metadata::stored(pairs);
-        let next = refund.with_metadata(large, fixtures::later(1_000_u64.saturating_add(number))).unwrap();
-        let changed = world.moved(&refund, next).await;
+        let change = refund.with_metadata(large, fixtures::later(1_000_u64.saturating_add(number)));
+        let changed = world.moved(change.unwrap()).await;
         let event = Event::of_change(Some(&refund), &changed);
         world.record(&event).await;
         expected.push(event);

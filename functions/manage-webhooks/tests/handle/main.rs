@@ -26,9 +26,9 @@ use recoup_domain::decide::{Identity, decide};
 use recoup_domain::delivery::{Attempt, Delivery, Heard, Target};
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EndpointId, Tenant};
-use recoup_domain::refund::{Outcome, Refund, Step};
+use recoup_domain::refund::{Move, Outcome, Refund};
 use recoup_domain::signing::Secret;
-use recoup_domain::text::{Metadata, TargetUrl};
+use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
 use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
@@ -122,7 +122,7 @@ impl World {
         let payment = store.payment(&fixtures::tenant(), &fixtures::payment_id(PAYMENT)).await;
         let payment = payment.unwrap().unwrap();
         let mut wanted = fixtures::wanted(&payment, Some(1));
-        wanted.metadata = metadata("first");
+        wanted.metadata = fixtures::metadata("first");
         wanted.notes.webhook_url = url.map(|url| TargetUrl::unchecked(url.to_owned()));
         let identity = Identity { now: fixtures::later(millis), ..fixtures::identity(key) };
         let reservation = decide(&payment, &wanted, identity).unwrap();
@@ -131,21 +131,19 @@ impl World {
         reservation.refund
     }
 
-    async fn moved(&self, refund: &Refund, next: Refund) -> Refund {
-        assert!(matches!(self.table.store().move_on(refund, &next).await, Ok(Settled::Applied)));
+    async fn moved(&self, change: Move) -> Refund {
+        assert!(matches!(self.table.store().carry_out(&change).await, Ok(Settled::Applied)));
         self.table.take_calls();
-        next
+        change.into_refund()
     }
 
     /// The refund once the processor has said so.
     async fn stepped(&self, refund: &Refund, outcome: Outcome, millis: u64) -> Refund {
-        let Step::Move(next) = refund.step(outcome, fixtures::later(millis)) else { panic!("no move") };
-        self.moved(refund, next).await
+        self.moved(refund.step(outcome, fixtures::later(millis)).unwrap()).await
     }
 
     async fn with_metadata(&self, refund: &Refund, value: &str, millis: u64) -> Refund {
-        let next = refund.with_metadata(metadata(value), fixtures::later(millis)).unwrap();
-        self.moved(refund, next).await
+        self.moved(fixtures::renamed(refund, value, fixtures::later(millis))).await
     }
 
     /// Records an event of which nobody is to be told.
@@ -159,10 +157,6 @@ impl World {
         assert_eq!(self.table.store().note_delivery(None, delivery).await.unwrap(), Noted::Yes);
         self.table.take_calls();
     }
-}
-
-fn metadata(value: &str) -> Metadata {
-    Metadata::new(BTreeMap::from([("note".to_owned(), value.to_owned())])).unwrap()
 }
 
 /// A delivery after one try at a moment, which was answered with this status.

@@ -1,17 +1,11 @@
 //! What becomes of a refund: by its processor's word, by a word that does not come, by a cancel.
 
-use recoup_domain::ids::{RefundId, Tenant};
-use recoup_domain::refund::{Flag, Outcome, Pending, Refund, State, Withdrawn};
-use recoup_domain::time::Timestamp;
+use recoup_domain::refund::{Move, Outcome, Pending, State};
 use recoup_ports::payments::{Register, Registered};
-use recoup_ports::refunds::Refunds;
-use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
-use recoup_ports::{ReadError, WriteError};
-use recoup_storage::Table;
-use recoup_testing::fixtures;
+use recoup_ports::settlement::{Settle, Settled};
+use recoup_testing::{Fault, fixtures};
 
-use crate::doubles::{Script, Waits};
-use crate::{Context, World, context_over, failed, job, message, payment};
+use crate::{World, failed, job, message, payment};
 
 #[tokio::test]
 async fn a_refund_that_the_processor_grants_succeeds() {
@@ -140,80 +134,23 @@ fn the_template_agrees_with_how_often_a_job_comes() {
     assert!(template.contains(&redrive));
 }
 
-/// The real table, on which somebody else is quicker just after a refund was read.
-struct Overtaking {
-    store: Table,
-    to: fn(&Refund) -> Refund,
-    gives_back: bool,
-}
-
-impl Refunds for Overtaking {
-    async fn refund(&self, tenant: &Tenant, id: &RefundId) -> Result<Option<Refund>, ReadError> {
-        let read = self.store.refund(tenant, id).await?;
-        if let Some(refund) = read.as_ref().filter(|refund| refund.version.state == State::Initiated) {
-            let next = (self.to)(refund);
-            let moved = if self.gives_back {
-                self.store.give_back(refund, &next).await
-            } else {
-                self.store.move_on(refund, &next).await
-            };
-            assert!(matches!(moved, Ok(Settled::Applied)));
-        }
-        Ok(read)
+impl World {
+    /// Just after the refund is read, somebody else is quicker.
+    fn overtaken_by(&self, change: Move) {
+        let others = self.table.others();
+        let act = move || {
+            let (others, change) = (others.clone(), change.clone());
+            async move { assert!(matches!(others.carry_out(&change).await, Ok(Settled::Applied))) }
+        };
+        self.table.fail("GetItem", 1, Fault::meanwhile(act));
     }
-
-    async fn refunds(
-        &self,
-        tenant: &Tenant,
-        ids: &[RefundId],
-    ) -> Result<recoup_ports::rows::Rows<Refund>, ReadError> {
-        self.store.refunds(tenant, ids).await
-    }
-}
-
-impl Settle for Overtaking {
-    async fn hand_over(&self, refund: &Refund, now: Timestamp) -> Result<HandedOver, WriteError> {
-        self.store.hand_over(refund, now).await
-    }
-
-    async fn move_on(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        self.store.move_on(from, next).await
-    }
-
-    async fn give_back(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        self.store.give_back(from, next).await
-    }
-
-    async fn take_again(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        self.store.take_again(from, next).await
-    }
-
-    async fn schedule(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        self.store.schedule(from, next).await
-    }
-
-    async fn flag(&self, refund: &Refund, flag: Flag) -> Result<Settled, SettleError> {
-        self.store.flag(refund, flag).await
-    }
-}
-
-fn overtaking(
-    world: &World,
-    to: fn(&Refund) -> Refund,
-    gives_back: bool,
-) -> Context<Overtaking, Script, Waits> {
-    let store = Overtaking { store: world.table.store(), to, gives_back };
-    context_over(store, Script::new([fixtures::succeeded()]))
 }
 
 #[tokio::test]
 async fn a_refund_that_is_cancelled_meanwhile_never_reaches_the_processor() {
     let (world, refund) = World::with_refund("any").await;
-    let cancelled = |refund: &Refund| match refund.withdraw(fixtures::later(4_000)) {
-        Withdrawn::Now(cancelled) => *cancelled,
-        other => panic!("{other:?}"),
-    };
-    let context = overtaking(&world, cancelled, true);
+    world.overtaken_by(fixtures::cancelled(&refund, fixtures::later(4_000)));
+    let context = world.script([fixtures::succeeded()]);
     assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty());
     assert_eq!(context.processor.asked(), []);
     let done = world.refund(&refund).await;
@@ -224,7 +161,8 @@ async fn a_refund_that_is_cancelled_meanwhile_never_reaches_the_processor() {
 #[tokio::test]
 async fn a_refund_that_somebody_else_moves_meanwhile_is_looked_at_again() {
     let (world, refund) = World::with_refund("any").await;
-    let context = overtaking(&world, |refund| fixtures::stepped(refund, Outcome::Pending), false);
+    world.overtaken_by(fixtures::moved(&refund, Outcome::Pending));
+    let context = world.script([fixtures::succeeded()]);
     assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty());
     let done = world.refund(&refund).await;
     // Initiated, processing by the other, succeeded by us: no change was overwritten.

@@ -37,16 +37,15 @@ async fn a_change_by_the_owner_and_a_wait_do_not_overwrite_each_other() {
     let read = world.refund(&refund).await;
     failed(&context, vec![message("m2", 1, &job(&read))]).await;
     // Somebody who read the refund before that writes other metadata.
-    let metadata = recoup_domain::text::Metadata::new([("k".to_owned(), "v".to_owned())].into()).unwrap();
-    let next = read.with_metadata(metadata, fixtures::later(6_000)).unwrap();
-    assert!(matches!(world.table.store().move_on(&read, &next).await, Ok(Settled::Applied)));
+    let change = fixtures::renamed(&read, "v", fixtures::later(6_000));
+    assert!(matches!(world.table.store().carry_out(&change).await, Ok(Settled::Applied)));
     let stored = world.refund(&refund).await;
     assert_eq!((stored.turn, stored.version.sequence), (2, 3));
     assert_eq!(stored.wait.map(|wait| wait.at), Some(fixtures::later(15_000)));
     // The other way round: a question that began before the metadata changed schedules the next all the same.
     let later = stored.asked_again(fixtures::later(9_000), 1_000);
     let old = stored.at(&Version { sequence: 2, ..stored.version.clone() });
-    assert!(matches!(world.table.store().schedule(&old, &later).await, Ok(Settled::Applied)));
+    assert!(matches!(world.table.store().schedule(&old, later).await, Ok(Settled::Applied)));
     let stored = world.refund(&refund).await;
     assert_eq!((stored.turn, stored.version.sequence, stored.version.metadata.pairs().len()), (3, 3, 1));
 }

@@ -163,9 +163,9 @@ async fn a_lost_change_of_metadata_is_told_as_such() {
     let world = World::new().await;
     let refund = world.reserve("key-1").await;
     let done = world.settle(&refund, fixtures::succeeded()).await;
-    let metadata = recoup_domain::text::Metadata::new([("k".to_owned(), "v".to_owned())].into()).unwrap();
-    let changed = done.with_metadata(metadata, fixtures::later(5_000)).unwrap();
-    world.store.move_on(&done, &changed).await.unwrap();
+    let change = fixtures::renamed(&done, "v", fixtures::later(5_000));
+    world.store.carry_out(&change).await.unwrap();
+    let changed = change.into_refund();
     assert_eq!(world.run(two_hours_later).await.drift, 1);
     let recorded = world.store.event(&done.tenant, &last_event(&changed)).await.unwrap().unwrap();
     assert_eq!(recorded.event, Event::of_change(Some(&done), &changed));

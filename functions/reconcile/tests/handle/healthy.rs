@@ -19,7 +19,7 @@ async fn a_healthy_system_drifts_by_nothing_and_is_left_as_it_is() {
     let waiting = world.reserve_announced("key-3").await;
     let waiting = world.settle(&waiting, Outcome::Pending).await;
     let next = waiting.asked_after(two_hours_later(), std::time::Duration::from_mins(30));
-    world.store.schedule(&waiting, &next).await.unwrap();
+    world.store.schedule(&waiting, next).await.unwrap();
     let before = world.everything().await;
     // The sandbox would contradict a failure that it did not cause.
     let told = crate::Told::default();

@@ -39,7 +39,7 @@ async fn a_question_that_is_overdue_is_sent_for_under_its_own_number() {
     let refund = world.reserve("key-1").await;
     let pending = world.settle(&refund, Outcome::Unknown).await;
     let waiting = pending.asked_after(fixtures::now(), Duration::from_mins(50));
-    world.store.schedule(&pending, &waiting).await.unwrap();
+    world.store.schedule(&pending, waiting).await.unwrap();
     let report = world.run(two_hours_later).await;
     let line = "job_overdue sent_for: processing: its next question was due at 2026-11-22T10:20:00.000Z";
     assert_eq!(lines(&report.findings), [line]);
@@ -60,7 +60,7 @@ async fn a_refund_that_its_processor_never_ends_is_named_after_two_weeks() {
     let refund = world.reserve("key-1").await;
     let pending = world.settle(&refund, Outcome::Pending).await;
     let month = Duration::from_hours(24 * 20);
-    world.store.schedule(&pending, &pending.asked_after(fixtures::now(), month)).await.unwrap();
+    world.store.schedule(&pending, pending.asked_after(fixtures::now(), month)).await.unwrap();
     let payload = || serde_json::json!({ "days": 29 });
     let told = crate::Told::default;
     assert_eq!(world.run_at(told(), || fixtures::later(13 * 24 * crate::HOUR), payload()).await.drift, 0);
@@ -104,6 +104,6 @@ async fn a_refund_that_moves_while_it_is_looked_at_is_no_finding() {
     let seen = refund.sent_for(two_hours_later());
     // Somebody was quicker: the condition says so, and nothing is sent for.
     world.settle(&refund, fixtures::succeeded()).await;
-    assert!(matches!(world.store.schedule(&refund, &seen).await, Ok(Settled::Overtaken)));
+    assert!(matches!(world.store.schedule(&refund, seen).await, Ok(Settled::Overtaken)));
     assert_eq!(world.run(two_hours_later).await.drift, 0);
 }

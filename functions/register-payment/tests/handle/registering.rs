@@ -99,8 +99,8 @@ async fn a_registration_never_touches_what_was_refunded() {
         ["refundable_amount", "held_amount", "refunded_amount"].map(|field| body[field].as_u64().unwrap())
     };
     assert_eq!(money(&world.put(&recorded()).await.body), [1600, 1500, 0]);
-    let next = fixtures::stepped(&reservation.refund, fixtures::succeeded());
-    assert!(matches!(store.move_on(&reservation.refund, &next).await, Ok(Settled::Applied)));
+    let change = fixtures::moved(&reservation.refund, fixtures::succeeded());
+    assert!(matches!(store.carry_out(&change).await, Ok(Settled::Applied)));
     let body = serde_json::from_str(recorded().0["body"].as_str().unwrap()).unwrap();
     let mut body: serde_json::Value = body;
     body["disputed"] = true.into();

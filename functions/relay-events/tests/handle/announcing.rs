@@ -89,25 +89,25 @@ async fn a_question_that_is_due_is_sent_once_with_its_wait_and_one_that_rests_on
         asks.collect::<Vec<_>>()
     };
     // The first question brought no end: the next one a minute after its time, which is that of the relay.
-    let pending = fixtures::stepped(&refund, Outcome::Pending).asked_after(fixtures::later(10_000), MINUTE);
-    world.store.move_on(&refund, &pending).await.unwrap();
+    let question = refund.asked_after(fixtures::later(10_000), MINUTE);
+    let pending = fixtures::moved(&refund, Outcome::Pending).asking(question);
+    world.store.carry_out(&pending).await.unwrap();
     let records = news();
     assert_eq!(asks(relayed(&records).await), [(Some(1), 60)]);
     assert_eq!(relayed(&records).await.announced().await.len(), 1);
     // Metadata change: nothing is asked for again.
-    let metadata = recoup_domain::text::Metadata::new([("k".to_owned(), "v".to_owned())].into()).unwrap();
-    let changed = pending.with_metadata(metadata, fixtures::later(20_000)).unwrap();
-    world.store.move_on(&pending, &changed).await.unwrap();
+    let changed = fixtures::renamed(pending.to(), "v", fixtures::later(20_000));
+    world.store.carry_out(&changed).await.unwrap();
     assert_eq!(asks(relayed(&news()).await), []);
     // A long wait rests in the table and is announced to nobody.
-    let resting = changed.asked_after(fixtures::later(10_000), 60 * MINUTE);
-    world.store.schedule(&changed, &resting).await.unwrap();
+    let resting = changed.to().asked_after(fixtures::later(10_000), 60 * MINUTE);
+    world.store.schedule(changed.to(), resting).await.unwrap();
     assert_eq!(relayed(&news()).await.jobs, []);
     // Woken, it is sent with the rest of its wait; woken once more, because that message was lost, again.
     for at in [20_000, 30_000] {
         let resting = world.store.refund(&refund.tenant, &refund.id).await.unwrap().unwrap();
         let woken = resting.sent_for(fixtures::later(at));
-        world.store.schedule(&resting, &woken).await.unwrap();
+        world.store.schedule(&resting, woken).await.unwrap();
         assert_eq!(asks(relayed(&news()).await), [(Some(2), 3_600)]);
     }
     // The end asks for nothing.

@@ -142,9 +142,9 @@ impl World {
     }
 
     async fn settle(&self, refund: &Refund, outcome: Outcome) -> Refund {
-        let step = refund.step(outcome, fixtures::later(1_000));
-        assert!(matches!(self.store.carry_out(refund, &step).await, Ok(Settled::Applied)));
-        step.next().cloned().expect("the outcome changes something")
+        let change = refund.step(outcome, fixtures::later(1_000)).expect("the outcome changes something");
+        assert!(matches!(self.store.carry_out(&change).await, Ok(Settled::Applied)));
+        change.into_refund()
     }
 
     /// Every change so far, in its order.

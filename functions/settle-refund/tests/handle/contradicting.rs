@@ -93,14 +93,12 @@ async fn money_that_is_gone_is_a_matter_for_a_person() {
 #[tokio::test]
 async fn a_cancelled_refund_that_succeeded_all_the_same_takes_the_money_again() {
     let (world, refund) = World::with_refund(ProcessorName::Http).await;
-    let recoup_domain::refund::Withdrawn::Now(cancelled) = refund.withdraw(later(500)) else {
-        panic!("it was not handed over")
-    };
-    assert_eq!(world.table.store().give_back(&refund, &cancelled).await.unwrap(), Settled::Applied);
+    let cancel = fixtures::cancelled(&refund, later(500));
+    assert_eq!(world.table.store().carry_out(&cancel).await.unwrap(), Settled::Applied);
     // Never handed over, so most likely never received.
     world.context.processor.set(LookedUp::NeverReceived);
     assert_eq!(world.tell(&news(&refund, Word::Succeeded)).await.problem(), (503, "unavailable"));
-    assert_eq!((world.refund(&refund).await, world.left().await), (*cancelled, 3_100));
+    assert_eq!((world.refund(&refund).await, world.left().await), (cancel.into_refund(), 3_100));
     world.context.processor.set(found(succeeded()));
     assert_eq!(world.tell(&news(&refund, Word::Succeeded)).await.body["outcome"], "applied");
     assert_eq!((world.refund(&refund).await.version.state, world.left().await), (State::Succeeded, 1_600));

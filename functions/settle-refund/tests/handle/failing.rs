@@ -1,14 +1,9 @@
 //! A table that does not answer, books that lack something, a refund that keeps moving: the processor repeats.
 
-use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::payment::ProcessorName;
-use recoup_domain::refund::{Flag, Refund, State};
-use recoup_domain::text::Metadata;
-use recoup_domain::time::Timestamp;
+use recoup_domain::refund::State;
 use recoup_ports::refunds::Refunds;
-use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
-use recoup_ports::{ReadError, WriteError};
-use recoup_storage::Table;
+use recoup_ports::settlement::{Settle, Settled};
 use recoup_testing::{Fault, fixtures};
 use settle_refund::{Context, STARTS_MAX, handle};
 
@@ -63,65 +58,6 @@ async fn books_that_lack_the_payment_do_not_end_its_refund() {
     assert_eq!(world.tell(&news(&refund, Word::Succeeded)).await.body["outcome"], "applied");
 }
 
-/// The real table, on which somebody changes the metadata so many times just after a refund was read.
-struct Restless {
-    store: Table,
-    left: std::sync::Mutex<usize>,
-}
-
-impl Refunds for Restless {
-    async fn refund(&self, tenant: &Tenant, id: &RefundId) -> Result<Option<Refund>, ReadError> {
-        let read = self.store.refund(tenant, id).await?;
-        let again = {
-            let mut left = self.left.lock().unwrap();
-            let again = *left > 0;
-            *left = left.saturating_sub(1);
-            again
-        };
-        if let Some(refund) = read.as_ref().filter(|_| again) {
-            let metadata = [("n".to_owned(), refund.version.sequence.to_string())].into();
-            let next =
-                refund.with_metadata(Metadata::new(metadata).unwrap(), fixtures::later(3_000)).unwrap();
-            assert_eq!(self.store.move_on(refund, &next).await.unwrap(), Settled::Applied);
-        }
-        Ok(read)
-    }
-
-    async fn refunds(
-        &self,
-        tenant: &Tenant,
-        ids: &[RefundId],
-    ) -> Result<recoup_ports::rows::Rows<Refund>, ReadError> {
-        self.store.refunds(tenant, ids).await
-    }
-}
-
-impl Settle for Restless {
-    async fn hand_over(&self, refund: &Refund, now: Timestamp) -> Result<HandedOver, WriteError> {
-        self.store.hand_over(refund, now).await
-    }
-
-    async fn move_on(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        self.store.move_on(from, next).await
-    }
-
-    async fn give_back(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        self.store.give_back(from, next).await
-    }
-
-    async fn take_again(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        self.store.take_again(from, next).await
-    }
-
-    async fn schedule(&self, from: &Refund, next: &Refund) -> Result<Settled, SettleError> {
-        self.store.schedule(from, next).await
-    }
-
-    async fn flag(&self, refund: &Refund, flag: Flag) -> Result<Settled, SettleError> {
-        self.store.flag(refund, flag).await
-    }
-}
-
 #[tokio::test]
 async fn a_refund_that_moves_meanwhile_is_read_again_a_bounded_number_of_times() {
     for (moves, good) in [(STARTS_MAX - 1, true), (STARTS_MAX, false)] {
@@ -138,8 +74,19 @@ async fn a_refund_that_moves_meanwhile_is_read_again_a_bounded_number_of_times()
             let processor = Books::silent();
             let truth = if word == Word::Failed { fixtures::failed() } else { fixtures::succeeded() };
             processor.set(found(truth));
-            let store = Restless { store: world.table.store(), left: moves.into() };
-            let context = Context { store, keys: KeyRing::default(), processor, now };
+            // Just after the refund is read, somebody changes its metadata.
+            let (others, named) = (world.table.others(), refund.clone());
+            let rename = move || {
+                let (others, named) = (others.clone(), named.clone());
+                async move {
+                    let stands = others.refund(&named.tenant, &named.id).await.unwrap().unwrap();
+                    let number = stands.version.sequence.to_string();
+                    let change = fixtures::renamed(&stands, &number, fixtures::later(3_000));
+                    assert_eq!(others.carry_out(&change).await.unwrap(), Settled::Applied);
+                }
+            };
+            world.table.fail("GetItem", moves.try_into().unwrap(), Fault::meanwhile(rename));
+            let context = Context { store: world.table.store(), keys: KeyRing::default(), processor, now };
             let event = news(&refund, word);
             let reply = Reply::read(&event, handle(&context, event.request()).await);
             let stored = world.refund(&refund).await;

@@ -91,7 +91,7 @@ impl World {
     async fn polled(&self, from: &Refund, outcome: Outcome) -> Result<Settled, SettleError> {
         let store = self.table.store();
         store.hand_over(from, fixtures::later(1_000)).await.unwrap();
-        store.carry_out(from, &from.step(outcome, fixtures::later(2_000))).await
+        store.carry_out(&from.step(outcome, fixtures::later(2_000)).unwrap()).await
     }
 
     async fn tell(&self, event: &Event) -> Reply {

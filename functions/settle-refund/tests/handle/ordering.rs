@@ -27,8 +27,8 @@ async fn news_that_is_quicker_than_the_answer_to_the_order_counts() {
         assert_eq!(told(&world.tell(&news(&refund, word)).await), ("applied", state));
         // Its answer comes, and its write starts from what it has read.
         for outcome in [Outcome::Pending, Outcome::Unknown, succeeded(), fixtures::failed()] {
-            let step = refund.step(outcome, later(90_000));
-            assert_eq!(store.carry_out(&refund, &step).await.unwrap(), Settled::Overtaken);
+            let change = refund.step(outcome, later(90_000)).unwrap();
+            assert_eq!(store.carry_out(&change).await.unwrap(), Settled::Overtaken);
         }
         let stored = world.refund(&refund).await;
         assert_eq!((stored.version.state.as_str(), stored.version.sequence), (state, 2));
@@ -93,16 +93,17 @@ async fn that_it_was_pending_is_old_news_of_a_refund_that_has_ended() {
 async fn news_ends_a_wait_and_the_next_question_with_it() {
     let (world, refund) = World::with_refund(ProcessorName::Http).await;
     let store = world.table.store();
-    let pending = fixtures::stepped(&refund, Outcome::Unknown).asked_again(later(2_000), 1_000);
-    assert_eq!(store.move_on(&refund, &pending).await.unwrap(), Settled::Applied);
+    let question = refund.asked_again(later(2_000), 1_000);
+    let pending = fixtures::moved(&refund, Outcome::Unknown).asking(question);
+    assert_eq!(store.carry_out(&pending).await.unwrap(), Settled::Applied);
     // That the processor has it after all is news, and leaves the wait as it is.
     assert_eq!(told(&world.tell(&news(&refund, Word::Pending)).await), ("applied", "processing"));
     let stored = world.refund(&refund).await;
     assert_eq!(stored.version.state, State::Processing(Pending::Processor));
-    assert_eq!((stored.turn, stored.wait), (1, pending.wait));
+    assert_eq!((stored.turn, stored.wait), (1, Some(question.wait())));
     // The question that was due meanwhile schedules the next; a notification that had read before is judged anew.
     assert_eq!(
-        store.schedule(&stored, &stored.asked_again(later(4_000), 1_000)).await.unwrap(),
+        store.schedule(&stored, stored.asked_again(later(4_000), 1_000)).await.unwrap(),
         Settled::Applied
     );
     assert_eq!(told(&world.tell(&news(&refund, Word::Succeeded)).await), ("applied", "succeeded"));
@@ -114,10 +115,10 @@ async fn news_ends_a_wait_and_the_next_question_with_it() {
 #[tokio::test]
 async fn news_from_before_our_order_was_recorded_makes_a_cancel_too_late() {
     let (world, refund) = World::with_refund(ProcessorName::Http).await;
-    let Withdrawn::Now(cancelled) = refund.withdraw(later(500)) else { panic!("it was not handed over") };
+    let cancel = fixtures::cancelled(&refund, later(500));
     assert_eq!(told(&world.tell(&news(&refund, Word::Pending)).await), ("applied", "processing"));
     let store = world.table.store();
-    assert_eq!(store.give_back(&refund, &cancelled).await.unwrap(), Settled::Overtaken);
+    assert_eq!(store.carry_out(&cancel).await.unwrap(), Settled::Overtaken);
     assert_eq!(world.refund(&refund).await.withdraw(later(600)), Withdrawn::TooLate);
     assert_eq!(world.left().await, 1_600);
 }

@@ -38,35 +38,79 @@ pub enum Outcome {
     Unknown,
 }
 
-/// What an outcome means for a refund.
+/// A change of a refund that may be written. Only [`Refund::step`], [`Refund::withdraw`] and [`Refund::with_metadata`]
+/// make one, so no state is ever written beside amounts that contradict it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Nothing new: a repeat, or an answer that a later one has overtaken.
-    NoChange,
-    /// A new state; no balance changes.
-    Move(Refund),
-    /// A new state, and the amounts return to every actor they came from.
-    GiveBack(Refund),
-    /// A success after all, and the amounts are taken again from every actor they had returned to, if they are still
-    /// there. Believed only of a processor that was asked, never of old news.
-    TakeAgain(Refund),
+pub struct Move {
+    from: Box<Refund>,
+    to: Box<Refund>,
+    amounts: Amounts,
 }
 
-impl Step {
-    /// The refund after it, unless it stays.
-    pub fn next(&self) -> Option<&Refund> {
-        match self {
-            Self::NoChange => None,
-            Self::Move(next) | Self::GiveBack(next) | Self::TakeAgain(next) => Some(next),
-        }
+/// What a [`Move`] does to the balances of its payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amounts {
+    /// No balance changes.
+    Stay,
+    /// Every amount returns to the actor it came from.
+    Return,
+    /// Every amount is taken again from the actor it had returned to, if it is still there. Believed only of a processor
+    /// that was asked, never of old news.
+    TakeAgain,
+}
+
+impl Move {
+    /// The refund that the change was decided on.
+    pub fn from(&self) -> &Refund {
+        &self.from
+    }
+
+    /// The refund after it.
+    pub fn to(&self) -> &Refund {
+        &self.to
+    }
+
+    /// The refund after it.
+    pub fn into_refund(self) -> Refund {
+        *self.to
+    }
+
+    /// What it does to the balances.
+    pub fn amounts(&self) -> Amounts {
+        self.amounts
+    }
+
+    /// The same change, which also schedules a question.
+    #[must_use]
+    pub fn asking(self, question: Question) -> Self {
+        Self { to: Box::new(self.to.asking(question)), ..self }
+    }
+}
+
+/// The next question to the processor about a refund: its number, and when it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    turn: u32,
+    wait: Wait,
+}
+
+impl Question {
+    /// Its number, as in [`Refund::turn`].
+    pub fn turn(self) -> u32 {
+        self.turn
+    }
+
+    /// When it is asked.
+    pub fn wait(self) -> Wait {
+        self.wait
     }
 }
 
 /// What a wish to cancel means for a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Withdrawn {
-    /// It becomes this, and its amounts return to every actor they came from.
-    Now(Box<Refund>),
+    /// It is cancelled by this change.
+    Now(Move),
     /// It was cancelled before.
     Already,
     /// It is with the processor, or has ended.
@@ -74,17 +118,16 @@ pub enum Withdrawn {
 }
 
 impl Refund {
-    /// What an outcome makes of this refund. The write that follows is conditional on this very state.
-    pub fn step(&self, outcome: Outcome, now: Timestamp) -> Step {
+    /// What an outcome makes of this refund; `None` of a repeat, and of an answer that a later one has overtaken. The
+    /// write that follows is conditional on this very state.
+    pub fn step(&self, outcome: Outcome, now: Timestamp) -> Option<Move> {
         match (&self.version.state, outcome) {
             (State::Initiated | State::Processing(_), Outcome::Succeeded { reference }) => {
-                let mut next = self.changed_to(State::Succeeded, now);
-                next.version.processor_reference = Some(reference);
-                Step::Move(next)
+                Some(self.succeeded(reference, Amounts::Stay, now))
             }
             // A processor that takes a success back gives the money back, too.
             (State::Initiated | State::Processing(_) | State::Succeeded, Outcome::Failed(failure)) => {
-                Step::GiveBack(self.changed_to(State::Failed(failure), now))
+                Some(self.moved_to(State::Failed(failure), Amounts::Return, now))
             }
             (State::Initiated | State::Processing(_), Outcome::Pending) => {
                 self.processing(Pending::Processor, now)
@@ -93,10 +136,9 @@ impl Refund {
                 self.processing(Pending::OutcomeUnknown, now)
             }
             (State::Failed(_) | State::Cancelled, Outcome::Succeeded { reference }) => {
-                let mut next = self.changed_to(State::Succeeded, now);
-                next.version.processor_reference = Some(reference);
-                next.flag = None;
-                Step::TakeAgain(next)
+                let mut next = self.succeeded(reference, Amounts::TakeAgain, now);
+                next.to.flag = None;
+                Some(next)
             }
             // That the processor has it stays true, whether or not it answers.
             (State::Processing(Pending::Processor), Outcome::Unknown)
@@ -104,7 +146,7 @@ impl Refund {
             | (
                 State::Failed(_) | State::Cancelled,
                 Outcome::Failed(_) | Outcome::Pending | Outcome::Unknown,
-            ) => Step::NoChange,
+            ) => None,
         }
     }
 
@@ -123,63 +165,72 @@ impl Refund {
         }
     }
 
-    /// The refund with its next question to the processor scheduled: seconds after the first, hours after many.
-    #[must_use]
-    pub fn asked_again(&self, now: Timestamp, jitter_permille: u32) -> Self {
+    /// The next question to the processor: seconds after the first, hours after many.
+    pub fn asked_again(&self, now: Timestamp, jitter_permille: u32) -> Question {
         let index = usize::try_from(self.turn).unwrap_or(usize::MAX);
         let wait = WAITS.get(index).copied().unwrap_or(ASKED_AGAIN_AFTER);
         self.asked_after(now, jittered(wait, jitter_permille))
     }
 
-    /// The refund with its next question scheduled after so long, whatever came before.
-    #[must_use]
-    pub fn asked_after(&self, now: Timestamp, wait: Duration) -> Self {
-        Self { turn: self.turn.saturating_add(1), wait: Some(Wait::of(now, wait)), ..self.clone() }
+    /// The next question after so long, whatever came before.
+    pub fn asked_after(&self, now: Timestamp, wait: Duration) -> Question {
+        Question { turn: self.turn.saturating_add(1), wait: Wait::of(now, wait) }
     }
 
-    /// The refund with the question that is due sent for at once: its job was lost. Since when it has been due stays
-    /// told, so that one whose every job is lost does not look new each time.
-    #[must_use]
-    pub fn sent_for(&self, now: Timestamp) -> Self {
+    /// The question that is due, sent for at once: its job was lost. Since when it has been due stays told, so that one
+    /// whose every job is lost does not look new each time.
+    pub fn sent_for(&self, now: Timestamp) -> Question {
         let at = self.wait.map_or(now, |wait| wait.at);
-        Self { wait: Some(Wait { at, rests: false, woken_at: Some(now) }), ..self.clone() }
+        Question { turn: self.turn, wait: Wait { at, rests: false, woken_at: Some(now) } }
+    }
+
+    /// The refund once a question is scheduled.
+    #[must_use]
+    pub fn asking(&self, Question { turn, wait }: Question) -> Self {
+        Self { turn, wait: Some(wait), ..self.clone() }
     }
 
     /// Withdraws the refund. [`Withdrawn::TooLate`] once it was handed over: the money may be moving.
     pub fn withdraw(&self, now: Timestamp) -> Withdrawn {
         match (&self.version.state, self.handed_over_at) {
             (State::Cancelled, _) => Withdrawn::Already,
-            (State::Initiated, None) => Withdrawn::Now(Box::new(self.changed_to(State::Cancelled, now))),
+            (State::Initiated, None) => Withdrawn::Now(self.moved_to(State::Cancelled, Amounts::Return, now)),
             (State::Initiated, Some(_)) | (State::Processing(_) | State::Succeeded | State::Failed(_), _) => {
                 Withdrawn::TooLate
             }
         }
     }
 
-    /// The refund with other metadata; `None` if they are the same.
-    pub fn with_metadata(&self, metadata: Metadata, now: Timestamp) -> Option<Self> {
+    /// The change to other metadata; `None` if they are the same.
+    pub fn with_metadata(&self, metadata: Metadata, now: Timestamp) -> Option<Move> {
         if metadata == self.version.metadata {
             return None;
         }
-        let mut next = self.changed_to(self.version.state.clone(), now);
-        next.version.metadata = metadata;
+        let mut next = self.moved_to(self.version.state.clone(), Amounts::Stay, now);
+        next.to.version.metadata = metadata;
         Some(next)
     }
 
-    fn processing(&self, pending: Pending, now: Timestamp) -> Step {
+    fn processing(&self, pending: Pending, now: Timestamp) -> Option<Move> {
         let state = State::Processing(pending);
-        if self.version.state == state { Step::NoChange } else { Step::Move(self.changed_to(state, now)) }
+        (self.version.state != state).then(|| self.moved_to(state, Amounts::Stay, now))
     }
 
-    fn changed_to(&self, state: State, now: Timestamp) -> Self {
-        let at = now.max(self.version.updated_at);
-        let mut next = self.clone();
-        next.wait = self.wait.filter(|_| state.holds_money());
-        next.history.push(Change { at, state: Some(state.clone()) });
-        let forgotten = next.history.len().saturating_sub(Self::CHANGES_KEPT);
-        next.history.drain(..forgotten);
-        let sequence = self.version.sequence.saturating_add(1);
-        next.version = Version { sequence, state, updated_at: at, ..next.version };
+    fn succeeded(&self, reference: Text<255>, amounts: Amounts, now: Timestamp) -> Move {
+        let mut next = self.moved_to(State::Succeeded, amounts, now);
+        next.to.version.processor_reference = Some(reference);
         next
+    }
+
+    fn moved_to(&self, state: State, amounts: Amounts, now: Timestamp) -> Move {
+        let at = now.max(self.version.updated_at);
+        let mut to = self.clone();
+        to.wait = self.wait.filter(|_| state.holds_money());
+        to.history.push(Change { at, state: Some(state.clone()) });
+        let forgotten = to.history.len().saturating_sub(Self::CHANGES_KEPT);
+        to.history.drain(..forgotten);
+        let sequence = self.version.sequence.saturating_add(1);
+        to.version = Version { sequence, state, updated_at: at, ..to.version };
+        Move { from: Box::new(self.clone()), to: Box::new(to), amounts }
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use recoup_domain::balance::{Balances, SeenStatus};
 use recoup_domain::money::Money;
 use recoup_domain::payment::Payment;
-use recoup_domain::refund::{Outcome, Refund, State, Step};
+use recoup_domain::refund::{Amounts, Outcome, Refund, State};
 use recoup_domain::split::Actor;
 use recoup_testing::fixtures::{eur, later};
 
@@ -51,23 +51,22 @@ impl Books {
 
     /// The conditional write: only on the state that was read.
     fn settle(&mut self, index: usize, from: &Refund, outcome: Outcome) {
-        let step = from.step(outcome, later(1));
-        let Some(next) = step.next().cloned() else { return };
+        let Some(change) = from.step(outcome, later(1)) else { return };
         if self.refunds[index].version.sequence != from.version.sequence {
             return;
         }
-        match step {
-            Step::NoChange | Step::Move(_) => {}
-            Step::GiveBack(_) => {
+        match change.amounts() {
+            Amounts::Stay => {}
+            Amounts::Return => {
                 self.payment = self.payment.after_giving_back(from).expect("what is given back was taken");
             }
             // What is not there any more is not taken: a person has to look.
-            Step::TakeAgain(_) => match self.payment.after_taking(from) {
+            Amounts::TakeAgain => match self.payment.after_taking(from) {
                 Some(payment) => self.payment = payment,
                 None => return,
             },
         }
-        self.read_before[index] = std::mem::replace(&mut self.refunds[index], next);
+        self.read_before[index] = std::mem::replace(&mut self.refunds[index], change.into_refund());
     }
 
     fn run(&mut self, deed: Deed) {

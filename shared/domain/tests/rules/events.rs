@@ -1,12 +1,9 @@
 //! Events: their ids, what each tells, and the refund as it was.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use recoup_domain::event::{Event, EventType, Subject};
 use recoup_domain::ids::EventId;
 use recoup_domain::refund::{Outcome, Refund, Version};
-use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_testing::fixtures::{self, later};
 
@@ -14,20 +11,16 @@ fn refund() -> Refund {
     fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key-1").refund
 }
 
-fn metadata(value: &str) -> Metadata {
-    Metadata::new(BTreeMap::from([("k".to_owned(), value.to_owned())])).unwrap()
-}
-
 fn stepped(refund: &Refund, outcome: Outcome, at: Timestamp) -> Refund {
-    refund.step(outcome, at).next().cloned().expect("something changes")
+    refund.step(outcome, at).expect("something changes").into_refund()
 }
 
 /// A refund with all its states in turn.
 fn life() -> Vec<Refund> {
     let made = refund();
-    let noted = made.with_metadata(metadata("1"), later(10)).unwrap();
+    let noted = fixtures::renamed(&made, "1", later(10)).into_refund();
     let processing = stepped(&noted, Outcome::Pending, later(20));
-    let noted_again = processing.with_metadata(metadata("2"), later(20)).unwrap();
+    let noted_again = fixtures::renamed(&processing, "2", later(20)).into_refund();
     let succeeded = stepped(&noted_again, fixtures::succeeded(), later(30));
     let failed = stepped(&succeeded, fixtures::failed(), later(40));
     vec![made, noted, processing, noted_again, succeeded, failed]
@@ -103,7 +96,7 @@ fn a_refund_knows_the_ids_of_its_events() {
 fn of_very_many_changes_the_last_and_the_first_are_known() {
     let mut refund = refund();
     for number in 1..=250_u64 {
-        refund = refund.with_metadata(metadata(&number.to_string()), later(number)).unwrap();
+        refund = fixtures::renamed(&refund, &number.to_string(), later(number)).into_refund();
     }
     let ids: Vec<EventId> = refund.event_ids().collect();
     assert_eq!(ids.len(), Refund::CHANGES_KEPT + 1);

@@ -1,7 +1,9 @@
 //! The only ways in which a refund changes.
 
 use proptest::prelude::*;
-use recoup_domain::refund::{Change, Failure, FailureCode, Outcome, Pending, Refund, State, Step, Version};
+use recoup_domain::refund::{
+    Amounts, Change, Failure, FailureCode, Outcome, Pending, Refund, State, Version,
+};
 use recoup_domain::waiting::{GRACE, Wait};
 use recoup_testing::fixtures::{self, decided, getpaid_payment, getpaid_wanted, later, text};
 
@@ -30,53 +32,51 @@ proptest! {
     #[test]
     fn an_end_stays_an_end_unless_the_processor_says_the_opposite(refund in refund(), outcome in outcome(), at in 0_u64..20_000) {
         let step = refund.step(outcome.clone(), later(at));
+        let moved = step.as_ref().map(|step| (step.amounts(), &step.to().version.state));
         match (&refund.version.state, &outcome) {
             (State::Failed(_) | State::Cancelled, Outcome::Succeeded { .. }) => {
                 prop_assert!(refund.contradicts(&outcome));
-                let Step::TakeAgain(next) = step else { panic!("the money moved, and nobody takes it: {step:?}") };
-                prop_assert_eq!(next.version.state, State::Succeeded);
+                prop_assert_eq!(moved, Some((Amounts::TakeAgain, &State::Succeeded)));
             }
-            (State::Failed(_) | State::Cancelled, _) => prop_assert_eq!(step, Step::NoChange),
+            (State::Failed(_) | State::Cancelled, _) => prop_assert_eq!(moved, None),
             (State::Succeeded, Outcome::Failed(failure)) => {
                 prop_assert!(refund.contradicts(&outcome));
-                let Step::GiveBack(next) = step else { panic!("the money stays: {step:?}") };
-                prop_assert_eq!(next.version.state, State::Failed(failure.clone()));
+                prop_assert_eq!(moved, Some((Amounts::Return, &State::Failed(failure.clone()))));
             }
-            (State::Succeeded, _) => prop_assert_eq!(step, Step::NoChange),
+            (State::Succeeded, _) => prop_assert_eq!(moved, None),
             (State::Initiated | State::Processing(_), Outcome::Succeeded { .. }) => {
-                let Step::Move(next) = step else { panic!("the success is lost: {step:?}") };
-                prop_assert_eq!(next.version.state, State::Succeeded);
-                prop_assert!(next.version.processor_reference.is_some());
+                prop_assert_eq!(moved, Some((Amounts::Stay, &State::Succeeded)));
+                prop_assert!(step.unwrap().to().version.processor_reference.is_some());
             }
-            (State::Initiated | State::Processing(_), Outcome::Failed(_)) => {
-                prop_assert!(matches!(step, Step::GiveBack(_)));
+            (State::Initiated | State::Processing(_), Outcome::Failed(failure)) => {
+                prop_assert_eq!(moved, Some((Amounts::Return, &State::Failed(failure.clone()))));
             }
             // What the processor once had it still has.
-            (State::Processing(Pending::Processor), Outcome::Unknown) => prop_assert_eq!(step, Step::NoChange),
+            (State::Processing(Pending::Processor), Outcome::Unknown) => prop_assert_eq!(moved, None),
             (State::Initiated | State::Processing(_), Outcome::Pending | Outcome::Unknown) => {
                 let says = if outcome == Outcome::Pending { Pending::Processor } else { Pending::OutcomeUnknown };
-                match step {
-                    Step::NoChange => prop_assert_eq!(&refund.version.state, &State::Processing(says)),
-                    Step::Move(next) => prop_assert_eq!(next.version.state, State::Processing(says)),
-                    Step::GiveBack(_) | Step::TakeAgain(_) => prop_assert!(false, "unknown is not failed"),
-                }
+                let (amounts, state) = moved.unwrap_or((Amounts::Stay, &refund.version.state));
+                prop_assert_eq!((amounts, state), (Amounts::Stay, &State::Processing(says)), "unknown is not failed");
             }
         }
     }
 
     #[test]
     fn money_is_given_back_only_into_failed(refund in refund(), outcome in outcome()) {
-        match refund.step(outcome, later(0)) {
-            Step::NoChange => {}
-            Step::Move(next) => prop_assert!(!matches!(next.version.state, State::Failed(_) | State::Cancelled)),
-            Step::GiveBack(next) => prop_assert!(matches!(next.version.state, State::Failed(_))),
-            Step::TakeAgain(next) => prop_assert_eq!(next.version.state, State::Succeeded),
+        let Some(change) = refund.step(outcome, later(0)) else { return Ok(()) };
+        let state = &change.to().version.state;
+        match change.amounts() {
+            Amounts::Stay => prop_assert!(!matches!(state, State::Failed(_) | State::Cancelled)),
+            Amounts::Return => prop_assert!(matches!(state, State::Failed(_))),
+            Amounts::TakeAgain => prop_assert_eq!(state, &State::Succeeded),
         }
     }
 
     #[test]
     fn every_change_counts_up_by_one_and_touches_nothing_that_was_agreed(refund in refund(), outcome in outcome(), at in 0_u64..20_000) {
-        let Some(next) = refund.step(outcome, later(at)).next().cloned() else { return Ok(()) };
+        let Some(change) = refund.step(outcome, later(at)) else { return Ok(()) };
+        prop_assert_eq!(change.from(), &refund);
+        let next = change.into_refund();
         prop_assert_eq!(next.version.sequence, refund.version.sequence + 1);
         prop_assert_eq!(next.version.updated_at, refund.version.updated_at.max(later(at)));
         let kept = Change { at: next.version.updated_at, state: Some(next.version.state.clone()) };
@@ -88,8 +88,8 @@ proptest! {
 
     #[test]
     fn the_same_answer_again_changes_nothing(refund in refund(), outcome in outcome()) {
-        if let Some(next) = refund.step(outcome.clone(), later(0)).next() {
-            prop_assert_eq!(next.step(outcome, later(1)), Step::NoChange);
+        if let Some(change) = refund.step(outcome.clone(), later(0)) {
+            prop_assert_eq!(change.to().step(outcome, later(1)), None);
         }
     }
 
@@ -100,17 +100,13 @@ proptest! {
         let mut refund = refund;
         let mut given_back = i32::from(matches!(refund.version.state, State::Failed(_) | State::Cancelled));
         for outcome in outcomes {
-            match refund.step(outcome, later(0)) {
-                Step::NoChange => {}
-                Step::Move(next) => refund = next,
-                Step::GiveBack(next) => {
-                    given_back += 1;
-                    refund = next;
-                }
-                Step::TakeAgain(next) => {
-                    given_back -= 1;
-                    refund = next;
-                }
+            if let Some(change) = refund.step(outcome, later(0)) {
+                given_back += match change.amounts() {
+                    Amounts::Stay => 0,
+                    Amounts::Return => 1,
+                    Amounts::TakeAgain => -1,
+                };
+                refund = change.into_refund();
             }
             prop_assert_eq!(given_back, i32::from(matches!(refund.version.state, State::Failed(_) | State::Cancelled)));
         }
@@ -118,9 +114,10 @@ proptest! {
 
     #[test]
     fn only_what_is_on_its_way_waits(refund in refund(), outcome in outcome(), at in 0_u64..20_000) {
-        let waiting = refund.asked_again(later(at), 1_000);
+        let waiting = refund.asking(refund.asked_again(later(at), 1_000));
         prop_assert_eq!(waiting.turn, refund.turn + 1);
-        if let Some(next) = waiting.step(outcome, later(at)).next() {
+        if let Some(change) = waiting.step(outcome, later(at)) {
+            let next = change.to();
             prop_assert_eq!(next.wait, waiting.wait.filter(|_| next.version.state.holds_money()));
             prop_assert_eq!(next.turn, waiting.turn, "a job of before the end stays stale");
         }
@@ -132,14 +129,14 @@ fn questions_come_after_seconds_first_and_after_half_a_day_in_the_end() {
     let mut refund = decided(&getpaid_payment(), &getpaid_wanted(), "key").refund;
     let mut waits = Vec::new();
     for _ in 0..11 {
-        refund = refund.asked_again(later(0), 1_000);
+        refund = refund.asking(refund.asked_again(later(0), 1_000));
         let wait = refund.wait.expect("it waits");
         waits.push(wait.at.since(later(0)).as_secs());
         assert_eq!(wait.rests, *waits.last().unwrap() > 900, "a queue holds a quarter of an hour");
     }
     assert_eq!(waits, [2, 10, 60, 300, 900, 3_600, 7_200, 14_400, 28_800, 43_200, 43_200]);
-    let early = refund.asked_again(later(0), 900).wait.unwrap();
-    let late = refund.asked_again(later(0), 1_100).wait.unwrap();
+    let early = refund.asked_again(later(0), 900).wait();
+    let late = refund.asked_again(later(0), 1_100).wait();
     assert_eq!(late.at.since(early.at).as_secs(), 43_200 / 5);
     // A wait that is sent for stays the same wait; only its message is new.
     let woken = Wait { rests: false, woken_at: Some(early.at), ..early };
@@ -151,9 +148,9 @@ fn questions_come_after_seconds_first_and_after_half_a_day_in_the_end() {
 #[test]
 fn unknown_is_not_failed_and_keeps_the_money_held() {
     let refund = decided(&getpaid_payment(), &getpaid_wanted(), "key").refund;
-    let Step::Move(unknown) = refund.step(Outcome::Unknown, later(1)) else { panic!("nothing moved") };
+    let unknown = fixtures::stepped(&refund, Outcome::Unknown);
     assert_eq!(unknown.version.state, State::Processing(Pending::OutcomeUnknown));
     assert!(unknown.version.state.holds_money());
-    let Step::Move(known) = unknown.step(fixtures::succeeded(), later(2)) else { panic!("nothing moved") };
+    let known = fixtures::stepped(&unknown, fixtures::succeeded());
     assert_eq!(known.version.state, State::Succeeded);
 }

@@ -3,7 +3,7 @@
 use recoup_domain::balance::Balances;
 use recoup_domain::decide::Reservation;
 use recoup_domain::payment::Payment;
-use recoup_domain::refund::{Outcome, Refund, Step};
+use recoup_domain::refund::{Outcome, Refund};
 use recoup_ports::payments::{Payments, Register, Registered};
 use recoup_ports::refunds::{Refunds, Reserve, ReserveError, Reserved};
 use recoup_ports::settlement::{Settle, SettleError, Settled};
@@ -61,10 +61,8 @@ impl Bench {
         from: &Refund,
         outcome: Outcome,
     ) -> Option<Result<Settled, SettleError>> {
-        match from.step(outcome, later(5_000)) {
-            Step::NoChange => None,
-            step => Some(self.store.carry_out(from, &step).await),
-        }
+        let change = from.step(outcome, later(5_000))?;
+        Some(self.store.carry_out(&change).await)
     }
 
     pub(crate) async fn stored_payment(&self) -> Payment {

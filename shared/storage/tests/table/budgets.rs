@@ -7,7 +7,7 @@ use recoup_ports::payments::Register;
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
 use recoup_ports::settlement::Settle;
 use recoup_testing::fixtures::{
-    decided, failed, getpaid_payment, getpaid_wanted, later, stepped, succeeded, wanted,
+    decided, failed, getpaid_payment, getpaid_wanted, later, moved, succeeded, wanted,
 };
 use recoup_testing::{Calls, TestTable, item_bytes};
 
@@ -89,7 +89,7 @@ async fn a_whole_successful_life_leaves_a_unit_for_its_webhook() {
     let refund = decided(&bench.payment, &getpaid_wanted(), "key").refund;
     bench.store.hand_over(&refund, later(500)).await.unwrap();
     let hand_over = bench.table.take_calls();
-    bench.store.move_on(&refund, &stepped(&refund, succeeded())).await.unwrap();
+    bench.store.carry_out(&moved(&refund, succeeded())).await.unwrap();
     let settle = bench.table.take_calls();
     println!("hand over: {hand_over}\nsettle, success: {settle}");
     for calls in [&hand_over, &settle] {
@@ -104,7 +104,7 @@ async fn a_whole_successful_life_leaves_a_unit_for_its_webhook() {
 #[tokio::test]
 async fn a_failure_is_one_transaction_that_leaves_the_index_alone() {
     let (bench, refund) = Bench::with_refund().await;
-    bench.store.give_back(&refund, &stepped(&refund, failed())).await.unwrap();
+    bench.store.carry_out(&moved(&refund, failed())).await.unwrap();
     let calls = bench.table.take_calls();
     println!("settle, failure: {calls}");
     assert_operations(&calls, &["TransactWriteItems"]);
@@ -118,7 +118,7 @@ async fn a_realistic_refund_and_its_payment_stay_under_one_kilobyte() {
     let payment = item_bytes(&bench.table.item("payment").await);
     let initiated = item_bytes(&bench.table.item("refund").await);
     bench.store.hand_over(&refund, later(500)).await.unwrap();
-    bench.store.move_on(&refund, &stepped(&refund, succeeded())).await.unwrap();
+    bench.store.carry_out(&moved(&refund, succeeded())).await.unwrap();
     let done = item_bytes(&bench.table.item("refund").await);
     println!("payment with one refund: {payment} B; refund initiated: {initiated} B, succeeded: {done} B");
     assert!(payment < 1024 && initiated < 1024 && done < 1024);

@@ -12,7 +12,7 @@ use recoup_ports::events::{Events, NoteDeliveries, Noted, RecordEvents};
 use recoup_ports::settlement::{Settle, SettleError, Settled};
 use recoup_storage::Table;
 use recoup_testing::TestTable;
-use recoup_testing::fixtures::{self, failed, later, stepped, succeeded, tenant};
+use recoup_testing::fixtures::{self, failed, later, moved, succeeded, tenant};
 
 use crate::bench::{Bench, assert_operations};
 
@@ -137,15 +137,18 @@ async fn a_refund_to_ask_about_is_found_when_due_and_forgotten_when_it_ends() {
     let store = &bench.store;
     let by = |at: Timestamp| all_due(store, at);
     // A short wait goes with a queue, and is found an hour after its time, should its message be lost.
-    let pending = stepped(&refund, Outcome::Pending).asked_again(later(1_000), 1_000);
-    assert_eq!(store.move_on(&refund, &pending).await.unwrap(), Settled::Applied);
+    let pending = moved(&refund, Outcome::Pending);
+    let question = pending.to().asked_again(later(1_000), 1_000);
+    let pending = pending.asking(question);
+    assert_eq!(store.carry_out(&pending).await.unwrap(), Settled::Applied);
+    let pending = pending.into_refund();
     let at = later(3_000);
     assert_eq!((by(at).await.len(), by(at.plus(GRACE)).await.len()), (0, 1));
     // A long one rests, and is found at its time.
-    let resting = (0..5).fold(pending.clone(), |refund, _| refund.asked_again(later(1_000), 1_000));
-    let resting = Refund { turn: pending.turn + 1, ..resting };
+    let question = pending.asked_after(later(1_000), Duration::from_hours(1));
+    let resting = pending.asking(question);
     bench.table.take_calls();
-    assert_eq!(store.schedule(&pending, &resting).await.unwrap(), Settled::Applied);
+    assert_eq!(store.schedule(&pending, question).await.unwrap(), Settled::Applied);
     assert_operations(&bench.table.take_calls(), &["UpdateItem"]);
     let at = resting.wait.unwrap().at;
     let found = by(at).await;
@@ -159,8 +162,8 @@ async fn a_refund_to_ask_about_is_found_when_due_and_forgotten_when_it_ends() {
     assert_eq!((by(at).await.len(), by(at.plus(GRACE)).await.len()), (0, 1));
     // The end ends it, also for one who has not seen that it waits.
     let unaware = Refund { wait: None, turn: 0, ..woken };
-    let done = stepped(&unaware, succeeded());
-    assert_eq!(store.move_on(&unaware, &done).await.unwrap(), Settled::Applied);
+    let done = moved(&unaware, succeeded());
+    assert_eq!(store.carry_out(&done).await.unwrap(), Settled::Applied);
     assert_eq!(by(at.plus(GRACE)).await, []);
     let stored = bench.stored_refund(&refund).await.unwrap();
     assert_eq!((stored.wait, stored.turn), (None, resting.turn));
@@ -171,19 +174,21 @@ async fn one_question_is_scheduled_once_and_nothing_after_the_end() {
     let (bench, refund) = Bench::with_refund().await;
     let store = &bench.store;
     let next = refund.asked_again(later(1_000), 1_000);
-    assert_eq!(store.schedule(&refund, &next).await.unwrap(), Settled::Applied);
-    assert_eq!(store.schedule(&refund, &next).await.unwrap(), Settled::Applied, "an answer that was lost");
+    assert_eq!(store.schedule(&refund, next).await.unwrap(), Settled::Applied);
+    assert_eq!(store.schedule(&refund, next).await.unwrap(), Settled::Applied, "an answer that was lost");
     let other = refund.asked_again(later(9_000), 1_000);
-    assert_eq!(store.schedule(&refund, &other).await.unwrap(), Settled::Overtaken);
+    assert_eq!(store.schedule(&refund, other).await.unwrap(), Settled::Overtaken);
+    let next = refund.asking(next);
     let third = next.asked_again(later(9_000), 1_000);
-    assert_eq!(store.schedule(&next, &third).await.unwrap(), Settled::Applied);
+    assert_eq!(store.schedule(&next, third).await.unwrap(), Settled::Applied);
     let stored = bench.stored_refund(&refund).await.unwrap();
+    let third = next.asking(third);
     assert_eq!(stored, third, "nothing but the wait has changed");
     bench.settle(&stored, failed()).await.unwrap().unwrap();
     let late = third.asked_again(later(20_000), 1_000);
-    assert_eq!(store.schedule(&third, &late).await.unwrap(), Settled::Overtaken);
+    assert_eq!(store.schedule(&third, late).await.unwrap(), Settled::Overtaken);
     let never = Refund { id: fixtures::refund_id("no-such-key"), ..refund };
-    assert!(matches!(store.schedule(&never, &late).await, Err(SettleError::Missing)));
+    assert!(matches!(store.schedule(&never, late).await, Err(SettleError::Missing)));
     assert_eq!(bench.stored_refund(&never).await, None);
     bench.check_books().await;
 }

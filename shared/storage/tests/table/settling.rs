@@ -1,9 +1,9 @@
 //! Every outcome of a move is told by its one write, and money goes back exactly once.
 
-use recoup_domain::refund::{Outcome, Refund, State, Step, Version};
+use recoup_domain::refund::{Outcome, Refund};
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_testing::fixtures::{
-    self, SELLER, decided, eur, failed, getpaid_payment, later, stepped, succeeded, wanted_lines, wanted_of,
+    self, SELLER, decided, eur, failed, getpaid_payment, later, moved, succeeded, wanted_lines, wanted_of,
 };
 
 use crate::bench::{Bench, assert_operations};
@@ -13,10 +13,10 @@ async fn a_success_is_written_once_and_touches_no_payment() {
     let (bench, refund) = Bench::with_refund().await;
     let before = bench.stored_payment().await;
     bench.table.take_calls();
-    let next = stepped(&refund, succeeded());
-    assert_eq!(bench.store.move_on(&refund, &next).await.unwrap(), Settled::Applied);
+    let next = moved(&refund, succeeded());
+    assert_eq!(bench.store.carry_out(&next).await.unwrap(), Settled::Applied);
     assert_operations(&bench.table.take_calls(), &["UpdateItem"]);
-    assert_eq!(bench.stored_refund(&refund).await, Some(next));
+    assert_eq!(bench.stored_refund(&refund).await, Some(next.into_refund()));
     assert_eq!(bench.stored_payment().await, before);
     bench.check_books().await;
 }
@@ -24,34 +24,34 @@ async fn a_success_is_written_once_and_touches_no_payment() {
 #[tokio::test]
 async fn the_very_same_move_again_was_applied_and_another_is_overtaken() {
     let (bench, refund) = Bench::with_refund().await;
-    let next = stepped(&refund, succeeded());
-    bench.store.move_on(&refund, &next).await.unwrap();
+    let next = moved(&refund, succeeded());
+    bench.store.carry_out(&next).await.unwrap();
     bench.table.take_calls();
     // An answer that was lost: the same move, told so.
-    assert_eq!(bench.store.move_on(&refund, &next).await.unwrap(), Settled::Applied);
+    assert_eq!(bench.store.carry_out(&next).await.unwrap(), Settled::Applied);
     // A duplicate message, a second later on another clock.
-    let late = next.at(&Version { updated_at: later(9_000), ..next.version.clone() });
-    assert_eq!(bench.store.move_on(&refund, &late).await.unwrap(), Settled::Overtaken);
-    let pending = stepped(&refund, Outcome::Pending);
-    assert_eq!(bench.store.move_on(&refund, &pending).await.unwrap(), Settled::Overtaken);
+    let late = refund.step(succeeded(), later(9_000)).unwrap();
+    assert_eq!(bench.store.carry_out(&late).await.unwrap(), Settled::Overtaken);
+    let pending = moved(&refund, Outcome::Pending);
+    assert_eq!(bench.store.carry_out(&pending).await.unwrap(), Settled::Overtaken);
     assert_operations(&bench.table.take_calls(), &["UpdateItem"; 3]);
-    assert_eq!(bench.stored_refund(&refund).await, Some(next));
+    assert_eq!(bench.stored_refund(&refund).await, Some(next.into_refund()));
 }
 
 #[tokio::test]
 async fn a_failure_returns_every_amount_to_the_actor_it_came_from_exactly_once() {
     let (bench, refund) = Bench::with_refund().await;
-    let next = stepped(&refund, failed());
-    assert_eq!(bench.store.give_back(&refund, &next).await.unwrap(), Settled::Applied);
+    let next = moved(&refund, failed());
+    assert_eq!(bench.store.carry_out(&next).await.unwrap(), Settled::Applied);
     assert_operations(&bench.table.take_calls(), &["TransactWriteItems"]);
     let restored = bench.stored_payment().await;
     assert_eq!((restored.refundable, &restored.routing), (eur(3100), &bench.payment.routing));
 
-    assert_eq!(bench.store.give_back(&refund, &next).await.unwrap(), Settled::Applied);
-    let late = next.at(&Version { updated_at: later(9_000), ..next.version.clone() });
-    assert_eq!(bench.store.give_back(&refund, &late).await.unwrap(), Settled::Overtaken);
+    assert_eq!(bench.store.carry_out(&next).await.unwrap(), Settled::Applied);
+    let late = refund.step(failed(), later(9_000)).unwrap();
+    assert_eq!(bench.store.carry_out(&late).await.unwrap(), Settled::Overtaken);
     assert_eq!(bench.stored_payment().await, restored);
-    assert_eq!(bench.stored_refund(&refund).await, Some(next));
+    assert_eq!(bench.stored_refund(&refund).await, Some(next.into_refund()));
     bench.check_books().await;
 }
 
@@ -80,12 +80,12 @@ async fn a_failure_frees_its_lines_and_only_those() {
 #[tokio::test]
 async fn a_success_that_is_taken_back_gives_the_money_back() {
     let (bench, refund) = Bench::with_refund().await;
-    let done = stepped(&refund, succeeded());
-    bench.store.move_on(&refund, &done).await.unwrap();
-    let Step::GiveBack(failed) = done.step(failed(), later(9_000)) else { panic!("it stays") };
-    assert_eq!(bench.store.give_back(&done, &failed).await.unwrap(), Settled::Applied);
+    let done = moved(&refund, succeeded());
+    bench.store.carry_out(&done).await.unwrap();
+    let failed = moved(done.to(), failed());
+    assert_eq!(bench.store.carry_out(&failed).await.unwrap(), Settled::Applied);
     assert_eq!(bench.stored_payment().await.refundable, eur(3100));
-    assert_eq!(bench.stored_refund(&refund).await, Some(failed));
+    assert_eq!(bench.stored_refund(&refund).await, Some(failed.into_refund()));
     bench.check_books().await;
 }
 
@@ -108,23 +108,14 @@ async fn each_state_leaves_nothing_of_the_one_before() {
     let (bench, refund) = Bench::with_refund().await;
     let mut from = refund;
     for outcome in [Outcome::Unknown, Outcome::Pending, succeeded(), failed()] {
-        let next = stepped(&from, outcome.clone());
-        assert_eq!(bench.settle_to(&from, &next).await, Settled::Applied);
-        assert_eq!(bench.stored_refund(&from).await.as_ref(), Some(&next));
-        from = next;
+        let next = moved(&from, outcome.clone());
+        assert_eq!(bench.store.carry_out(&next).await.unwrap(), Settled::Applied);
+        assert_eq!(bench.stored_refund(&from).await.as_ref(), Some(next.to()));
+        from = next.into_refund();
     }
     let item = bench.table.item("refund").await;
     assert!(!item.contains_key("pending_reason"));
     assert_eq!(item["failure_code"].as_s().unwrap(), "declined");
-}
-
-impl Bench {
-    async fn settle_to(&self, from: &Refund, next: &Refund) -> Settled {
-        match next.version.state {
-            State::Failed(_) | State::Cancelled => self.store.give_back(from, next).await.unwrap(),
-            _ => self.store.move_on(from, next).await.unwrap(),
-        }
-    }
 }
 
 #[tokio::test]
@@ -132,11 +123,11 @@ async fn a_refund_on_its_way_is_handed_over_and_the_first_time_is_kept() {
     let (bench, refund) = Bench::with_refund().await;
     assert_eq!(bench.store.hand_over(&refund, later(100)).await.unwrap(), HandedOver::Yes);
     assert_operations(&bench.table.take_calls(), &["UpdateItem"]);
-    let pending = stepped(&refund, Outcome::Pending);
-    bench.store.move_on(&refund, &pending).await.unwrap();
-    assert_eq!(bench.store.hand_over(&pending, later(200)).await.unwrap(), HandedOver::Yes);
+    let pending = moved(&refund, Outcome::Pending);
+    bench.store.carry_out(&pending).await.unwrap();
+    assert_eq!(bench.store.hand_over(pending.to(), later(200)).await.unwrap(), HandedOver::Yes);
     let stored = bench.stored_refund(&refund).await.unwrap();
-    assert_eq!(stored, Refund { handed_over_at: Some(later(100)), ..pending });
+    assert_eq!(stored, Refund { handed_over_at: Some(later(100)), ..pending.into_refund() });
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use recoup_domain::refund::Refund;
 use recoup_ports::payments::{Payments, Register, Registered};
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
 use recoup_ports::settlement::{HandedOver, Settle, SettleError};
-use recoup_testing::fixtures::{eur, later, stepped, succeeded, tenant_of};
+use recoup_testing::fixtures::{eur, later, moved, succeeded, tenant_of};
 
 use crate::bench::Bench;
 
@@ -34,7 +34,7 @@ async fn nobody_moves_the_refund_of_another() {
     let (bench, refund) = Bench::with_refund().await;
     for tenant in others() {
         let forged = Refund { tenant, ..refund.clone() };
-        let moved = bench.store.move_on(&forged, &stepped(&forged, succeeded())).await;
+        let moved = bench.store.carry_out(&moved(&forged, succeeded())).await;
         assert!(matches!(moved, Err(SettleError::Missing)), "{moved:?}");
         assert_eq!(bench.store.hand_over(&forged, later(1)).await.unwrap(), HandedOver::TooLate);
     }
@@ -53,8 +53,8 @@ async fn the_same_payment_and_refund_ids_live_side_by_side_and_share_nothing() {
             exactly: None,
         };
         assert!(matches!(bench.store.reserve(&reservation).await, Ok(Reserved::New)));
-        let gone = stepped(&reservation.refund, recoup_testing::fixtures::failed());
-        bench.store.give_back(&reservation.refund, &gone).await.unwrap();
+        let gone = moved(&reservation.refund, recoup_testing::fixtures::failed());
+        bench.store.carry_out(&gone).await.unwrap();
         let left = bench.store.payment(&tenant, &theirs.id).await.unwrap().unwrap();
         assert_eq!(left.refundable, eur(3100));
     }
