@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::join_all;
 use proptest::prelude::*;
-use recoup_domain::decide::{Refusal, decide};
+use recoup_domain::decide::{Refusal, Reservation, decide};
 use recoup_domain::ids::RefundId;
+use recoup_domain::money::WrittenAmount;
+use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Outcome, Refund, State, Withdrawn};
 use recoup_domain::wanted::Wanted;
 use recoup_ports::images::{Images, Shown};
@@ -14,8 +16,8 @@ use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_storage::TableImages;
 use recoup_testing::Fault;
 use recoup_testing::fixtures::{
-    SELLER, SUPPLIER, failed, getpaid_payment, identity, later, refund_id, succeeded, wanted, wanted_lines,
-    wanted_of,
+    SELLER, SUPPLIER, decided, failed, getpaid_payment, identity, later, line_id, refund_id, registered,
+    succeeded, wanted, wanted_of,
 };
 
 use crate::bench::Bench;
@@ -39,7 +41,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => Just(succeeded()), 3 => Just(failed()), 1 => Just(Outcome::Pending), 1 => Just(Outcome::Unknown),
     ];
     prop_oneof![
-        3 => (0..KEYS.len(), 0_usize..5, 1_u64..900)
+        3 => (0..KEYS.len(), 0_usize..6, 1_u64..900)
             .prop_map(|(key, wish, amount)| Deed::Request { key, wish, amount }),
         4 => (0..KEYS.len(), outcome).prop_map(|(key, outcome)| Deed::Settle { key, outcome }),
         1 => (0..KEYS.len()).prop_map(|key| Deed::Cancel { key }),
@@ -57,16 +59,38 @@ fn fault() -> impl Strategy<Value = (&'static str, Fault)> {
     ]
 }
 
+/// What decides how a payment may be refunded: whether it is routed, and whether it has lines.
+fn kinds() -> impl Strategy<Value = Payment> {
+    (any::<bool>(), any::<bool>()).prop_map(|(routed, lined)| kind(routed, lined))
+}
+
+fn kind(routed: bool, lined: bool) -> Payment {
+    let full = getpaid_payment();
+    let mut terms = full.terms();
+    terms.routing = terms.routing.filter(|_| routed);
+    terms.lines.retain(|_| lined);
+    registered(full.id.as_str(), terms)
+}
+
 impl Bench {
+    /// All of it, a part, or a line; by whom, where the payment is routed.
     fn wish(&self, wish: usize, amount: u64) -> Wanted {
+        let payment = &self.payment;
+        let of = |platform, merchants: &[(&str, u64)]| match payment.routing {
+            Some(_) => wanted_of(payment, platform, merchants),
+            None => wanted(payment, Some(platform + merchants.iter().map(|(_, part)| part).sum::<u64>())),
+        };
+        let line = |line, part| {
+            let whole = of(0, &[(SELLER, part)]);
+            let lines = if payment.lines.is_empty() { Vec::new() } else { vec![line_id(line)] };
+            Wanted { amount: Some(WrittenAmount::Minor(part)), lines, ..whole }
+        };
         match wish {
-            0 => wanted(&self.payment, None),
-            1 => wanted_of(&self.payment, amount % 50, &[(SUPPLIER, amount / 2)]),
-            2 => Wanted {
-                routing: wanted_of(&self.payment, 0, &[(SELLER, 1100)]).routing,
-                ..wanted_lines(&self.payment, &["iid_2"])
-            },
-            _ => wanted_of(&self.payment, 0, &[(SELLER, amount), (SUPPLIER, amount / 4)]),
+            0 => wanted(payment, None),
+            1 => of(amount % 50, &[(SUPPLIER, amount / 2)]),
+            2 => line("iid_2", 1100),
+            3 => line("iid_1", 1 + amount % 700),
+            _ => of(0, &[(SELLER, amount), (SUPPLIER, amount / 4)]),
         }
     }
 
@@ -106,7 +130,8 @@ impl Bench {
         if refund.version.state.holds_money() && !matches!(handed_over, Ok(HandedOver::Yes)) {
             return;
         }
-        match self.store.carry_out(&refund, &refund.step(outcome, later(2))).await {
+        let Some(change) = refund.step(outcome, later(2)) else { return };
+        match self.store.carry_out(&change).await {
             Err(SettleError::Missing | SettleError::Unreadable { .. }) => panic!("the books lack something"),
             Ok(Settled::Applied | Settled::Overtaken | Settled::NothingLeft)
             | Err(SettleError::Contended | SettleError::Unavailable(_)) => {}
@@ -116,8 +141,8 @@ impl Bench {
     /// As update-refund does it.
     async fn cancel(&self, key: &str) {
         let Ok(Some(refund)) = self.store.refund(&self.payment.tenant, &refund_id(key)).await else { return };
-        let Withdrawn::Now(next) = refund.withdraw(later(3)) else { return };
-        let settled = self.store.give_back(&refund, &next).await;
+        let Withdrawn::Now(change) = refund.withdraw(later(3)) else { return };
+        let settled = self.store.carry_out(&change).await;
         assert!(!matches!(settled, Err(SettleError::Missing)), "the books lack something");
     }
 
@@ -167,16 +192,82 @@ impl Bench {
     }
 }
 
+/// So many requests at the same moment, each decided on the payment as it was before any of them.
+async fn at_once(bench: &Bench, wishes: impl IntoIterator<Item = (&str, Wanted)>) -> usize {
+    let decided = wishes.into_iter().map(|(key, wish)| decided(&bench.payment, &wish, key));
+    let decided: Vec<Reservation> = decided.collect();
+    let reserved = join_all(decided.iter().map(|granted| bench.reserve(granted))).await;
+    bench.check_books().await;
+    reserved.iter().filter(|reserved| matches!(reserved, Ok(Reserved::New))).count()
+}
+
+const KINDS: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
+
+#[test]
+fn of_full_refunds_decided_at_once_one_wins_on_every_kind_of_payment() {
+    paused(async {
+        for (routed, lined) in KINDS {
+            let bench = Bench::with(kind(routed, lined)).await;
+            let wish = wanted(&bench.payment, None);
+            assert_eq!(at_once(&bench, KEYS.map(|key| (key, wish.clone()))).await, 1);
+            assert_eq!(bench.stored_payment().await.refundable.minor(), 0);
+        }
+    });
+}
+
+/// Each is less than all that is left, so nothing but the amounts' own conditions keeps them apart.
+#[test]
+fn partial_refunds_decided_at_once_never_take_more_than_there_is_in_total_or_of_one_actor() {
+    paused(async {
+        for (routed, lined) in KINDS {
+            let bench = Bench::with(kind(routed, lined)).await;
+            let wish = if routed {
+                wanted_of(&bench.payment, 0, &[(SELLER, 1_000)])
+            } else {
+                wanted(&bench.payment, Some(1_300))
+            };
+            assert_eq!(at_once(&bench, KEYS.map(|key| (key, wish.clone()))).await, 2);
+        }
+    });
+}
+
+#[test]
+fn one_line_is_refunded_once_however_many_want_it_at_once() {
+    paused(async {
+        for routed in [false, true] {
+            let bench = Bench::with(kind(routed, true)).await;
+            let wish = bench.wish(3, 99);
+            assert_eq!(at_once(&bench, KEYS.map(|key| (key, wish.clone()))).await, 1);
+            assert_eq!(bench.stored_payment().await.refundable.minor(), 3_000);
+        }
+    });
+}
+
 /// Two requests for all of it, one of them under each key, at the same moment.
 #[test]
 fn of_eight_full_refunds_at_once_one_wins() {
     paused(async {
-        let bench = Bench::with(getpaid_payment()).await;
-        let wish = wanted(&bench.payment, None);
-        join_all(KEYS.iter().chain(&KEYS[..2]).map(|key| bench.request(key, &wish))).await;
-        let payment = bench.stored_payment().await;
-        assert_eq!((payment.refunds.len(), payment.refundable.minor()), (1, 0));
-        bench.check_books().await;
+        for (routed, lined) in KINDS {
+            let bench = Bench::with(kind(routed, lined)).await;
+            let wish = wanted(&bench.payment, None);
+            join_all(KEYS.iter().chain(&KEYS[..2]).map(|key| bench.request(key, &wish))).await;
+            let payment = bench.stored_payment().await;
+            assert_eq!((payment.refunds.len(), payment.refundable.minor()), (1, 0));
+            bench.check_books().await;
+        }
+    });
+}
+
+/// Without the condition on the refund the second would take its amount once more, under the same id.
+#[test]
+fn one_key_decided_at_once_holds_its_amount_once() {
+    paused(async {
+        for (routed, lined) in KINDS {
+            let bench = Bench::with(kind(routed, lined)).await;
+            let wish = bench.wish(5, 100);
+            assert_eq!(at_once(&bench, [("k0", wish.clone()), ("k0", wish)]).await, 1);
+            assert_eq!(bench.stored_payment().await.refundable.minor(), 3_100 - 125);
+        }
     });
 }
 
@@ -184,7 +275,7 @@ fn of_eight_full_refunds_at_once_one_wins() {
 fn twenty_requests_with_one_key_at_once_leave_one_refund() {
     paused(async {
         let bench = Bench::with(getpaid_payment()).await;
-        let wish = bench.wish(3, 100);
+        let wish = bench.wish(5, 100);
         join_all((0..20).map(|_| bench.request("k0", &wish))).await;
         let payment = bench.stored_payment().await;
         assert_eq!((payment.refunds.len(), payment.refundable.minor()), (1, 3100 - 125));
@@ -193,15 +284,16 @@ fn twenty_requests_with_one_key_at_once_leave_one_refund() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
     fn eight_at_once_lose_no_cent_no_key_and_no_announcement(
+        payment in kinds(),
         deeds in prop::collection::vec(prop::collection::vec(deed(), 1..8), TASKS),
         faults in prop::collection::vec(fault(), 0..12),
     ) {
         paused(async {
-            let bench = Bench::with(getpaid_payment()).await;
+            let bench = Bench::with(payment).await;
             for (operation, fault) in faults {
                 bench.table.fail(operation, 1, fault);
             }
