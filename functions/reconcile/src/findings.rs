@@ -1,65 +1,102 @@
-//! Collects what a run finds, and says it in the log.
+//! Puts discrepancies right where that is safe, keeps them for the report, and logs them.
 
+use recoup_domain::delivery::{Delivery, Target};
+use recoup_domain::event::{Event, EventType};
 use recoup_domain::ids::{PaymentId, RefundId};
 use recoup_domain::refund::Refund;
 use recoup_domain::report::{Finding, Mismatch, Remedy};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
+use recoup_ports::settlement::Settled;
+use recoup_ports::{WriteError, causes};
 
-/// What a mismatch is about.
-#[derive(Clone, Copy)]
-pub(crate) struct About<'a> {
-    refund: Option<&'a RefundId>,
-    payment: Option<&'a PaymentId>,
-}
-
-impl<'a> About<'a> {
-    pub(crate) fn refund(refund: &'a Refund) -> Self {
-        Self { refund: Some(&refund.id), payment: Some(&refund.payment_id) }
-    }
-
-    pub(crate) fn refund_id(id: &'a RefundId, payment: Option<&'a PaymentId>) -> Self {
-        Self { refund: Some(id), payment }
-    }
-
-    pub(crate) fn payment(id: &'a PaymentId) -> Self {
-        Self { refund: None, payment: Some(id) }
-    }
-
-    pub(crate) fn nothing_that_can_be_named() -> Self {
-        Self { refund: None, payment: None }
-    }
-}
+use crate::Store;
+use crate::checks::{Discrepancy, Repair};
 
 /// The findings of a run.
-pub(crate) struct Findings {
+pub(crate) struct Findings<'a, S> {
+    store: &'a S,
     now: fn() -> Timestamp,
-    found: Vec<Finding>,
+    pub(crate) found: Vec<Finding>,
 }
 
-impl Findings {
-    pub(crate) fn new(now: fn() -> Timestamp) -> Self {
-        Self { now, found: Vec::new() }
+impl<'a, S: Store> Findings<'a, S> {
+    pub(crate) fn new(store: &'a S, now: fn() -> Timestamp) -> Self {
+        Self { store, now, found: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, mismatch: Mismatch, about: About<'_>, remedy: Remedy, detail: &str) {
-        let (refund, payment) = (about.refund.cloned(), about.payment.cloned());
-        tracing::error!(
-            mismatch = mismatch.as_str(),
-            remedy = remedy.as_str(),
-            refund.id = refund.as_ref().map(RefundId::as_str),
-            payment.id = payment.as_ref().map(PaymentId::as_str),
-            "astray: {detail}"
-        );
-        let detail = Text::cut(detail);
-        self.found.push(Finding { mismatch, refund, payment, detail, remedy, found_at: (self.now)() });
+    /// Puts right what was found, and keeps it with what came of that. What turns out to be right by now is no finding.
+    pub(crate) async fn add<'d>(&mut self, discrepancies: impl IntoIterator<Item = Discrepancy<'d>>) {
+        for Discrepancy { mismatch, refund, payment, detail, repair } in discrepancies {
+            let Some((mismatch, remedy)) = self.repaired(mismatch, repair).await else { continue };
+            tracing::error!(
+                mismatch = mismatch.as_str(),
+                remedy = remedy.as_str(),
+                refund.id = refund.as_ref().map(RefundId::as_str),
+                payment.id = payment.as_ref().map(PaymentId::as_str),
+                "mismatch found: {detail}"
+            );
+            let detail = Text::cut(&detail);
+            self.found.push(Finding { mismatch, refund, payment, detail, remedy, found_at: (self.now)() });
+        }
     }
 
-    pub(crate) fn count(&self) -> u64 {
-        u64::try_from(self.found.len()).unwrap_or(u64::MAX)
+    /// What came of a repair; `None` if there is nothing to report any more.
+    async fn repaired(&self, mismatch: Mismatch, repair: Repair<'_>) -> Option<(Mismatch, Remedy)> {
+        let remedy = match repair {
+            Repair::None => Remedy::None,
+            Repair::AlreadySentFor => Remedy::SentFor,
+            Repair::SendFor(refund) => self.send_for(refund).await?,
+            Repair::Announce(event, receivers) => self.announce(&event, &receivers).await?,
+            Repair::Settle(refund, step) => match self.store.carry_out(refund, &step).await {
+                Ok(Settled::Applied) => Remedy::Settled,
+                Ok(Settled::NothingLeft) if refund.flag.is_none() => {
+                    return Some((Mismatch::SucceededAfterFailure, Remedy::None));
+                }
+                // Its flag has been reported.
+                Ok(Settled::Overtaken | Settled::NothingLeft) => return None,
+                Err(error) => {
+                    tracing::error!(error = causes(&error), refund.id = %refund.id, "the outcome was not written");
+                    Remedy::Failed
+                }
+            },
+        };
+        Some((mismatch, remedy))
     }
 
-    pub(crate) fn into_inner(self) -> Vec<Finding> {
-        self.found
+    async fn send_for(&self, refund: &Refund) -> Option<Remedy> {
+        match self.store.schedule(refund, &refund.sent_for((self.now)())).await {
+            Ok(Settled::Applied) => Some(Remedy::SentFor),
+            // It changed since it was read: there was a job.
+            Ok(Settled::Overtaken | Settled::NothingLeft) => None,
+            Err(error) => {
+                tracing::error!(error = causes(&error), refund.id = %refund.id, "no job could be sent for");
+                Some(Remedy::Failed)
+            }
+        }
+    }
+
+    /// Writes the event, if it is not there, and the deliveries that should be. The stream sends what is written.
+    async fn announce(&self, event: &Event, receivers: &[Target]) -> Option<Remedy> {
+        let refund = event.refund().map(RefundId::as_str);
+        let written = async {
+            self.store.record_event(event, receivers).await?;
+            for target in receivers {
+                let delivery = Delivery::first(event, target.clone(), (self.now)());
+                // A delivery that is there by now does as well.
+                self.store.note_delivery(None, &delivery).await?;
+            }
+            Ok::<(), WriteError>(())
+        };
+        if let Err(error) = written.await {
+            tracing::error!(error = causes(&error), refund.id = refund, "an event could not be announced");
+            return Some(Remedy::Failed);
+        }
+        // Version 0.1 did not record the beginning of a refund that had no receivers.
+        if event.r#type == EventType::Initiated && receivers.is_empty() {
+            tracing::info!(event.id = %event.id, refund.id = refund, "an event without receivers was recorded");
+            return None;
+        }
+        Some(Remedy::Announced)
     }
 }

@@ -1,15 +1,13 @@
-//! Finds what is stuck or astray, puts right what can be put right safely, and reports.
+//! Finds what is stuck or does not add up, puts right what can be put right safely, and reports.
 //!
-//! It trusts nothing that a queue or the stream was told: it walks the refunds themselves, through the index by time,
-//! and asks of each whether a job is on its way while it has no end, whether every change was announced, whether its
-//! payment's books add up, and whether its processor agrees with how it ended. It sends nothing itself: what it writes
-//! into the table is told by the stream, as everything is, so a run that is cut off leaves nothing half done.
+//! It trusts no queue and no stream: it walks the refunds themselves, through the index by time, and checks of each
+//! whether it has ended or has a job, whether every change was announced, whether its payment's books add up, and whether
+//! its processor agrees with how it ended. `reader` reads, `checks` compares, `findings` puts right. It sends
+//! nothing itself: the stream sends what it writes into the table, so a run that is cut off leaves nothing half done.
 
-mod announced;
-mod books;
+mod checks;
 mod findings;
-mod jobs;
-mod outcomes;
+mod reader;
 mod run;
 mod scope;
 
@@ -125,8 +123,8 @@ pub async fn handle<S: Store, P: Processor + Sync>(
     context: &Context<S, P>,
     payload: Value,
 ) -> Result<Summary, ReconcileError> {
-    let scope = Scope::parse(payload)?;
     let started = (context.now)();
+    let scope = Scope::parse(payload, started)?;
     let tenants = match &scope.only {
         Some(tenant) => vec![tenant.clone()],
         None => all_tenants(context, started).await?,
@@ -138,7 +136,7 @@ pub async fn handle<S: Store, P: Processor + Sync>(
             break;
         }
         let name = format!("{}/{}", tenant.environment.as_str(), tenant.account);
-        match reconcile(context, &scope, &tenant, started).await {
+        match reconcile(context, &scope, &tenant).await {
             Ok((drift, complete)) => {
                 summary.drift = summary.drift.saturating_add(drift);
                 summary.complete &= complete;
@@ -146,7 +144,7 @@ pub async fn handle<S: Store, P: Processor + Sync>(
                     summary.astray.push(name);
                 }
             }
-            // One account's trouble is no other's.
+            // A failure in one account stops no other.
             Err(error) => {
                 tracing::error!(error = causes(&error), account = name, "its books were not compared");
                 summary.failed.push(name);
@@ -155,7 +153,7 @@ pub async fn handle<S: Store, P: Processor + Sync>(
         summary.accounts = summary.accounts.saturating_add(1);
     }
     if !summary.complete {
-        // Counted with the mismatches by the metric of `template.yaml`: what was not looked at may be astray.
+        // Counted with the mismatches by the metric of `template.yaml`: what was not looked at may not add up.
         tracing::error!(mismatch = "incomplete", "not all books were compared before the time was over");
     }
     tracing::info!(
@@ -167,7 +165,7 @@ pub async fn handle<S: Store, P: Processor + Sync>(
     if summary.failed.is_empty() { Ok(summary) } else { Err(ReconcileError::Partly(summary)) }
 }
 
-/// Every account, beginning with any of them: should the time not suffice, none is always the last.
+/// Every account, beginning with a random one: if the time does not suffice, it is not always the same that miss out.
 async fn all_tenants<S: Store, P>(
     context: &Context<S, P>,
     started: Timestamp,
@@ -181,22 +179,21 @@ async fn all_tenants<S: Store, P>(
             break;
         }
     }
-    // The millisecond of a run is as good as a die.
-    let any = usize::try_from(started.unix_millis()).unwrap_or(0);
-    if let Some(first) = any.checked_rem(tenants.len()) {
+    // The millisecond in which a run begins is random enough.
+    let random = usize::try_from(started.unix_millis()).unwrap_or(0);
+    if let Some(first) = random.checked_rem(tenants.len()) {
         tenants.rotate_left(first);
     }
     Ok(tenants)
 }
 
-/// One account's books; how much is astray, and whether all was looked at.
+/// One account's books; how many mismatches, and whether all was looked at.
 async fn reconcile<S: Store, P: Processor + Sync>(
     context: &Context<S, P>,
     scope: &Scope,
     tenant: &Tenant,
-    started: Timestamp,
 ) -> Result<(u64, bool), ReconcileError> {
-    let (report, error) = Run::new(context, scope, tenant, started).await?.over_all_days().await;
+    let (report, error) = Run::new(context, scope, tenant).await?.over_all_days().await;
     let earlier = match context.store.report(tenant, &report.date()).await {
         // One that a newer version wrote, perhaps: a new one begins.
         Err(ReadError::Unreadable { key, why }) => {

@@ -4,77 +4,54 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use recoup_domain::endpoint::Endpoint;
-use recoup_domain::ids::{PaymentId, RefundId, Tenant};
-use recoup_domain::payment::ProcessorName;
+use recoup_domain::ids::{EventId, PaymentId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
-use recoup_domain::report::{Checked, Mismatch, Remedy, Report};
+use recoup_domain::report::{Checked, Mismatch, Report};
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
-use recoup_ports::lists::{Place, Window};
-use recoup_ports::processor::Processor;
+use recoup_ports::lists::Window;
+use recoup_ports::processor::{Listed, Listing, Processor};
 use recoup_ports::rows::Rows;
 
-use crate::announced::Feed;
-use crate::findings::{About, Findings};
-use crate::{BUDGET, Context, Scope, Store};
+use crate::checks::{self, Discrepancy, KEEPS_A_LIST};
+use crate::findings::Findings;
+use crate::reader::{Feed, PAGE, Reader};
+use crate::{Context, Scope, Store};
 
-/// Refunds that are read at once.
-pub(crate) const PAGE: u16 = 100;
+/// How often a payment whose books do not add up is read anew while they keep moving.
+const READS_MAX: usize = 5;
 const DAY: Duration = Duration::from_hours(24);
 
 /// A run over one account.
 pub(crate) struct Run<'a, S, P> {
-    pub(crate) context: &'a Context<S, P>,
-    pub(crate) tenant: &'a Tenant,
-    /// When the function began.
-    pub(crate) started: Timestamp,
-    /// Refunds made before this are not looked at.
-    pub(crate) from: Timestamp,
-    /// What happened after this is not judged yet.
-    pub(crate) until: Timestamp,
-    /// Refunds that ended before this are not asked about.
-    pub(crate) ask_from: Timestamp,
-    pub(crate) endpoints: Vec<Endpoint>,
-    pub(crate) findings: Findings,
-    pub(crate) checked: Checked,
+    reader: Reader<'a, S, P>,
+    findings: Findings<'a, S>,
+    scope: &'a Scope,
+    endpoints: Vec<Endpoint>,
+    checked: Checked,
     /// The payments whose books were compared.
-    pub(crate) compared: HashSet<PaymentId>,
+    compared: HashSet<PaymentId>,
     /// The refunds that have ended at the processor that keeps a list, to be looked for in it.
-    pub(crate) listed_elsewhere: Vec<Refund>,
-    /// How often a processor was asked in a row without a clear answer.
-    pub(crate) silences: HashMap<ProcessorName, u32>,
+    to_look_for: Vec<Refund>,
 }
 
 impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
     pub(crate) async fn new(
         context: &'a Context<S, P>,
-        scope: &Scope,
+        scope: &'a Scope,
         tenant: &'a Tenant,
-        started: Timestamp,
     ) -> Result<Self, ReadError> {
-        let mut findings = Findings::new(context.now);
         let Rows { read: endpoints, unreadable } = context.store.endpoints(tenant).await?;
-        for row in unreadable {
-            let about = About::nothing_that_can_be_named();
-            let detail = format!(
-                "the item of endpoint {} cannot be read, so it is not expected to be told: {}",
-                row.id, row.why
-            );
-            findings.add(Mismatch::Unreadable, about, Remedy::None, &detail);
-        }
+        let mut findings = Findings::new(&context.store, context.now);
+        findings.add(unreadable.iter().map(checks::unreadable_endpoint)).await;
         Ok(Self {
-            context,
-            tenant,
-            started,
-            from: started.minus(scope.back),
-            until: started.minus(scope.older_than),
-            ask_from: started.minus(scope.ask_back),
-            endpoints,
+            reader: Reader::new(context, tenant, scope.started),
             findings,
+            scope,
+            endpoints,
             checked: Checked::default(),
             compared: HashSet::new(),
-            listed_elsewhere: Vec::new(),
-            silences: HashMap::new(),
+            to_look_for: Vec::new(),
         })
     }
 
@@ -86,22 +63,22 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
             Err(error) => (false, Some(error)),
         };
         let report = Report {
-            tenant: self.tenant.clone(),
-            started_at: self.started,
-            ended_at: (self.context.now)(),
-            from: self.from,
+            tenant: self.reader.tenant.clone(),
+            started_at: self.scope.started,
+            ended_at: (self.reader.context.now)(),
+            from: self.scope.from,
             complete,
-            checked: self.checked,
-            drift: self.findings.count(),
-            findings: self.findings.into_inner(),
+            checked: Checked { asked: self.reader.asked, ..self.checked },
+            drift: u64::try_from(self.findings.found.len()).unwrap_or(u64::MAX),
+            findings: self.findings.found,
         };
         (report, error)
     }
 
     async fn all_days(&mut self) -> Result<bool, ReadError> {
-        let mut end = self.started;
-        while end > self.from {
-            let begin = end.minus(DAY).max(self.from);
+        let mut end = self.scope.started;
+        while end > self.scope.from {
+            let begin = end.minus(DAY).max(self.scope.from);
             if !self.day(begin, end).await? {
                 return Ok(false);
             }
@@ -110,58 +87,149 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
         self.compare_with_list().await
     }
 
-    /// Whether the function's time is over: nothing new is begun.
-    pub(crate) fn is_over(&self) -> bool {
-        (self.context.now)().since(self.started) > BUDGET
-    }
-
     /// The refunds made in one window of time; `false` if the function's own time was over before its end.
     async fn day(&mut self, begin: Timestamp, end: Timestamp) -> Result<bool, ReadError> {
         let mut window = Window { from: Some(begin), to: Some(end), behind: None };
         let mut feed = None;
         loop {
-            let places = self.context.store.places(self.tenant, &window, PAGE).await?;
+            let places = self.reader.context.store.places(self.reader.tenant, &window, PAGE).await?;
             let Some(last) = places.last().cloned() else { return Ok(true) };
             let feed = match &mut feed {
                 Some(feed) => feed,
                 // Most of what happens to a refund happens within a day.
-                none => none.insert(Feed::read(self, begin, end.plus(DAY)).await?),
+                none => {
+                    let feed = none.insert(self.reader.feed(begin, end.plus(DAY)).await?);
+                    self.findings.add(feed.unreadable.iter().map(checks::unreadable_event)).await;
+                    feed
+                }
             };
             let ids: Vec<RefundId> = places.into_iter().map(|place| place.id).collect();
             for refund in self.refunds(&ids).await? {
-                if self.is_over() {
+                if self.reader.is_over() {
                     return Ok(false);
                 }
-                self.look_at(&refund, feed).await?;
+                self.refund(&refund, feed).await?;
             }
             window.behind = Some(last);
         }
     }
 
-    async fn look_at(&mut self, refund: &Refund, feed: &Feed) -> Result<(), ReadError> {
-        self.checked.refunds = self.checked.refunds.saturating_add(1);
-        self.job(refund).await;
-        self.announcements(refund, feed).await?;
-        self.outcome(refund).await;
+    /// These refunds, newest first. One that cannot be read is a finding and stands in nobody's way.
+    async fn refunds(&mut self, ids: &[RefundId]) -> Result<Vec<Refund>, ReadError> {
+        let Rows { read, unreadable } = self.reader.refunds(ids).await?;
+        self.findings.add(unreadable.iter().map(checks::unreadable_refund)).await;
+        Ok(read)
+    }
+
+    async fn refund(&mut self, refund: &Refund, feed: &Feed) -> Result<(), ReadError> {
+        let Self { scope, checked, .. } = self;
+        checked.refunds = checked.refunds.saturating_add(1);
+        checked.waiting = checked.waiting.saturating_add(u64::from(checks::is_waiting(refund, scope)));
+        self.findings.add(checks::flag(refund)).await;
+        self.findings.add(checks::job(refund, scope)).await;
+        let (from, until) = (self.scope.from, self.scope.until);
+        let is_judged = |id: &EventId| (from..=until).contains(&id.time());
+        for id in refund.event_ids().filter(is_judged) {
+            self.checked.events = self.checked.events.saturating_add(1);
+            let record = self.reader.event(feed, &id).await?;
+            self.findings.add(checks::event(refund, &id, record, &self.endpoints)).await;
+        }
+        if checks::asks_processor(refund, self.scope) {
+            if refund.processor.name == KEEPS_A_LIST {
+                self.to_look_for.push(refund.clone());
+            } else {
+                self.ask(refund).await;
+            }
+        }
         if self.compared.insert(refund.payment_id.clone()) {
-            self.books(&refund.payment_id).await?;
+            self.checked.payments = self.checked.payments.saturating_add(1);
+            self.findings.add(self.books(&refund.payment_id).await?).await;
         }
         Ok(())
     }
 
-    /// These refunds, newest first. One that cannot be read is a finding and stands in nobody's way.
-    pub(crate) async fn refunds(&mut self, ids: &[RefundId]) -> Result<Vec<Refund>, ReadError> {
-        let Rows { read: mut refunds, unreadable } = self.context.store.refunds(self.tenant, ids).await?;
-        for row in unreadable {
-            let id = RefundId::try_from(row.id.as_str()).ok();
-            let about = match &id {
-                Some(id) => About::refund_id(id, None),
-                None => About::nothing_that_can_be_named(),
+    /// Payment and refunds are two reads: what does not add up stands only if both stay the same.
+    async fn books(&self, id: &PaymentId) -> Result<Vec<Discrepancy<'a>>, ReadError> {
+        let mut before = None;
+        for _ in 0..READS_MAX {
+            let books = match self.reader.books(id).await {
+                Ok(Some(books)) => books,
+                Ok(None) => {
+                    let detail = "the payment of this refund does not exist";
+                    return Ok(vec![Discrepancy::of_payment(Mismatch::RefundAstray, id, detail)]);
+                }
+                Err(ReadError::Unreadable { why, .. }) => {
+                    let detail = format!("the payment or one of its refunds cannot be read: {why}");
+                    return Ok(vec![Discrepancy::of_payment(Mismatch::Unreadable, id, detail)]);
+                }
+                Err(error @ ReadError::Unavailable(_)) => return Err(error),
             };
-            let detail = format!("the refund's item cannot be read: {}", row.why);
-            self.findings.add(Mismatch::Unreadable, about, Remedy::None, &detail);
+            let found = checks::books(&books.0, &books.1);
+            if found.is_empty() || before.as_ref() == Some(&books) {
+                return Ok(found);
+            }
+            before = Some(books);
         }
-        refunds.sort_by_cached_key(|refund| std::cmp::Reverse(Place::of(refund)));
-        Ok(refunds)
+        tracing::info!(payment.id = %id, "its books keep changing and were not compared; the next run compares them");
+        Ok(Vec::new())
+    }
+
+    /// Asks the processor about one refund, and goes by its answer.
+    async fn ask(&mut self, refund: &Refund) {
+        let Some(outcome) = self.reader.ask(refund).await else { return };
+        self.findings.add(checks::outcome(refund, outcome, (self.reader.context.now)())).await;
+    }
+
+    /// Compares with the processor's own list; `false` if the time was over before. Without a list, or a clear one, what
+    /// ended is looked up one by one.
+    async fn compare_with_list(&mut self) -> Result<bool, ReadError> {
+        let ours = std::mem::take(&mut self.to_look_for);
+        // An account that has nothing there is not asked for its keys.
+        let Some(oldest) = ours.iter().map(|refund| refund.created_at).min() else { return Ok(true) };
+        let theirs = match self.reader.context.processor.list(self.reader.tenant, KEEPS_A_LIST, oldest).await
+        {
+            Listing::Whole(theirs) => theirs,
+            Listing::NotKept | Listing::Unclear => {
+                for refund in &ours {
+                    if self.reader.is_over() {
+                        return Ok(false);
+                    }
+                    self.ask(refund).await;
+                }
+                return Ok(true);
+            }
+        };
+        let mut by_id: HashMap<RefundId, Vec<Listed>> = HashMap::new();
+        for listed in theirs {
+            by_id.entry(listed.refund.clone()).or_default().push(listed);
+        }
+        let not_listed = ours.iter().filter(|refund| !by_id.contains_key(&refund.id));
+        self.findings.add(not_listed.filter_map(checks::unlisted)).await;
+        self.compare(&by_id.into_iter().collect::<Vec<_>>()).await
+    }
+
+    async fn compare(&mut self, theirs: &[(RefundId, Vec<Listed>)]) -> Result<bool, ReadError> {
+        for some in theirs.chunks(usize::from(PAGE)) {
+            let ids: Vec<RefundId> = some.iter().map(|(id, _)| id.clone()).collect();
+            let refunds = self.refunds(&ids).await?;
+            for (id, entries) in some {
+                if self.reader.is_over() {
+                    return Ok(false);
+                }
+                let Some(refund) = refunds.iter().find(|refund| refund.id == *id) else {
+                    let Reader { context, tenant, .. } = &self.reader;
+                    if matches!(context.store.refund(tenant, id).await, Ok(None)) {
+                        self.findings.add([checks::unknown(id)]).await;
+                    }
+                    continue;
+                };
+                if let Some(discrepancy) = checks::listed(refund, entries) {
+                    self.findings.add([discrepancy]).await;
+                } else if checks::list_contradicts(refund, entries, self.scope) {
+                    self.ask(refund).await;
+                }
+            }
+        }
+        Ok(true)
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use recoup_domain::ids::{AccountId, Environment, Tenant};
+use recoup_domain::time::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -31,12 +32,14 @@ pub enum BadScope {
 /// What one run looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// Refunds made within so long.
-    pub back: Duration,
-    /// Only what has stood for so long.
-    pub older_than: Duration,
-    /// Asks the processors about the refunds that ended within so long. The sandbox, which costs nothing, is always asked.
-    pub ask_back: Duration,
+    /// When the run began.
+    pub started: Timestamp,
+    /// Refunds made before this are not looked at.
+    pub from: Timestamp,
+    /// What happened after this is not judged yet.
+    pub until: Timestamp,
+    /// Processors are not asked about refunds that ended before this; but the sandbox, which costs nothing, always is.
+    pub ask_from: Timestamp,
     /// One account's books instead of all.
     pub only: Option<Tenant>,
 }
@@ -65,7 +68,7 @@ impl Default for Payload {
 
 impl Scope {
     /// Reads `{"days", "older_than_seconds", "ask_processors_days", "account_id", "environment"}`, all optional.
-    pub fn parse(payload: serde_json::Value) -> Result<Self, BadScope> {
+    pub fn parse(payload: serde_json::Value, started: Timestamp) -> Result<Self, BadScope> {
         let payload: Payload =
             serde_json::from_value(payload).map_err(|error| BadScope::Unreadable(error.to_string()))?;
         if !(1..=DAYS_MAX).contains(&payload.days) || payload.ask_processors_days > DAYS_MAX {
@@ -84,9 +87,10 @@ impl Scope {
             (Some(_), None) | (None, Some(_)) => return Err(BadScope::Account),
         };
         Ok(Self {
-            back: days(payload.days),
-            older_than: Duration::from_secs(payload.older_than_seconds),
-            ask_back: days(payload.ask_processors_days),
+            started,
+            from: started.minus(days(payload.days)),
+            until: started.minus(Duration::from_secs(payload.older_than_seconds)),
+            ask_from: started.minus(days(payload.ask_processors_days)),
             only,
         })
     }

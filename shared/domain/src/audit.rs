@@ -8,7 +8,7 @@ use crate::split::{Actor, Split};
 
 /// What does not agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Astray {
+pub enum Imbalance {
     /// The amount of the whole, or of one actor, is not the sum of its three parts.
     Amount {
         /// Of whom; `None` is the whole.
@@ -30,14 +30,14 @@ pub enum Astray {
 
 /// Everything that does not agree between a payment and its refunds, read after it; nothing on a healthy system.
 ///
-/// Both must belong together: a refund that settled between the two reads looks astray, so whoever finds something
-/// reads again.
-pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Astray> {
+/// Both must belong together: with a refund that settled between the two reads nothing adds up, so whoever finds
+/// something reads again.
+pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
     let is_ours = |refund: &&Refund| refund.payment_id == payment.id && refund.tenant == payment.tenant;
     let ours: Vec<&Refund> =
         refunds.iter().filter(is_ours).filter(|refund| payment.refunds.contains(&refund.id)).collect();
     let missing = payment.refunds.iter().filter(|id| !ours.iter().any(|refund| refund.id == **id));
-    let mut astray: Vec<Astray> = missing.cloned().map(Astray::Refund).collect();
+    let mut found: Vec<Imbalance> = missing.cloned().map(Imbalance::Refund).collect();
 
     let whole = Books { actor: None, amount: payment.amount, refundable: payment.refundable };
     let actors = payment.routing.iter().flat_map(|routing| {
@@ -47,14 +47,14 @@ pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Astray> {
         };
         routing.original.parts().map(books)
     });
-    astray.extend(std::iter::once(whole).chain(actors).filter_map(|books| books.judged(&ours)));
+    found.extend(std::iter::once(whole).chain(actors).filter_map(|books| books.judged(&ours)));
 
     let lines = payment.lines.iter().filter(|line| {
         let covering = ours.iter().filter(|refund| keeps_money(refund) && refund.lines.contains(&line.id));
         covering.count() != usize::from(line.refunded)
     });
-    astray.extend(lines.map(|line| Astray::Line(line.id.clone())));
-    astray
+    found.extend(lines.map(|line| Imbalance::Line(line.id.clone())));
+    found
 }
 
 /// One column of the books.
@@ -65,7 +65,7 @@ struct Books {
 }
 
 impl Books {
-    fn judged(self, refunds: &[&Refund]) -> Option<Astray> {
+    fn judged(self, refunds: &[&Refund]) -> Option<Imbalance> {
         let Self { actor, amount, refundable } = self;
         let zero = Money::zero(amount.currency());
         let part = |refund: &&Refund| match &actor {
@@ -81,7 +81,7 @@ impl Books {
         let together = held
             .zip(refunded)
             .and_then(|(held, refunded)| Money::sum(amount.currency(), [refundable, held, refunded]));
-        (together != Some(amount)).then_some(Astray::Amount { actor, amount, refundable, held, refunded })
+        (together != Some(amount)).then_some(Imbalance::Amount { actor, amount, refundable, held, refunded })
     }
 }
 
