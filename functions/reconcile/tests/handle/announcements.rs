@@ -21,10 +21,10 @@ async fn listening(world: &World, number: u8) -> Target {
 }
 
 #[tokio::test]
-async fn a_change_that_nobody_was_told_of_is_recorded() {
+async fn a_change_without_an_event_and_without_listeners_is_recorded() {
     let world = World::new().await;
     let refund = world.reserve("key-1").await;
-    let done = world.settle_in_silence(&refund, fixtures::succeeded()).await;
+    let done = world.settle_unannounced(&refund, fixtures::succeeded()).await;
     let report = world.run(two_hours_later).await;
     let id = last_event(&done);
     let line = format!(
@@ -37,11 +37,11 @@ async fn a_change_that_nobody_was_told_of_is_recorded() {
 }
 
 #[tokio::test]
-async fn all_who_listen_are_told_of_what_the_stream_lost_and_under_the_same_id() {
+async fn all_who_listen_get_what_the_stream_lost_under_the_same_id() {
     let world = World::new().await;
     let target = listening(&world, 1).await;
     let refund = world.reserve("key-1").await;
-    let done = world.settle_in_silence(&refund, fixtures::succeeded()).await;
+    let done = world.settle_unannounced(&refund, fixtures::succeeded()).await;
     let report = world.run(two_hours_later).await;
     // The beginning, and the success.
     assert_eq!((report.drift, report.findings.len()), (2, 2));
@@ -60,14 +60,14 @@ async fn all_who_listen_are_told_of_what_the_stream_lost_and_under_the_same_id()
 }
 
 #[tokio::test]
-async fn the_one_of_two_whose_message_was_lost_is_told_and_the_other_is_left_alone() {
+async fn only_the_receiver_whose_message_was_lost_is_sent_it_again() {
     let world = World::new().await;
-    let (told, untold) = (listening(&world, 1).await, listening(&world, 2).await);
+    let (reached, missed) = (listening(&world, 1).await, listening(&world, 2).await);
     let refund = world.reserve("key-1").await;
-    let done = world.settle_in_silence(&refund, fixtures::succeeded()).await;
+    let done = world.settle_unannounced(&refund, fixtures::succeeded()).await;
     for event in [fixtures::beginning(&done), Event::of_change(Some(&refund), &done)] {
-        world.store.record_event(&event, &[told.clone(), untold.clone()]).await.unwrap();
-        let mut delivery = Delivery::first(&event, told.clone(), fixtures::later(2_000));
+        world.store.record_event(&event, &[reached.clone(), missed.clone()]).await.unwrap();
+        let mut delivery = Delivery::first(&event, reached.clone(), fixtures::later(2_000));
         delivery.standing = Standing::Delivered;
         world.store.note_delivery(None, &delivery).await.unwrap();
     }
@@ -78,7 +78,7 @@ async fn the_one_of_two_whose_message_was_lost_is_told_and_the_other_is_left_alo
     let mut standings: Vec<_> =
         recorded.deliveries.into_iter().map(|delivery| (delivery.target, delivery.standing)).collect();
     standings.sort_by(|one, other| one.0.cmp(&other.0));
-    let mut expected = vec![(told, Standing::Delivered), (untold, Standing::Scheduled(two_hours_later()))];
+    let mut expected = vec![(reached, Standing::Delivered), (missed, Standing::Scheduled(two_hours_later()))];
     expected.sort_by(|one, other| one.0.cmp(&other.0));
     assert_eq!(standings, expected);
 }
@@ -94,7 +94,7 @@ async fn an_endpoint_that_came_later_is_not_missed() {
     assert_eq!(world.run(two_hours_later).await.drift, 0);
 }
 
-/// The owner changes the endpoint after its message was lost: whom the event names is told all the same.
+/// The owner changes the endpoint after its message was lost: the event names it, so it is sent all the same.
 #[tokio::test]
 async fn a_lost_message_to_an_endpoint_that_was_edited_since_is_sent_again() {
     let world = World::new().await;
@@ -118,12 +118,12 @@ async fn a_lost_message_to_an_endpoint_that_was_edited_since_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_lost_change_before_a_later_one_is_told_from_what_the_refund_kept() {
+async fn a_lost_change_before_a_later_one_is_announced_from_the_history() {
     let world = World::new().await;
     let target = listening(&world, 1).await;
     let refund = world.reserve("key-1").await;
     world.store.record_event(&fixtures::beginning(&refund), &[]).await.unwrap();
-    let pending = world.settle_in_silence(&refund, recoup_domain::refund::Outcome::Pending).await;
+    let pending = world.settle_unannounced(&refund, recoup_domain::refund::Outcome::Pending).await;
     let done = world.settle(&pending, fixtures::succeeded()).await;
     let report = world.run(two_hours_later).await;
     let lost = done.event_ids().nth(1).unwrap();
@@ -143,7 +143,7 @@ async fn a_lost_change_before_a_later_one_is_told_from_what_the_refund_kept() {
 async fn a_lost_change_of_which_version_0_1_kept_only_the_time_is_named() {
     let world = World::new().await;
     let refund = world.reserve("key-1").await;
-    let pending = world.settle_in_silence(&refund, recoup_domain::refund::Outcome::Pending).await;
+    let pending = world.settle_unannounced(&refund, recoup_domain::refund::Outcome::Pending).await;
     let done = world.settle(&pending, fixtures::succeeded()).await;
     let item = world.table.item("refund").await;
     let millis =
@@ -159,7 +159,7 @@ async fn a_lost_change_of_which_version_0_1_kept_only_the_time_is_named() {
 }
 
 #[tokio::test]
-async fn a_lost_change_of_metadata_is_told_as_such() {
+async fn a_lost_change_of_metadata_is_announced_as_such() {
     let world = World::new().await;
     let refund = world.reserve("key-1").await;
     let done = world.settle(&refund, fixtures::succeeded()).await;

@@ -22,8 +22,8 @@ async fn a_healthy_system_drifts_by_nothing_and_is_left_as_it_is() {
     world.store.schedule(&waiting, next).await.unwrap();
     let before = world.everything().await;
     // The sandbox would contradict a failure that it did not cause.
-    let told = crate::Told::default();
-    let report = world.run_at(told, two_hours_later, json!({ "days": 2 })).await;
+    let scripted = crate::Scripted::default();
+    let report = world.run_at(scripted, two_hours_later, json!({ "days": 2 })).await;
     assert_eq!((report.drift, lines(&report.findings)), (0, vec![]));
     // Three beginnings and three changes; two refunds have ended.
     let checked = Checked { refunds: 3, payments: 1, events: 6, asked: 2, waiting: 1 };
@@ -36,7 +36,7 @@ async fn a_healthy_system_drifts_by_nothing_and_is_left_as_it_is() {
 async fn what_is_young_is_not_judged_yet() {
     let world = World::new().await;
     let refund = world.reserve("key-1").await;
-    world.settle_in_silence(&refund, fixtures::succeeded()).await;
+    world.settle_unannounced(&refund, fixtures::succeeded()).await;
     world.reserve("key-2").await;
     let before = world.everything().await;
     let report = world.run(|| fixtures::later(crate::HOUR / 2)).await;
@@ -52,7 +52,7 @@ async fn the_day_keeps_what_was_found_and_the_last_run_says_how_it_is_now() {
     assert_eq!((first.drift, first.findings.len()), (1, 1));
     let second = world.run(soon_after).await;
     assert_eq!((second.drift, second.started_at), (0, soon_after()));
-    assert_eq!(second.findings, first.findings, "put right, and still told");
+    assert_eq!(second.findings, first.findings, "put right, and still in the report");
     let other_day = world.run(|| fixtures::later(20 * crate::HOUR)).await;
     assert_eq!((other_day.date(), other_day.findings.len()), ("2026-11-23".to_owned(), 1), "overdue again");
 }

@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 mod announcements;
-mod astray;
+mod books;
 mod healthy;
 mod outcomes;
 mod payloads;
@@ -44,15 +44,15 @@ fn soon_after() -> Timestamp {
     fixtures::later(2 * HOUR + HOUR / 2)
 }
 
-/// A processor that says what it is told to.
+/// A processor whose answers the test chooses.
 #[derive(Default)]
-struct Told {
+struct Scripted {
     looked_up: Option<LookedUp>,
     list: Option<Vec<(RefundId, Outcome, Option<Money>)>>,
     asked: Mutex<Vec<RefundId>>,
 }
 
-impl Processor for Told {
+impl Processor for Scripted {
     async fn refund(&self, _: &Refund) -> Outcome {
         panic!("a reconciliation moves no money")
     }
@@ -125,8 +125,8 @@ impl World {
         refund
     }
 
-    /// What an outcome makes of a refund, a second after its last change; not announced.
-    async fn settle_in_silence(&self, refund: &Refund, outcome: Outcome) -> Refund {
+    /// What an outcome makes of a refund, a second after its last change. It is not announced.
+    async fn settle_unannounced(&self, refund: &Refund, outcome: Outcome) -> Refund {
         self.store.hand_over(refund, fixtures::now()).await.unwrap();
         let refund = self.refund(refund).await;
         let change = fixtures::moved(&refund, outcome);
@@ -137,7 +137,7 @@ impl World {
     /// The same, and announced to nobody, as the relay does where nobody listens.
     async fn settle(&self, refund: &Refund, outcome: Outcome) -> Refund {
         let before = self.refund(refund).await;
-        let after = self.settle_in_silence(refund, outcome).await;
+        let after = self.settle_unannounced(refund, outcome).await;
         self.store.record_event(&Event::of_change(Some(&before), &after), &[]).await.unwrap();
         after
     }
@@ -146,7 +146,7 @@ impl World {
         self.store.refund(&refund.tenant, &refund.id).await.unwrap().unwrap()
     }
 
-    /// Writes an attribute behind everybody's back.
+    /// Writes an attribute past the conditions.
     async fn edit(&self, item: &Item, update: &str, values: &[(&str, AttributeValue)]) {
         let mut request = self.table.plain().update_item().table_name(self.table.name());
         for key in ["pk", "sk"] {

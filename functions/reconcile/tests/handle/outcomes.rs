@@ -7,7 +7,7 @@ use recoup_ports::processor::LookedUp;
 use recoup_testing::fixtures::{self, eur};
 use serde_json::json;
 
-use crate::{Told, World, lines, soon_after, two_hours_later};
+use crate::{Scripted, World, lines, soon_after, two_hours_later};
 
 async fn refundable(world: &World) -> u64 {
     let payment = world.store.payment(&world.payment.tenant, &world.payment.id).await.unwrap().unwrap();
@@ -33,8 +33,9 @@ async fn a_success_that_the_processor_took_back_gives_the_money_back_once() {
 }
 
 #[tokio::test]
-async fn money_that_moved_after_a_failure_is_taken_again_or_a_person_has_to_look() {
-    let succeeded = || Told { looked_up: Some(LookedUp::Stands(fixtures::succeeded())), ..Told::default() };
+async fn money_moved_after_a_failure_is_taken_again_or_named_to_a_person() {
+    let succeeded =
+        || Scripted { looked_up: Some(LookedUp::Stands(fixtures::succeeded())), ..Scripted::default() };
     let all = || json!({ "days": 2, "ask_processors_days": 2 });
     for still_there in [true, false] {
         let world = World::at(ProcessorName::Http, "bank-1").await;
@@ -70,15 +71,15 @@ async fn money_that_moved_after_a_failure_is_taken_again_or_a_person_has_to_look
 }
 
 #[tokio::test]
-async fn a_processor_is_asked_only_about_what_has_ended_lately_and_an_unclear_answer_changes_nothing() {
+async fn only_recent_ends_are_asked_about_and_unclear_answers_change_nothing() {
     let world = World::at(ProcessorName::Http, "bank-1").await;
     let refund = world.reserve("key-1").await;
     let done = world.settle(&refund, fixtures::succeeded()).await;
     for (payload, asked) in [(json!({ "days": 2 }), 0), (json!({ "days": 2, "ask_processors_days": 1 }), 1)] {
-        let report = world.run_at(Told::default(), two_hours_later, payload).await;
+        let report = world.run_at(Scripted::default(), two_hours_later, payload).await;
         assert_eq!((report.drift, report.checked.asked), (0, asked));
     }
-    let never = Told { looked_up: Some(LookedUp::NeverReceived), ..Told::default() };
+    let never = Scripted { looked_up: Some(LookedUp::NeverReceived), ..Scripted::default() };
     let report = world.run_at(never, two_hours_later, json!({ "ask_processors_days": 1 })).await;
     assert_eq!((report.drift, world.refund(&refund).await), (0, done));
 }
@@ -111,9 +112,9 @@ async fn a_list_shows_what_is_missing_unknown_twice_or_of_another_amount() {
     ];
     let before = world.everything().await;
     for (list, expected) in cases {
-        let told = Told { list: Some(list), ..Told::default() };
+        let scripted = Scripted { list: Some(list), ..Scripted::default() };
         let payload = json!({ "days": 2, "ask_processors_days": 2 });
-        world.run_with(told, two_hours_later, payload).await.unwrap();
+        world.run_with(scripted, two_hours_later, payload).await.unwrap();
         let report = recoup_ports::reports::Reports::report(&world.store, &done.tenant, "2026-11-22").await;
         let report = report.unwrap().unwrap();
         let latest = report.findings.len() - usize::try_from(report.drift).unwrap();
@@ -125,15 +126,15 @@ async fn a_list_shows_what_is_missing_unknown_twice_or_of_another_amount() {
     let list = || Some(vec![failed_there(&done.id)]);
     world
         .run_at(
-            Told { list: list(), ..Told::default() },
+            Scripted { list: list(), ..Scripted::default() },
             two_hours_later,
             json!({ "ask_processors_days": 2 }),
         )
         .await;
     assert_eq!(world.refund(&done).await, done);
     let looked_up = Some(LookedUp::Stands(fixtures::failed()));
-    let told = Told { list: list(), looked_up, ..Told::default() };
-    world.run_at(told, two_hours_later, json!({ "ask_processors_days": 2 })).await;
+    let scripted = Scripted { list: list(), looked_up, ..Scripted::default() };
+    world.run_at(scripted, two_hours_later, json!({ "ask_processors_days": 2 })).await;
     assert!(matches!(world.refund(&done).await.version.state, State::Failed(_)));
     assert_eq!(refundable(&world).await, 3100);
 }
@@ -143,8 +144,8 @@ async fn without_a_clear_list_what_ended_is_looked_up_one_by_one() {
     let world = World::at(ProcessorName::Stripe, "ch_1").await;
     let refund = world.reserve("key-1").await;
     world.settle(&refund, fixtures::succeeded()).await;
-    let told = Told { looked_up: Some(LookedUp::Stands(fixtures::failed())), ..Told::default() };
-    let report = world.run_at(told, two_hours_later, json!({ "ask_processors_days": 2 })).await;
+    let scripted = Scripted { looked_up: Some(LookedUp::Stands(fixtures::failed())), ..Scripted::default() };
+    let report = world.run_at(scripted, two_hours_later, json!({ "ask_processors_days": 2 })).await;
     assert_eq!(
         lines(&report.findings),
         ["outcome_differs settled: here it has succeeded, at its processor failed"]
@@ -152,7 +153,7 @@ async fn without_a_clear_list_what_ended_is_looked_up_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_processor_that_does_not_answer_is_asked_three_times_and_holds_up_nothing_else() {
+async fn a_silent_processor_is_asked_three_times_and_holds_up_nothing_else() {
     let world = World::at(ProcessorName::Http, "bank-1").await;
     for number in 0..5 {
         let processor = recoup_domain::payment::Processor {
@@ -166,7 +167,8 @@ async fn a_processor_that_does_not_answer_is_asked_three_times_and_holds_up_noth
         recoup_ports::refunds::Reserve::reserve(&world.store, &refund).await.unwrap();
         world.settle(&refund.refund, fixtures::succeeded()).await;
     }
-    let report = world.run_at(Told::default(), two_hours_later, json!({ "ask_processors_days": 2 })).await;
+    let report =
+        world.run_at(Scripted::default(), two_hours_later, json!({ "ask_processors_days": 2 })).await;
     assert_eq!((report.checked.refunds, report.checked.asked, report.checked.payments), (5, 3, 5));
     assert_eq!((report.drift, report.complete), (0, true));
 }

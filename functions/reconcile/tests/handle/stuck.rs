@@ -62,9 +62,9 @@ async fn a_refund_that_its_processor_never_ends_is_named_after_two_weeks() {
     let month = Duration::from_hours(24 * 20);
     world.store.schedule(&pending, pending.asked_after(fixtures::now(), month)).await.unwrap();
     let payload = || serde_json::json!({ "days": 29 });
-    let told = crate::Told::default;
-    assert_eq!(world.run_at(told(), || fixtures::later(13 * 24 * crate::HOUR), payload()).await.drift, 0);
-    let report = world.run_at(told(), || fixtures::later(15 * 24 * crate::HOUR), payload()).await;
+    let scripted = crate::Scripted::default;
+    assert_eq!(world.run_at(scripted(), || fixtures::later(13 * 24 * crate::HOUR), payload()).await.drift, 0);
+    let report = world.run_at(scripted(), || fixtures::later(15 * 24 * crate::HOUR), payload()).await;
     let line = "unsettled none: processing since 2026-11-22T09:30:00.000Z, asked about 1 times";
     assert_eq!(lines(&report.findings), [line]);
 }
@@ -75,7 +75,7 @@ async fn a_run_that_is_disturbed_anywhere_is_finished_by_the_next() {
         let world = World::new().await;
         world.reserve("key-1").await;
         let lost = world.reserve("key-2").await;
-        world.settle_in_silence(&lost, fixtures::succeeded()).await;
+        world.settle_unannounced(&lost, fixtures::succeeded()).await;
         if let Some((operation, fault)) = fault {
             world.table.fail(operation, 3, fault);
         }
