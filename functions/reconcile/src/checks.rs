@@ -9,7 +9,7 @@ use recoup_domain::event::Event;
 use recoup_domain::ids::{EventId, PaymentId, RefundId};
 use recoup_domain::money::Money;
 use recoup_domain::payment::{Payment, ProcessorName};
-use recoup_domain::refund::{Flag, Outcome, Refund, State, Step};
+use recoup_domain::refund::{Flag, Move, Outcome, Refund, State};
 use recoup_domain::report::Mismatch;
 use recoup_domain::split::Actor;
 use recoup_domain::time::Timestamp;
@@ -45,8 +45,8 @@ pub(crate) enum Repair<'a> {
     SendFor(&'a Refund),
     /// This event, recorded if it is not, and a delivery to each of these receivers.
     Announce(Event, Vec<Target>),
-    /// This step of this refund.
-    Settle(&'a Refund, Box<Step>),
+    /// This change of this refund.
+    Settle(&'a Refund, Move),
 }
 
 impl Discrepancy<'_> {
@@ -179,10 +179,10 @@ pub(crate) fn outcome(refund: &Refund, outcome: Outcome, now: Timestamp) -> Opti
     if !refund.contradicts(&outcome) {
         return None;
     }
-    let step = refund.step(outcome, now);
-    let theirs = step.next().map_or("", |next| next.version.state.as_str());
+    let change = refund.step(outcome, now)?;
+    let theirs = change.to().version.state.as_str();
     let detail = format!("here it has {}, at its processor {theirs}", refund.version.state.as_str());
-    let repair = Repair::Settle(refund, Box::new(step));
+    let repair = Repair::Settle(refund, change);
     Some(Discrepancy { repair, ..Discrepancy::of_refund(Mismatch::OutcomeDiffers, refund, detail) })
 }
 

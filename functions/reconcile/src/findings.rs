@@ -48,7 +48,7 @@ impl<'a, S: Store> Findings<'a, S> {
             Repair::AlreadySentFor => Remedy::SentFor,
             Repair::SendFor(refund) => self.send_for(refund).await?,
             Repair::Announce(event, receivers) => self.announce(&event, &receivers).await?,
-            Repair::Settle(refund, step) => match self.store.carry_out(refund, &step).await {
+            Repair::Settle(refund, change) => match self.store.carry_out(&change).await {
                 Ok(Settled::Applied) => Remedy::Settled,
                 Ok(Settled::NothingLeft) if refund.flag.is_none() => {
                     return Some((Mismatch::SucceededAfterFailure, Remedy::None));
@@ -65,7 +65,7 @@ impl<'a, S: Store> Findings<'a, S> {
     }
 
     async fn send_for(&self, refund: &Refund) -> Option<Remedy> {
-        match self.store.schedule(refund, &refund.sent_for((self.now)())).await {
+        match self.store.schedule(refund, refund.sent_for((self.now)())).await {
             Ok(Settled::Applied) => Some(Remedy::SentFor),
             // It changed since it was read: there was a job.
             Ok(Settled::Overtaken | Settled::NothingLeft) => None,
