@@ -3,10 +3,10 @@
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use process_refund::{Circuits, Context, handle};
 use recoup_config::{Aws, Settings, jitter_permille, now};
+use recoup_domain::base_url::BaseUrl;
 use recoup_outbound::processors::Processors;
 use recoup_outbound::queues::Visibility;
 use recoup_outbound::stored_keys::StoredKeys;
-use recoup_ports::processor_keys::BaseUrl;
 use recoup_storage::Table;
 
 #[tokio::main(flavor = "current_thread")]

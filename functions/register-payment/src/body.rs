@@ -13,7 +13,7 @@ use recoup_domain::time::Timestamp;
 use recoup_http::fields::{Entry, Fields, Given, invalid};
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request;
-use recoup_processors::stripe;
+use recoup_processors::BadReference;
 
 /// A registration as asked for; `None` where it says nothing.
 #[derive(Debug)]
@@ -97,7 +97,10 @@ impl Wanted {
         }
         let processor = match (environment, &self.processor) {
             (Environment::Sandbox, Some(processor)) => processor.clone(),
-            (Environment::Sandbox, None) => Processor { name: ProcessorName::Sandbox, reference: succeed()? },
+            (Environment::Sandbox, None) => {
+                let name = ProcessorName::Sandbox;
+                Processor { name, reference: reference(name, None)? }
+            }
             (Environment::Live, Some(processor)) if processor.name != ProcessorName::Sandbox => {
                 processor.clone()
             }
@@ -167,11 +170,6 @@ impl Wanted {
         }
         Ok(())
     }
-}
-
-/// The processor reference of a sandbox payment that names none.
-fn succeed() -> Result<Text<255>, Problem> {
-    Text::new("sandbox_succeed".to_owned()).map_err(|why| invalid("processor.reference", why))
 }
 
 fn one_of<T>(
@@ -250,25 +248,17 @@ fn lines(entry: Entry, amount: Money) -> Result<Vec<(LineId, Money)>, Problem> {
 fn processor(entry: Entry) -> Result<Processor, Problem> {
     let mut fields = entry.object()?;
     let name = fields.require("name")?.one_of(ProcessorName::NAMES, ProcessorName::parse)?;
-    let reference = match name {
-        ProcessorName::Sandbox => match fields.take("reference") {
-            Some(entry) => entry.text()?,
-            None => succeed()?,
-        },
-        ProcessorName::Stripe => stripe_payment(fields.require("reference")?)?,
-        ProcessorName::Http => fields.require("reference")?.text()?,
-    };
+    let reference = reference(name, fields.take("reference").map(Entry::text).transpose()?)?;
     fields.finish()?;
     Ok(Processor { name, reference })
 }
 
-/// What no refund could ever be made of is refused here, and not when the customer waits for the money.
-fn stripe_payment(entry: Entry) -> Result<Text<255>, Problem> {
-    let path = entry.path().to_owned();
-    let reference: Text<255> = entry.text()?;
-    if stripe::payment_parameter(reference.as_str()).is_none() {
-        let what = "must be a charge (ch_… or py_…) or a payment intent (pi_…) of Stripe's";
-        return Err(invalid(&path, what));
-    }
-    Ok(reference)
+fn reference(name: ProcessorName, given: Option<Text<255>>) -> Result<Text<255>, Problem> {
+    const PATH: &str = "processor.reference";
+    recoup_processors::reference(name, given).map_err(|bad| match bad {
+        BadReference::Missing => {
+            Problem::new(Code::MissingParameter, format!("{PATH} is required.")).about(PATH)
+        }
+        BadReference::Malformed(why) => invalid(PATH, why),
+    })
 }

@@ -48,7 +48,7 @@ where
     P: Processor + Sync,
 {
     let answer = async {
-        let sender = Sender::of(&request)?;
+        let sender = sender(&request)?;
         let now = (context.now)();
         let heard = match genuine::notification(&context.keys, sender, &request, now).await? {
             Some(notification) => settle::carry_out(context, sender, &notification).await?,
@@ -60,31 +60,12 @@ where
 }
 
 /// Who sent the notification.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Sender {
-    Stripe,
-    Adapter,
+fn sender(request: &Request) -> Result<ProcessorName, Problem> {
+    path_parameter(request, "name").as_deref().and_then(ProcessorName::parse).ok_or_else(no_such_sender)
 }
 
-impl Sender {
-    fn of(request: &Request) -> Result<Self, Problem> {
-        match path_parameter(request, "name").as_deref().and_then(ProcessorName::parse) {
-            Some(ProcessorName::Stripe) => Ok(Self::Stripe),
-            Some(ProcessorName::Http) => Ok(Self::Adapter),
-            Some(ProcessorName::Sandbox) | None => {
-                let detail = "Notifications are taken from the processors stripe and http.";
-                Err(Problem::new(Code::ProcessorNotFound, detail))
-            }
-        }
-    }
-
-    /// Whose refunds it may speak of.
-    pub(crate) fn processor(self) -> ProcessorName {
-        match self {
-            Self::Stripe => ProcessorName::Stripe,
-            Self::Adapter => ProcessorName::Http,
-        }
-    }
+pub(crate) fn no_such_sender() -> Problem {
+    Problem::new(Code::ProcessorNotFound, "No processor of this name sends notifications.")
 }
 
 /// What became of a notification, as its sender reads it.

@@ -4,9 +4,9 @@ use std::convert::Infallible;
 
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now};
+use recoup_domain::base_url::BaseUrl;
 use recoup_outbound::processors::Processors;
 use recoup_outbound::stored_keys::StoredKeys;
-use recoup_ports::processor_keys::BaseUrl;
 use recoup_storage::Table;
 use settle_refund::{Context, handle};
 

@@ -1,5 +1,6 @@
 //! What a genuine notification makes of its refund: one conditional write, or none.
 
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Amounts, Move, Outcome, Refund};
 use recoup_http::problem::Problem;
 use recoup_http::refund::not_found;
@@ -9,7 +10,7 @@ use recoup_ports::settlement::{Settle, SettleError, Settled};
 use recoup_processors::notification::Notification;
 use tracing::Instrument;
 
-use crate::{Context, Heard, Sender, unavailable};
+use crate::{Context, Heard, unavailable};
 
 /// How often a notification is judged anew because somebody else moved its refund.
 pub const STARTS_MAX: usize = 3;
@@ -17,7 +18,7 @@ pub const STARTS_MAX: usize = 3;
 /// Judges a notification by where its refund stands, and writes what follows.
 pub(crate) async fn carry_out<S: Settle + Sync, K, P: Processor>(
     context: &Context<S, K, P>,
-    sender: Sender,
+    sender: ProcessorName,
     told: &Notification,
 ) -> Result<Heard, Problem> {
     let span = tracing::info_span!(
@@ -25,7 +26,7 @@ pub(crate) async fn carry_out<S: Settle + Sync, K, P: Processor>(
         refund.id = %told.refund,
         account.id = %told.tenant.account,
         environment = told.tenant.environment.as_str(),
-        processor.name = sender.processor().as_str(),
+        processor.name = sender.as_str(),
     );
     let starts = async {
         for _ in 0..STARTS_MAX {
@@ -43,7 +44,7 @@ pub(crate) async fn carry_out<S: Settle + Sync, K, P: Processor>(
 /// `None` if the refund moved between reading and writing.
 async fn once<S: Settle + Sync, K, P: Processor>(
     context: &Context<S, K, P>,
-    sender: Sender,
+    sender: ProcessorName,
     told: &Notification,
 ) -> Result<Option<Heard>, Problem> {
     let refund = context.store.refund(&told.tenant, &told.refund).await?.ok_or_else(not_found)?;
@@ -66,9 +67,9 @@ async fn once<S: Settle + Sync, K, P: Processor>(
 
 /// What a notification says of this refund. Nothing, if it speaks of another amount, of another processor's refund, or
 /// in words that nobody knows: repeated, it would say no more, so a person has to look.
-fn outcome(sender: Sender, told: &Notification, refund: &Refund) -> Option<Outcome> {
+fn outcome(sender: ProcessorName, told: &Notification, refund: &Refund) -> Option<Outcome> {
     let why = match told.outcome_of(refund) {
-        _ if refund.processor.name != sender.processor() => "another processor has the refund",
+        _ if refund.processor.name != sender => "another processor has the refund",
         Outcome::Unknown => "its amount is another one, or its status says nothing",
         clear @ (Outcome::Succeeded { .. } | Outcome::Failed(_) | Outcome::Pending) => return Some(clear),
     };

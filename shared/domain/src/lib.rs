@@ -5,6 +5,7 @@
 pub mod api_key;
 pub mod audit;
 pub mod balance;
+pub mod base_url;
 pub mod currency;
 pub mod decide;
 pub mod delivery;
@@ -15,7 +16,6 @@ pub mod ids;
 pub mod money;
 pub mod or_abort;
 pub mod payment;
-pub mod processor_keys;
 pub mod refund;
 pub mod report;
 pub mod signing;

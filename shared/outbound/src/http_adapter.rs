@@ -8,8 +8,8 @@ use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::signing::sign;
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, LookedUp, Processor};
-use recoup_ports::processor_keys::{AdapterAccess, ProcessorKeys};
-use recoup_processors::adapter::{answer, order};
+use recoup_ports::processor_keys::ProcessorKeys;
+use recoup_processors::adapter::{AdapterAccess, answer, order};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
@@ -64,7 +64,7 @@ impl<K: ProcessorKeys + Sync> HttpAdapter<K> {
     async fn ask(&self, question: Question, refund: &Refund) -> Option<Answered> {
         let unclear = Unclear::of("http", refund);
         let asked = async {
-            let access = match self.keys.adapter(&refund.tenant).await {
+            let access = match self.keys.access(&refund.tenant).await {
                 Ok(Some(access)) => access,
                 Ok(None) => return unclear.for_want_of("the account has no adapter"),
                 Err(_) => return unclear.for_want_of("the keys cannot be read"),

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use recoup_domain::base_url::BaseUrl;
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor::{Listing, LookedUp, Processor};
-use recoup_ports::processor_keys::{BaseUrl, ProcessorKeys};
+use recoup_ports::processor_keys::ProcessorKeys;
 
 use crate::http_adapter::HttpAdapter;
 use crate::sandbox::Sandbox;

@@ -6,19 +6,7 @@ use recoup_domain::ids::Environment;
 use recoup_domain::refund::{Failure, FailureCode, Outcome, Pending, Refund, State};
 use recoup_domain::text::Text;
 use recoup_ports::processor::{LookedUp, Processor};
-
-/// The refund succeeds.
-pub const SUCCEED: &str = "sandbox_succeed";
-/// The refund is pending at first, and succeeds when it is asked about.
-pub const PENDING: &str = "sandbox_pending";
-/// The refund is declined.
-pub const FAIL: &str = "sandbox_fail";
-/// The refund succeeds; asked about once more after that, which happens within 30 s of its request, it has failed.
-pub const FAIL_LATE: &str = "sandbox_fail_late";
-/// The answer is lost, the refund is not: it has succeeded when it is asked about.
-pub const TIMEOUT: &str = "sandbox_timeout";
-/// The refund never arrives, and succeeds when it is sent again.
-pub const TIMEOUT_LOST: &str = "sandbox_timeout_lost";
+use recoup_processors::sandbox::{FAIL, FAIL_LATE, PENDING, SUCCEED, TIMEOUT, TIMEOUT_LOST};
 
 /// How long a success that fails late stands.
 pub const FAILS_LATE_AFTER: Duration = Duration::from_secs(15);

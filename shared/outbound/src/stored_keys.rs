@@ -3,10 +3,11 @@
 //! A secret is read when a refund first needs it and kept for a while, never at start-up: most functions' lives see
 //! few accounts. Nothing of a secret gets into a log or an error; what AWS says of a refusal does.
 
-mod format;
 mod kept;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
@@ -15,7 +16,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::time::Timestamp;
-use recoup_ports::processor_keys::{AdapterAccess, KeysError, ProcessorKeys, StripeAccess};
+use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
 use tokio::time::timeout;
 
 use self::kept::Kept;
@@ -35,25 +36,16 @@ pub struct StoredKeys {
     prefix: Arc<str>,
     now: fn() -> Timestamp,
     read_limit: Duration,
-    stripe: Drawer<StripeAccess>,
-    adapter: Drawer<AdapterAccess>,
+    kept: Arc<Mutex<HashMap<ProcessorName, Kept<SecretText>>>>,
 }
 
-/// What is kept of one processor's secrets.
-#[derive(Clone, Debug)]
-struct Drawer<A> {
-    processor: ProcessorName,
-    parse: fn(&str) -> Result<A, &'static str>,
-    kept: Arc<Mutex<Kept<A>>>,
-}
+/// A secret that its processor could read; never printed by accident.
+#[derive(Clone)]
+struct SecretText(String);
 
-impl<A> Drawer<A> {
-    fn new(processor: ProcessorName, parse: fn(&str) -> Result<A, &'static str>) -> Self {
-        Self { processor, parse, kept: Arc::new(Mutex::new(Kept::empty())) }
-    }
-
-    fn open(&self) -> MutexGuard<'_, Kept<A>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
     }
 }
 
@@ -68,14 +60,7 @@ struct Unread {
 impl StoredKeys {
     /// Reads `{prefix}/{environment}/{account}/{processor}` through this client.
     pub fn new(client: Client, prefix: &str, now: fn() -> Timestamp) -> Self {
-        Self {
-            client,
-            prefix: prefix.into(),
-            now,
-            read_limit: READ_LIMIT,
-            stripe: Drawer::new(ProcessorName::Stripe, format::stripe),
-            adapter: Drawer::new(ProcessorName::Http, format::adapter),
-        }
+        Self { client, prefix: prefix.into(), now, read_limit: READ_LIMIT, kept: Arc::default() }
     }
 
     /// The same with another limit for each read.
@@ -84,28 +69,36 @@ impl StoredKeys {
         Self { read_limit, ..self }
     }
 
-    async fn access<A: Clone>(&self, drawer: &Drawer<A>, tenant: &Tenant) -> Result<Option<A>, KeysError> {
-        if let Some(entry) = drawer.open().fresh(tenant, (self.now)()) {
-            return Ok(entry.value.clone());
+    /// Does something to what is kept of one processor's secrets.
+    fn with_kept<T>(&self, processor: ProcessorName, act: impl FnOnce(&mut Kept<SecretText>) -> T) -> T {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        act(kept.entry(processor).or_insert_with(Kept::empty))
+    }
+
+    /// The secret as it is kept, or else as the store has it now.
+    async fn secret<A: Access>(&self, tenant: &Tenant) -> Result<Option<SecretText>, KeysError> {
+        let now = (self.now)();
+        let fresh = |kept: &mut Kept<SecretText>| kept.fresh(tenant, now).map(|entry| entry.value.clone());
+        if let Some(secret) = self.with_kept(A::PROCESSOR, fresh) {
+            return Ok(secret);
         }
-        let read = match timeout(self.read_limit, self.read(drawer, tenant)).await {
+        let read = match timeout(self.read_limit, self.read::<A>(tenant)).await {
             Ok(read) => read,
             Err(_) => Err(Unread { why: "too late", cause: None, away: true }),
         };
         let now = (self.now)();
-        let unread = match read {
-            Ok(value) => {
-                drawer.open().keep(tenant, value.clone(), now);
-                return Ok(value);
+        let Unread { why, cause, away } = match read {
+            Ok(secret) => {
+                self.with_kept(A::PROCESSOR, |kept| kept.keep(tenant, secret.clone(), now));
+                return Ok(secret);
             }
             Err(unread) => unread,
         };
-        let Unread { why, cause, away } = unread;
-        let kept = if away { drawer.open().outlive(tenant, now) } else { None };
+        let kept = if away { self.with_kept(A::PROCESSOR, |kept| kept.outlive(tenant, now)) } else { None };
         tracing::error!(
             account.id = %tenant.account,
             environment = tenant.environment.as_str(),
-            processor.name = drawer.processor.as_str(),
+            processor.name = A::PROCESSOR.as_str(),
             why,
             cause,
             kept = kept.is_some(),
@@ -115,26 +108,25 @@ impl StoredKeys {
     }
 
     /// Asks the store; `None` where the tenant has no such secret.
-    async fn read<A>(&self, drawer: &Drawer<A>, tenant: &Tenant) -> Result<Option<A>, Unread> {
+    async fn read<A: Access>(&self, tenant: &Tenant) -> Result<Option<SecretText>, Unread> {
         let (environment, account) = (tenant.environment.as_str(), &tenant.account);
-        let name = format!("{}/{environment}/{account}/{}", self.prefix, drawer.processor.as_str());
+        let name = format!("{}/{environment}/{account}/{}", self.prefix, A::PROCESSOR.as_str());
         let secret = match self.client.get_secret_value().secret_id(name).send().await {
             Ok(secret) => secret,
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(unread(&error)),
         };
-        let parsed = secret.secret_string().ok_or("it is binary").and_then(drawer.parse);
-        parsed.map(Some).map_err(|why| Unread { why, cause: None, away: false })
+        let unusable = |why| Unread { why, cause: None, away: false };
+        let text = secret.secret_string.ok_or(unusable("it is binary"))?;
+        A::parse(&text).map_err(unusable)?;
+        Ok(Some(SecretText(text)))
     }
 }
 
 impl ProcessorKeys for StoredKeys {
-    async fn stripe(&self, tenant: &Tenant) -> Result<Option<StripeAccess>, KeysError> {
-        self.access(&self.stripe, tenant).await
-    }
-
-    async fn adapter(&self, tenant: &Tenant) -> Result<Option<AdapterAccess>, KeysError> {
-        self.access(&self.adapter, tenant).await
+    async fn access<A: Access>(&self, tenant: &Tenant) -> Result<Option<A>, KeysError> {
+        let secret = self.secret::<A>(tenant).await?;
+        secret.map(|SecretText(text)| A::parse(&text)).transpose().map_err(|why| KeysError(why.into()))
     }
 }
 

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request};
+use recoup_domain::base_url::BaseUrl;
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund, State};
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, Listing, LookedUp, Processor};
-use recoup_ports::processor_keys::{BaseUrl, ProcessorKeys, StripeKey};
-use recoup_processors::stripe::{API_VERSION, Order, Refusal, StripeRefund, StripeRefunds};
+use recoup_ports::processor_keys::ProcessorKeys;
+use recoup_processors::stripe::{
+    API_VERSION, Order, Refusal, StripeAccess, StripeKey, StripeRefund, StripeRefunds,
+};
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
@@ -118,7 +121,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
 
     /// The key, if it is of the tenant's own environment.
     async fn key(&self, unclear: Unclear<'_>, tenant: &Tenant) -> Option<StripeKey> {
-        match self.keys.stripe(tenant).await {
+        match self.keys.access::<StripeAccess>(tenant).await {
             Ok(Some(access)) if access.key.environment() == tenant.environment => Some(access.key),
             Ok(Some(_)) => unclear.for_want_of("the key belongs to the other environment"),
             Ok(None) => unclear.for_want_of("the account has no key"),

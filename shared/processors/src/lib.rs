@@ -1,14 +1,55 @@
 //! What is said between us and the processors, as pure values: no connection, no clock.
 //!
-//! [`stripe`] and [`adapter`] hold one processor's words each; [`notification`] is what both may tell us by
-//! themselves. Whatever is unclear is `Outcome::Unknown`: a guess here would move money twice or lose it.
+//! [`stripe`], [`adapter`] and [`sandbox`] hold one processor's words each; here each question is put to the one that it
+//! is about. Whatever is unclear is `Outcome::Unknown`: a guess here would move money twice or lose it.
 
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Failure, FailureCode};
 use recoup_domain::text::Text;
+use recoup_domain::time::Timestamp;
+use recoup_ports::processor_keys::ProcessorKeys;
+
+use self::notification::{Message, Notification, Refused};
 
 pub mod adapter;
 pub mod notification;
+pub mod sandbox;
+mod secret;
 pub mod stripe;
+
+/// Why a payment's reference is not taken.
+#[derive(Clone, Copy, Debug)]
+pub enum BadReference {
+    /// This processor's payments have to name one.
+    Missing,
+    /// No refund could ever be made of it.
+    Malformed(&'static str),
+}
+
+/// The reference of a payment at this processor, as its registration gives it. What no refund could ever be made of is
+/// refused here, and not when the customer waits for the money.
+pub fn reference(name: ProcessorName, given: Option<Text<255>>) -> Result<Text<255>, BadReference> {
+    match name {
+        ProcessorName::Sandbox => Ok(given.unwrap_or_else(|| Text::cut(sandbox::SUCCEED))),
+        ProcessorName::Stripe => stripe::reference(given.ok_or(BadReference::Missing)?),
+        ProcessorName::Http => given.ok_or(BadReference::Missing),
+    }
+}
+
+/// What a message from this processor says, once one of the account's own secrets is known to have signed it; `None`
+/// where it is about no refund of ours.
+pub async fn notification<K: ProcessorKeys>(
+    name: ProcessorName,
+    keys: &K,
+    message: Message<'_>,
+    now: Timestamp,
+) -> Result<Option<Notification>, Refused> {
+    match name {
+        ProcessorName::Sandbox => Err(Refused::SendsNone),
+        ProcessorName::Stripe => stripe::notification(keys, message, now).await,
+        ProcessorName::Http => adapter::notification(keys, message, now).await,
+    }
+}
 
 /// A failure in a sentence of ours: a processor's own words may hold anything.
 fn failure(code: FailureCode, message: &'static str) -> Failure {

@@ -1,8 +1,10 @@
 //! What a processor tells us by itself, and how we know that it was the processor.
 
+use http::HeaderMap;
 use recoup_domain::ids::{AccountId, Environment, RefundId, Tenant};
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
+use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
 use thiserror::Error;
 
 use crate::stripe::StripeAmount;
@@ -29,6 +31,46 @@ pub enum NotGenuine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("unreadable notification: {0}")]
 pub struct Unreadable(pub &'static str);
+
+/// Why a message is not taken as a notification.
+#[derive(Debug)]
+pub enum Refused {
+    /// This processor sends none.
+    SendsNone,
+    /// It is not signed; nothing else of it was read.
+    Unsigned,
+    /// It is no notification.
+    Unreadable(Unreadable),
+    /// The keys of the account that it names cannot be read now: the same message may be sent again.
+    KeysUnread(Tenant, KeysError),
+    /// The account that it names does not exist, or has no such processor.
+    NoKeys(Tenant),
+    /// The account that it names did not have it signed.
+    NotGenuine(Tenant, NotGenuine),
+}
+
+/// A message as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'request> {
+    /// The text that was signed.
+    pub body: &'request str,
+    /// Its headers; the signature is among them.
+    pub headers: &'request HeaderMap,
+}
+
+impl<'request> Message<'request> {
+    /// A part of its signature.
+    pub(crate) fn signature(&self, header: &str) -> Result<&'request str, Refused> {
+        let value = self.headers.get(header).and_then(|value| value.to_str().ok());
+        value.filter(|value| !value.is_empty()).ok_or(Refused::Unsigned)
+    }
+}
+
+/// The keys of the account that a message names.
+pub(crate) async fn keys_of<A: Access, K: ProcessorKeys>(keys: &K, tenant: &Tenant) -> Result<A, Refused> {
+    let access = keys.access(tenant).await.map_err(|error| Refused::KeysUnread(tenant.clone(), error))?;
+    access.ok_or_else(|| Refused::NoKeys(tenant.clone()))
+}
 
 /// A processor's word on a refund; it was signed by whom it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,14 +2,18 @@
 
 mod amount;
 mod event;
+mod keys;
 mod order;
 mod refund;
 mod refusal;
 mod signature;
 
 pub use amount::StripeAmount;
-pub use event::{Event, UnverifiedEvent};
-pub use order::{Order, payment_parameter};
+pub use event::UnverifiedEvent;
+pub(crate) use event::notification;
+pub use keys::{StripeAccess, StripeKey, StripeSigningSecret};
+pub use order::Order;
+pub(crate) use order::reference;
 pub use refund::{StripeRefund, StripeRefunds};
 pub use refusal::Refusal;
 

@@ -2,27 +2,23 @@
 //! is left of a charge: those are tried against our own stand-in, in `shared/outbound/tests/processors`.
 #![cfg(test)]
 
+use recoup_domain::base_url::BaseUrl;
 use recoup_domain::ids::Tenant;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_outbound::stripe::Stripe;
 use recoup_ports::processor::{LookedUp, Processor};
-use recoup_ports::processor_keys::{
-    AdapterAccess, BaseUrl, KeysError, ProcessorKeys, StripeAccess, StripeKey,
-};
+use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
 use recoup_testing::fixtures::{self, text};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const KEY: &str = "sk_test_localstripe";
 
 struct Keys;
 
 impl ProcessorKeys for Keys {
-    async fn stripe(&self, _: &Tenant) -> Result<Option<StripeAccess>, KeysError> {
-        Ok(Some(StripeAccess { key: StripeKey::parse(KEY).unwrap(), signing: Vec::new() }))
-    }
-
-    async fn adapter(&self, _: &Tenant) -> Result<Option<AdapterAccess>, KeysError> {
-        Ok(None)
+    async fn access<A: Access>(&self, _: &Tenant) -> Result<Option<A>, KeysError> {
+        let secret = json!({ "key": KEY, "signing_secrets": [] }).to_string();
+        Ok(Some(A::parse(&secret).unwrap()))
     }
 }
 

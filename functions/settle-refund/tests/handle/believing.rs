@@ -7,7 +7,7 @@ use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Refund, State};
 use recoup_domain::signing::{Retired, Secrets};
 use recoup_domain::time::Timestamp;
-use recoup_ports::processor_keys::StripeSigningSecret;
+use recoup_processors::stripe::StripeSigningSecret;
 use recoup_testing::fixtures;
 use serde_json::json;
 

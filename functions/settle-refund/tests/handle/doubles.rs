@@ -4,13 +4,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use recoup_domain::ids::{Environment, Tenant};
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::signing::{Secret, Secrets};
 use recoup_ports::processor::{LookedUp, Processor};
-use recoup_ports::processor_keys::{
-    AdapterAccess, BaseUrl, KeysError, ProcessorKeys, StripeAccess, StripeKey, StripeSigningSecret,
-};
+use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
+use recoup_processors::stripe::StripeSigningSecret;
 use recoup_testing::fixtures;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 /// Who has keys: the tenant of the fixtures, its live side, and another account. Nobody else has any.
@@ -43,27 +44,31 @@ impl KeyRing {
     pub(crate) fn reads(&self) -> usize {
         self.reads.load(Ordering::Relaxed)
     }
+}
 
-    fn of<A>(&self, tenant: &Tenant, access: impl FnOnce() -> A) -> Result<Option<A>, KeysError> {
+impl ProcessorKeys for KeyRing {
+    async fn access<A: Access>(&self, tenant: &Tenant) -> Result<Option<A>, KeysError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         if self.broken.load(Ordering::Relaxed) {
             return Err(KeysError("the secret store did not answer".into()));
         }
-        Ok(customers().contains(tenant).then(access))
-    }
-}
-
-impl ProcessorKeys for KeyRing {
-    async fn stripe(&self, tenant: &Tenant) -> Result<Option<StripeAccess>, KeysError> {
-        let key = || StripeKey::parse("sk_test_not_a_real_key").unwrap();
-        // During a rotation there are two.
-        let earlier = || StripeSigningSecret::parse("whsec_that_was_replaced").unwrap();
-        self.of(tenant, || StripeAccess { key: key(), signing: vec![earlier(), stripe_secret(tenant)] })
-    }
-
-    async fn adapter(&self, tenant: &Tenant) -> Result<Option<AdapterAccess>, KeysError> {
-        let base = || BaseUrl::parse("https://adapter.example").unwrap();
-        self.of(tenant, || AdapterAccess { base: base(), secrets: adapter_secret(tenant) })
+        if !customers().contains(tenant) {
+            return Ok(None);
+        }
+        let secret = match A::PROCESSOR {
+            ProcessorName::Stripe => {
+                let current = String::from_utf8(stripe_secret(tenant).bytes().to_vec()).unwrap();
+                // During a rotation there are two.
+                let signing = ["whsec_that_was_replaced", &current];
+                json!({ "key": "sk_test_not_a_real_key", "signing_secrets": signing })
+            }
+            ProcessorName::Http => {
+                let secret = adapter_secret(tenant).current.reveal();
+                json!({ "base_url": "https://adapter.example", "secrets": [secret] })
+            }
+            ProcessorName::Sandbox => panic!("the sandbox has no keys"),
+        };
+        Ok(Some(A::parse(&secret.to_string()).unwrap()))
     }
 }
 

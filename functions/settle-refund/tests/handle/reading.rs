@@ -6,9 +6,7 @@ use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Pending, Refund, State};
 use recoup_domain::time::Timestamp;
-use recoup_ports::processor_keys::{
-    AdapterAccess, KeysError, ProcessorKeys, StripeAccess, StripeKey, StripeSigningSecret,
-};
+use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
 use recoup_testing::{TestTable, fixtures};
 use serde_json::{Value, json};
 use settle_refund::{BODY_BYTES_MAX, Context, handle};
@@ -82,14 +80,11 @@ async fn live_money_is_told_of_like_any_other() {
 struct Recorded;
 
 impl ProcessorKeys for Recorded {
-    async fn stripe(&self, tenant: &Tenant) -> Result<Option<StripeAccess>, KeysError> {
+    async fn access<A: Access>(&self, tenant: &Tenant) -> Result<Option<A>, KeysError> {
+        assert_eq!(A::PROCESSOR, ProcessorName::Stripe, "the event is Stripe's");
         assert_eq!(tenant.account.as_str(), "acct_01j9x4mzt5r8v3kq7w2bnd6hcg");
-        let key = StripeKey::parse("sk_test_not_a_real_key").unwrap();
-        Ok(Some(StripeAccess { key, signing: vec![StripeSigningSecret::parse("whsec_recorded").unwrap()] }))
-    }
-
-    async fn adapter(&self, _: &Tenant) -> Result<Option<AdapterAccess>, KeysError> {
-        panic!("the event is Stripe's")
+        let secret = json!({ "key": "sk_test_not_a_real_key", "signing_secrets": ["whsec_recorded"] });
+        Ok(Some(A::parse(&secret.to_string()).unwrap()))
     }
 }
 

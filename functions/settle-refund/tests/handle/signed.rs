@@ -6,7 +6,7 @@ use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::Refund;
 use recoup_domain::signing::{Secrets, sign};
 use recoup_domain::time::Timestamp;
-use recoup_ports::processor_keys::StripeSigningSecret;
+use recoup_processors::stripe::StripeSigningSecret;
 use serde_json::{Value, json};
 use sha2::Sha256;
 

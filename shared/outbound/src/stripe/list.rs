@@ -7,8 +7,8 @@ use recoup_domain::ids::Tenant;
 use recoup_domain::refund::Outcome;
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor::{Listed, Listing};
-use recoup_ports::processor_keys::{ProcessorKeys, StripeKey};
-use recoup_processors::stripe::{Refusal, StripeRefunds};
+use recoup_ports::processor_keys::ProcessorKeys;
+use recoup_processors::stripe::{Refusal, StripeKey, StripeRefunds};
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 

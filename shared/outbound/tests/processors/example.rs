@@ -7,7 +7,6 @@ use recoup_domain::refund::{FailureCode, Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_outbound::http_adapter::HttpAdapter;
 use recoup_ports::processor::{LookedUp, Processor};
-use recoup_ports::processor_keys::BaseUrl;
 use recoup_processors::adapter::{SignatureHeaders, UnverifiedNotice};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -60,7 +59,7 @@ impl Example {
         let port: u16 = lines.next_line().await.unwrap().expect("the adapter says its port").parse().unwrap();
         let base = format!("http://127.0.0.1:{port}");
         let mut keys = Keys::to(port);
-        keys.adapter = BaseUrl::parse(&base);
+        keys.adapter = Some(base.clone());
         let client = HttpAdapter::new(keys, now).unwrap();
         Self { base, client, notices, _notified: notified, _adapter: adapter }
     }
@@ -109,7 +108,7 @@ async fn the_example_does_nothing_for_a_stranger() {
     let mut keys = Keys::to(1);
     let refund = handed_over(&fresh("key", "payment-1"));
     // What we signed five minutes ago may be in anybody's hands.
-    keys.adapter = BaseUrl::parse(&example.base);
+    keys.adapter = Some(example.base.clone());
     let late = HttpAdapter::new(keys, too_early).unwrap();
     assert_eq!(late.refund(&refund).await, Outcome::Unknown);
     assert_eq!(late.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));

@@ -8,7 +8,7 @@ use recoup_domain::refund::Outcome;
 use recoup_outbound::http_adapter::HttpAdapter;
 use recoup_outbound::stripe::Stripe;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, LookedUp, Processor};
-use recoup_ports::processor_keys::{AdapterAccess, KeysError, ProcessorKeys, StripeAccess};
+use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
 use recoup_testing::fixtures;
 use serde_json::json;
 use tokio::time::Instant;
@@ -27,11 +27,7 @@ pub(crate) const SHORT: Duration = Duration::from_millis(200);
 pub(crate) struct Silent;
 
 impl ProcessorKeys for Silent {
-    async fn stripe(&self, _: &Tenant) -> Result<Option<StripeAccess>, KeysError> {
-        pending().await
-    }
-
-    async fn adapter(&self, _: &Tenant) -> Result<Option<AdapterAccess>, KeysError> {
+    async fn access<A: Access>(&self, _: &Tenant) -> Result<Option<A>, KeysError> {
         pending().await
     }
 }

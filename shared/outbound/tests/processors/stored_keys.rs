@@ -10,7 +10,9 @@ use aws_sdk_secretsmanager::config::{Credentials, Region};
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::time::Timestamp;
 use recoup_outbound::stored_keys::{StoredKeys, TENANTS_MAX};
-use recoup_ports::processor_keys::{AdapterAccess, KeysError, ProcessorKeys, StripeAccess};
+use recoup_ports::processor_keys::{KeysError, ProcessorKeys};
+use recoup_processors::adapter::AdapterAccess;
+use recoup_processors::stripe::StripeAccess;
 use recoup_testing::fixtures;
 use serde_json::{Value, json};
 
@@ -102,11 +104,11 @@ impl Store {
     }
 
     async fn stripe(&self) -> Result<Option<StripeAccess>, KeysError> {
-        self.keys.stripe(&tenant()).await
+        self.keys.access(&tenant()).await
     }
 
     async fn adapter(&self) -> Result<Option<AdapterAccess>, KeysError> {
-        self.keys.adapter(&tenant()).await
+        self.keys.access(&tenant()).await
     }
 
     fn calls(&self) -> usize {
@@ -176,10 +178,10 @@ async fn each_tenant_and_processor_has_a_secret_of_its_own() {
         (access.base.join("refunds").as_str(), access.secrets),
         ("http://127.0.0.1:1/base/refunds", secrets())
     );
-    assert_eq!(store.keys.stripe(&live).await.unwrap().unwrap().key.reveal(), LIVE_KEY);
-    assert!(store.keys.adapter(&live).await.unwrap().is_none());
+    assert_eq!(store.keys.access::<StripeAccess>(&live).await.unwrap().unwrap().key.reveal(), LIVE_KEY);
+    assert!(store.keys.access::<AdapterAccess>(&live).await.unwrap().is_none());
     let other = Tenant { account: AccountId::from_bits(7), ..tenant() };
-    assert!(store.keys.stripe(&other).await.unwrap().is_none());
+    assert!(store.keys.access::<StripeAccess>(&other).await.unwrap().is_none());
     let asked: Vec<String> = store.server.requests().iter().map(name).collect();
     let (mine, live, other) = (place(&tenant()), place(&live), place(&other));
     let expected =
@@ -192,7 +194,7 @@ async fn what_was_found_is_kept_for_five_minutes_and_a_clone_shares_it() {
     let store = Store::full().await;
     for _ in 0..3 {
         assert!(store.stripe().await.unwrap().is_some());
-        assert!(store.keys.clone().stripe(&tenant()).await.unwrap().is_some());
+        assert!(store.keys.clone().access::<StripeAccess>(&tenant()).await.unwrap().is_some());
     }
     pass(299);
     assert!(store.stripe().await.unwrap().is_some());
@@ -286,7 +288,7 @@ async fn accounts_that_strangers_make_up_take_nobodys_keys_away() {
     let strangers = u128::try_from(TENANTS_MAX + 20).unwrap();
     let stranger = |number| Tenant { account: AccountId::from_bits(1_000 + number), ..tenant() };
     for number in 0..strangers {
-        assert!(store.keys.stripe(&stranger(number)).await.unwrap().is_none());
+        assert!(store.keys.access::<StripeAccess>(&stranger(number)).await.unwrap().is_none());
     }
     store.server.take_calls();
     assert!(store.stripe().await.unwrap().is_some());

@@ -3,7 +3,6 @@
 use recoup_domain::refund::Outcome;
 use recoup_outbound::http_adapter::HttpAdapter;
 use recoup_ports::processor::Processor;
-use recoup_ports::processor_keys::BaseUrl;
 use recoup_testing::fixtures::{self, text};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -29,7 +28,7 @@ async fn adapter() -> (HttpAdapter<Keys>, JoinHandle<Option<bool>>) {
         Some(bytes.starts_with(b"POST /refunds HTTP/1.1\r\n"))
     });
     let mut keys = Keys::to(port);
-    keys.adapter = BaseUrl::parse(&format!("https://localhost:{port}"));
+    keys.adapter = Some(format!("https://localhost:{port}"));
     (HttpAdapter::new(keys, fixtures::now).unwrap(), serving)
 }
 

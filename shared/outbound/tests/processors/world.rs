@@ -1,12 +1,13 @@
 //! Refunds as process-refund would have them, and the keys to the stand-ins.
 
+use recoup_domain::base_url::BaseUrl;
 use recoup_domain::ids::{Environment, Tenant};
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::signing::{Secret, Secrets};
-use recoup_ports::processor_keys::{
-    AdapterAccess, BaseUrl, KeysError, ProcessorKeys, StripeAccess, StripeKey,
-};
+use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
 use recoup_testing::fixtures;
+use serde_json::json;
 
 /// The keys that may never be seen outside of a header.
 pub(crate) const TEST_KEY: &str = "sk_test_51SecretOfTheSandbox";
@@ -20,34 +21,38 @@ pub(crate) fn secrets() -> Secrets {
 #[derive(Clone)]
 pub(crate) struct Keys {
     pub(crate) stripe: Option<&'static str>,
-    pub(crate) adapter: Option<BaseUrl>,
+    pub(crate) adapter: Option<String>,
     pub(crate) broken: bool,
 }
 
 impl Keys {
     pub(crate) fn to(port: u16) -> Self {
-        Self { stripe: Some(TEST_KEY), adapter: Some(base(port)), broken: false }
+        Self { stripe: Some(TEST_KEY), adapter: Some(address(port)), broken: false }
     }
+}
+
+fn address(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/base")
 }
 
 pub(crate) fn base(port: u16) -> BaseUrl {
-    BaseUrl::parse(&format!("http://127.0.0.1:{port}/base")).unwrap()
+    BaseUrl::parse(&address(port)).unwrap()
 }
 
 impl ProcessorKeys for Keys {
-    async fn stripe(&self, _: &Tenant) -> Result<Option<StripeAccess>, KeysError> {
+    async fn access<A: Access>(&self, _: &Tenant) -> Result<Option<A>, KeysError> {
         if self.broken {
             return Err(KeysError("the store is away".into()));
         }
-        let key = self.stripe.map(|key| StripeKey::parse(key).unwrap());
-        Ok(key.map(|key| StripeAccess { key, signing: Vec::new() }))
-    }
-
-    async fn adapter(&self, _: &Tenant) -> Result<Option<AdapterAccess>, KeysError> {
-        if self.broken {
-            return Err(KeysError("the store is away".into()));
-        }
-        Ok(self.adapter.clone().map(|base| AdapterAccess { base, secrets: secrets() }))
+        let secret = match A::PROCESSOR {
+            ProcessorName::Stripe => self.stripe.map(|key| json!({ "key": key, "signing_secrets": [] })),
+            ProcessorName::Http => self
+                .adapter
+                .as_ref()
+                .map(|base| json!({ "base_url": base, "secrets": [secrets().current.reveal()] })),
+            ProcessorName::Sandbox => panic!("the sandbox has no keys"),
+        };
+        Ok(secret.map(|secret| A::parse(&secret.to_string()).unwrap()))
     }
 }
 

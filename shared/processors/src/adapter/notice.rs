@@ -3,10 +3,33 @@
 use recoup_domain::ids::Tenant;
 use recoup_domain::signing::{Secrets, verifies};
 use recoup_domain::time::Timestamp;
+use recoup_ports::processor_keys::ProcessorKeys;
 use serde::Deserialize;
 
+use super::AdapterAccess;
 use super::answer::{FailureWire, Status, outcome};
-use crate::notification::{NotGenuine, Notification, Unreadable, judge_age, names};
+use crate::notification::{
+    Message, NotGenuine, Notification, Refused, Unreadable, judge_age, keys_of, names,
+};
+
+/// What a notice says, signed with a secret of the account that it names. The signature's headers come first: the
+/// secret store is not asked on behalf of a sender who does not even try.
+pub(crate) async fn notification<K: ProcessorKeys>(
+    keys: &K,
+    message: Message<'_>,
+    now: Timestamp,
+) -> Result<Option<Notification>, Refused> {
+    let headers = SignatureHeaders {
+        id: message.signature("webhook-id")?,
+        timestamp: message.signature("webhook-timestamp")?,
+        signature: message.signature("webhook-signature")?,
+    };
+    let notice = UnverifiedNotice::parse(message.body).map_err(Refused::Unreadable)?;
+    let tenant = notice.tenant().clone();
+    let access: AdapterAccess = keys_of(keys, &tenant).await?;
+    let verified = notice.verified(&access.secrets, headers, now);
+    verified.map(Some).map_err(|why| Refused::NotGenuine(tenant, why))
+}
 
 /// What a notice claims; believed once [`UnverifiedNotice::verified`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,21 +1,28 @@
 //! Stripe's signed events about refunds.
 
 use recoup_domain::ids::{Environment, Tenant};
-use recoup_domain::processor_keys::StripeSigningSecret;
 use recoup_domain::time::Timestamp;
+use recoup_ports::processor_keys::ProcessorKeys;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{StripeRefund, metadata, signature};
-use crate::notification::{NotGenuine, Notification, Unreadable, names};
+use super::{StripeAccess, StripeRefund, StripeSigningSecret, metadata, signature};
+use crate::notification::{Message, NotGenuine, Notification, Refused, Unreadable, keys_of, names};
 
-/// An event, before anybody has looked at its signature.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event<'body> {
-    /// It tells of a refund of ours.
-    OfRefund(UnverifiedEvent<'body>),
-    /// Any other event, or a refund that somebody made at Stripe without us: to be acknowledged, and nothing else.
-    NotForUs,
+/// What an event of Stripe's says, signed with a secret of the account that it names. The signature's header comes
+/// first: the secret store is not asked on behalf of a sender who does not even try.
+pub(crate) async fn notification<K: ProcessorKeys>(
+    keys: &K,
+    message: Message<'_>,
+    now: Timestamp,
+) -> Result<Option<Notification>, Refused> {
+    let signature = message.signature("stripe-signature")?;
+    let event = UnverifiedEvent::parse(message.body).map_err(Refused::Unreadable)?;
+    let Some(event) = event else { return Ok(None) };
+    let tenant = event.tenant().clone();
+    let access: StripeAccess = keys_of(keys, &tenant).await?;
+    let verified = event.verified(&access.signing, signature, now);
+    verified.map(Some).map_err(|why| Refused::NotGenuine(tenant, why))
 }
 
 /// What an event claims; believed once [`UnverifiedEvent::verified`].
@@ -37,19 +44,19 @@ struct Data {
     object: Value,
 }
 
-impl<'body> Event<'body> {
-    /// Reads a body. `refund.created`, `refund.updated`, `refund.failed` and `charge.refund.updated` carry the
-    /// refund itself; `charge.refunded` carries the charge, says nothing that these do not, and is not for us.
-    pub fn parse(body: &'body str) -> Result<Self, Unreadable> {
+impl<'body> UnverifiedEvent<'body> {
+    /// Reads a body; `None` where it is about no refund of ours. `refund.created`, `refund.updated`, `refund.failed` and
+    /// `charge.refund.updated` carry the refund itself; `charge.refunded` carries the charge and adds nothing to them.
+    pub fn parse(body: &'body str) -> Result<Option<Self>, Unreadable> {
         let event: Envelope =
             serde_json::from_str(body).map_err(|_| Unreadable("it is no event of Stripe's"))?;
         match event.r#type.as_str() {
             "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {}
-            _ => return Ok(Self::NotForUs),
+            _ => return Ok(None),
         }
         let refund: StripeRefund = serde_json::from_value(event.data.object)
             .map_err(|_| Unreadable("its object is no refund of Stripe's"))?;
-        let Some(id) = refund.named(metadata::REFUND) else { return Ok(Self::NotForUs) };
+        let Some(id) = refund.named(metadata::REFUND) else { return Ok(None) };
         let environment = refund.named(metadata::ENVIRONMENT).unwrap_or_default();
         let account = refund.named(metadata::ACCOUNT).unwrap_or_default();
         let named = names(environment, account, id);
@@ -59,11 +66,9 @@ impl<'body> Event<'body> {
         }
         let (outcome, amount) = (refund.outcome(), Some(refund.amount()));
         let claim = Notification { tenant, refund: id, outcome, amount };
-        Ok(Self::OfRefund(UnverifiedEvent { body, claim }))
+        Ok(Some(Self { body, claim }))
     }
-}
 
-impl UnverifiedEvent<'_> {
     /// Whose it claims to be: whose secrets have to verify it.
     pub fn tenant(&self) -> &Tenant {
         &self.claim.tenant

@@ -1,9 +1,10 @@
 //! What we ask of Stripe: one refund, in the same words at every repeat.
 
 use recoup_domain::refund::{Failure, FailureCode, ReasonCode, Refund};
+use recoup_domain::text::Text;
 
 use super::{StripeAmount, metadata};
-use crate::failure;
+use crate::{BadReference, failure};
 
 /// Most characters of a payment's name at Stripe that we believe to be one.
 const REFERENCE_MAX: usize = 255;
@@ -58,9 +59,15 @@ impl Order {
     }
 }
 
+/// A payment's reference, if a refund could ever be made of it.
+pub(crate) fn reference(reference: Text<255>) -> Result<Text<255>, BadReference> {
+    let why = "must be a charge (ch_… or py_…) or a payment intent (pi_…) of Stripe's";
+    payment_parameter(reference.as_str()).map(|_| reference).ok_or(BadReference::Malformed(why))
+}
+
 /// Which of Stripe's parameters names this payment; `None` if it is no charge (`ch_…`, `py_…`) and no payment
 /// intent (`pi_…`).
-pub fn payment_parameter(reference: &str) -> Option<&'static str> {
+fn payment_parameter(reference: &str) -> Option<&'static str> {
     match reference.split_once('_')? {
         ("ch" | "py", rest) if is_name(rest) => Some("charge"),
         ("pi", rest) if is_name(rest) => Some("payment_intent"),

@@ -4,10 +4,10 @@
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use hmac::Mac;
-use recoup_domain::processor_keys::StripeSigningSecret;
 use recoup_domain::signing::hmac_sha256;
 use recoup_domain::time::Timestamp;
 
+use super::StripeSigningSecret;
 use crate::notification::{NotGenuine, judge_age};
 
 /// Most signatures of one header that are looked at; Stripe sends one for each secret in use.

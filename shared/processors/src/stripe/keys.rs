@@ -1,8 +1,47 @@
-//! The keys of a processor, and the address of an adapter, as they are read: nothing behind this checks a text again.
+//! An account's keys at Stripe: what our requests carry, and what Stripe signs its events with.
 
 use std::fmt;
 
-use crate::ids::Environment;
+use recoup_domain::ids::Environment;
+use recoup_domain::payment::ProcessorName;
+use recoup_ports::processor_keys::Access;
+use serde::Deserialize;
+
+use crate::secret::{SECRETS_MAX, json};
+
+/// One account's access to Stripe.
+#[derive(Clone, Debug)]
+pub struct StripeAccess {
+    /// The key that our requests carry.
+    pub key: StripeKey,
+    /// The secrets of the event destinations: one, and more during a rotation.
+    pub signing: Vec<StripeSigningSecret>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecretWire {
+    key: String,
+    signing_secrets: Vec<String>,
+}
+
+impl Access for StripeAccess {
+    const PROCESSOR: ProcessorName = ProcessorName::Stripe;
+
+    /// Reads `{"key": "sk_test_…", "signing_secrets": ["whsec_…"]}`; without a signing secret where Stripe sends no
+    /// events.
+    fn parse(secret: &str) -> Result<Self, &'static str> {
+        let secret: SecretWire = json(secret, "its fields are not key (a text) and signing_secrets (texts)")?;
+        let key =
+            StripeKey::parse(&secret.key).ok_or("key is no sk_test_…, rk_test_…, sk_live_… or rk_live_…")?;
+        if secret.signing_secrets.len() > SECRETS_MAX {
+            return Err("signing_secrets are more than 4");
+        }
+        let signing = secret.signing_secrets.iter().map(|text| StripeSigningSecret::parse(text));
+        let signing = signing.collect::<Option<_>>().ok_or("one of signing_secrets is no whsec_…")?;
+        Ok(Self { key, signing })
+    }
+}
 
 /// A secret or restricted API key of Stripe's; never printed by accident.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,46 +104,14 @@ impl fmt::Debug for StripeSigningSecret {
     }
 }
 
-/// Where a processor listens: `https`, or plain `http` on this very machine. May hold a token, so it is never
-/// printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct BaseUrl(String);
-
-impl BaseUrl {
-    /// Most characters.
-    pub const MAX: usize = 2048;
-
-    /// Reads a URL without user, query and fragment, to which paths can be added; a slash at its end is dropped.
-    pub fn parse(text: &str) -> Option<Self> {
-        const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
-        let text = text.trim_end_matches('/');
-        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@\\".contains(&byte));
-        let (scheme, rest) = text.split_once("://")?;
-        let authority = rest.split('/').next()?;
-        let host = authority.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
-        let host = host.map_or(authority, |(host, _)| host);
-        let allowed = !host.is_empty() && (scheme == "https" || scheme == "http" && LOOPBACK.contains(&host));
-        (allowed && plain && text.len() <= Self::MAX).then(|| Self(text.to_owned()))
-    }
-
-    /// The URL of a path below it.
-    pub fn join(&self, path: &str) -> String {
-        format!("{}/{path}", self.0)
-    }
-}
-
-impl fmt::Debug for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BaseUrl(…)")
-    }
-}
-
 fn is_token(text: &str) -> bool {
     (8..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -135,30 +142,35 @@ mod tests {
     }
 
     #[test]
-    fn a_processor_is_reached_by_https_or_on_this_machine() {
-        for (text, refunds) in [
-            ("https://adapter.example", "https://adapter.example/refunds"),
-            ("https://adapter.example:8443/recoup/", "https://adapter.example:8443/recoup/refunds"),
-            ("https://10.0.0.7", "https://10.0.0.7/refunds"),
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/refunds"),
-            ("http://localhost", "http://localhost/refunds"),
-            ("http://[::1]:8080", "http://[::1]:8080/refunds"),
-        ] {
-            assert_eq!(BaseUrl::parse(text).unwrap().join("refunds"), refunds);
+    fn an_account_at_stripe_has_a_key_and_its_destinations_secrets() {
+        for count in 0..=4 {
+            let secret =
+                json!({"key": "rk_test_51abcDEF0", "signing_secrets": vec!["whsec_12345678"; count]});
+            let access = StripeAccess::parse(&secret.to_string()).unwrap();
+            assert_eq!((access.key.reveal(), access.signing.len()), ("rk_test_51abcDEF0", count));
         }
-        for text in [
-            "",
-            "https://",
-            "adapter.example",
-            "ftp://adapter.example",
-            "http://adapter.example",
-            "http://127.0.0.1.example",
-            "https://user@adapter.example",
-            "https://adapter.example?token=t",
-            "https://adapter.example/#",
-            "https://adapter example",
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_secret_for_stripe_is_told_without_it() {
+        for (text, why) in [
+            ("sk_test_51abcDEF0".to_owned(), "not JSON"),
+            (r#"{"key": "sk_test_51abcDEF0", "#.to_owned(), "not JSON"),
+            (json!({"key": "sk_test_51abcDEF0"}).to_string(), "fields"),
+            (json!({"key": "sk_test_51abcDEF0", "signing_secrets": [], "sk_extra": 1}).to_string(), "fields"),
+            (json!({"key": "sk_test_51abcDEF0", "signing_secrets": "whsec_12345678"}).to_string(), "fields"),
+            (json!({"key": "pk_test_51abcDEF0", "signing_secrets": []}).to_string(), "key is no"),
+            (
+                json!({"key": "sk_test_51abcDEF0", "signing_secrets": ["12345678"]}).to_string(),
+                "signing_secrets",
+            ),
+            (
+                json!({"key": "sk_test_51abcDEF0", "signing_secrets": vec!["whsec_12345678"; 5]}).to_string(),
+                "more than 4",
+            ),
         ] {
-            assert_eq!(BaseUrl::parse(text), None, "{text}");
+            let told = StripeAccess::parse(&text).unwrap_err();
+            assert!(told.contains(why) && !told.contains("51abc") && !told.contains("1234"), "{told}");
         }
     }
 }
