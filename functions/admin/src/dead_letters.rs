@@ -6,12 +6,15 @@ use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::time::Timestamp;
 use recoup_ports::causes;
 use recoup_ports::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters};
-use recoup_ports::images::{Image, Named, Names};
+use recoup_ports::images::{Named, Names};
 use recoup_ports::jobs::{Job, Lane, RefundJob, UnreadableJob, WebhookJob, read_job};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{AdminError, Context};
+
+/// An item in DynamoDB's own JSON.
+pub(crate) type Image = Map<String, Value>;
 
 /// Most messages that one command shows.
 pub(crate) const SHOWN_MAX: usize = 100;
@@ -95,7 +98,7 @@ impl Shown {
         }
     }
 
-    fn of_change(letter: &DeadLetter, names: &impl Names) -> Self {
+    fn of_change(letter: &DeadLetter, names: &impl Names<Image>) -> Self {
         let mut shown = Self::of(letter);
         let record: Option<Value> = serde_json::from_str(&letter.body).ok();
         if let Some(note) = record.as_ref().and_then(|record| record.get(BATCH_NOTE)) {
@@ -159,7 +162,7 @@ fn parser(queue: QueueName) -> Option<Parse> {
     }
 }
 
-fn shown(letter: &DeadLetter, queue: QueueName, names: &impl Names) -> Shown {
+fn shown(letter: &DeadLetter, queue: QueueName, names: &impl Names<Image>) -> Shown {
     let Some(parse) = parser(queue) else { return Shown::of_change(letter, names) };
     match parse(&letter.body) {
         Ok(job) => Shown::of_job(letter, &job),
@@ -169,7 +172,7 @@ fn shown(letter: &DeadLetter, queue: QueueName, names: &impl Names) -> Shown {
 }
 
 /// Shows what lies in a queue, and leaves it there.
-pub(crate) async fn show<A, D: DeadLetters, N: Names>(
+pub(crate) async fn show<A, D: DeadLetters, N: Names<Image>>(
     context: &Context<A, D, N>,
     queue: QueueName,
 ) -> Result<Value, AdminError> {

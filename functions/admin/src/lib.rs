@@ -143,7 +143,7 @@ pub async fn handle<A, D, N>(context: &Context<A, D, N>, event: Value) -> Result
 where
     A: Accounts + WebhookSecrets + ListTenants + Reports + Sync,
     D: DeadLetters,
-    N: Names,
+    N: Names<dead_letters::Image>,
 {
     // Why it cannot be read is fit to be told: commands carry no secrets.
     let command: Command =

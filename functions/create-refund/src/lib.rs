@@ -19,9 +19,9 @@ use recoup_http::quote::QuoteView;
 use recoup_http::request::{Caller, routed_parameter};
 use recoup_http::respond::{Answer, respond, unknown_outcome};
 use recoup_http::route::Creating;
-use recoup_http::view::{PublicUrl, RefundView};
 use recoup_ports::refunds::{Reserve, ReserveError, Reserved};
 use recoup_ports::webhooks::Reach;
+use recoup_views::{PublicUrl, RefundView};
 
 use losses::Losses;
 

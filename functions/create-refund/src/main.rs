@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use create_refund::{Context, handle};
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now, random};
-use recoup_http::view::PublicUrl;
 use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
+use recoup_views::PublicUrl;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

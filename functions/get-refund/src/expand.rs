@@ -8,10 +8,10 @@ use recoup_domain::refund::Refund;
 use recoup_http::list::{EXPAND, Parameters};
 use recoup_http::payment::view;
 use recoup_http::problem::Problem;
-use recoup_http::view::{PaymentView, PublicUrl, RefundView};
 use recoup_ports::payments as ports;
 use recoup_ports::refunds::Refunds;
 use recoup_ports::rows::Rows;
+use recoup_views::{PaymentView, PublicUrl, RefundView};
 
 /// Most refunds that are read to sort the money of a page's payments, beside those of its first payment. Behind so
 /// many the page ends.

@@ -17,11 +17,11 @@ use recoup_http::refund::named;
 use recoup_http::request::{Caller, routed_parameter};
 use recoup_http::respond::{Answer, respond};
 use recoup_http::route::{Reading, unrouted};
-use recoup_http::view::{PublicUrl, RefundView};
 use recoup_ports::lists::RefundList;
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
 use recoup_ports::reports::Reports;
+use recoup_views::{PublicUrl, RefundView};
 
 /// What the function needs.
 pub struct Context<S> {

@@ -16,11 +16,11 @@ use recoup_http::list::{Entries, Parameters};
 use recoup_http::payment::not_found;
 use recoup_http::problem::Problem;
 use recoup_http::respond::Answer;
-use recoup_http::view::RefundView;
 use recoup_ports::lists::{Place, RefundList, Window};
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
 use recoup_ports::rows::Rows;
+use recoup_views::RefundView;
 
 use crate::Context;
 use crate::expand::{self, Expand, Expanded};

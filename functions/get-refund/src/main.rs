@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use get_refund::{Context, handle};
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings};
-use recoup_http::view::PublicUrl;
 use recoup_storage::Table;
+use recoup_views::PublicUrl;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

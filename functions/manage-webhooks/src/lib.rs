@@ -19,11 +19,11 @@ use recoup_http::problem::Problem;
 use recoup_http::request::Caller;
 use recoup_http::respond::{Answer, WORK_MAX, respond_within};
 use recoup_http::route::Managing;
-use recoup_http::view::PublicUrl;
 use recoup_ports::endpoints::KeepEndpoints;
 use recoup_ports::events::{Events, NoteDeliveries};
 use recoup_ports::refunds::Refunds;
 use recoup_ports::webhooks::{Deliver, Reach};
+use recoup_views::PublicUrl;
 
 /// Longest work on a sample, which waits for its receiver for 15 s: a second less than the 20 s that the
 /// template gives this function.

@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use lambda_http::{Error, run, service_fn};
 use manage_webhooks::{Context, handle};
 use recoup_config::{Aws, Settings, now, random};
-use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
+use recoup_views::PublicUrl;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

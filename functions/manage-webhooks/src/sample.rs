@@ -16,9 +16,9 @@ use recoup_http::event::HeardView;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request;
 use recoup_http::respond::Answer;
-use recoup_http::view::RefundView;
-use recoup_http::webhook::{EventData, body};
 use recoup_ports::webhooks::Deliver;
+use recoup_views::RefundView;
+use recoup_views::webhook::{EventData, body};
 use serde::Serialize;
 
 use crate::endpoints::found;

@@ -13,9 +13,9 @@ use recoup_http::payment::show;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request::{Caller, routed_parameter};
 use recoup_http::respond::{Answer, respond};
-use recoup_http::view::PublicUrl;
 use recoup_ports::payments::{Moved, Register, Registered};
 use recoup_ports::refunds::Refunds;
+use recoup_views::PublicUrl;
 
 /// How often newer facts are tried again because others were written meanwhile.
 const TRIES_MAX: usize = 5;

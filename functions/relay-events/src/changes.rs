@@ -1,6 +1,6 @@
 //! What one record of the stream asks for.
 
-use recoup_batch::StreamRecord;
+use recoup_batch::{Image, StreamRecord};
 use recoup_domain::delivery::Delivery;
 use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
 use recoup_domain::event::Event;
@@ -35,7 +35,10 @@ pub(crate) enum Change {
 }
 
 /// Reads a record.
-pub(crate) fn change(images: &impl Images, record: &StreamRecord<'_>) -> Result<Change, UnreadableImage> {
+pub(crate) fn change(
+    images: &impl Images<Image>,
+    record: &StreamRecord<'_>,
+) -> Result<Change, UnreadableImage> {
     let Some(image) = record.new_image else { return Ok(Change::Nothing) };
     let new = images.shown(image)?;
     if matches!(new, Shown::Other) {

@@ -10,7 +10,7 @@ mod changes;
 mod fan_out;
 
 use lambda_runtime::Error;
-use recoup_batch::{BatchResponse, stream_records};
+use recoup_batch::{BatchResponse, Image, stream_records};
 use recoup_domain::time::Timestamp;
 use recoup_ports::WriteError;
 use recoup_ports::causes;
@@ -47,7 +47,7 @@ struct Gathered {
 /// One batch of the stream.
 pub async fn handle<I, S, J>(context: &Context<I, S, J>, event: Value) -> Result<BatchResponse, Error>
 where
-    I: Images,
+    I: Images<Image>,
     S: Endpoints + RecordEvents,
     J: Jobs,
 {

@@ -13,8 +13,8 @@ use recoup_http::refund::{named, not_found};
 use recoup_http::request::{self, Caller};
 use recoup_http::respond::{Answer, respond};
 use recoup_http::route::Updating;
-use recoup_http::view::{PublicUrl, RefundView};
 use recoup_ports::settlement::{Settle, Settled};
+use recoup_views::{PublicUrl, RefundView};
 
 /// How often a change is decided again because the refund moved meanwhile.
 const TRIES_MAX: usize = 5;

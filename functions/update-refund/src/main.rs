@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now};
-use recoup_http::view::PublicUrl;
 use recoup_storage::Table;
+use recoup_views::PublicUrl;
 use update_refund::{Context, handle};
 
 #[tokio::main(flavor = "current_thread")]

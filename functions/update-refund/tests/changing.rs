@@ -6,12 +6,12 @@ mod gateway;
 
 use gateway::{Event, Reply};
 use recoup_domain::refund::Refund;
-use recoup_http::view::PublicUrl;
 use recoup_ports::payments::{Payments, Register};
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
 use recoup_ports::settlement::{HandedOver, Settle, Settled};
 use recoup_storage::Table;
 use recoup_testing::{Fault, TestTable, fixtures};
+use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 use update_refund::{Context, handle};
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::problem::{Code, Problem};
 use crate::request::routed_parameter;
-use crate::view::{PublicUrl, SelfLink};
+use recoup_views::{PublicUrl, SelfLink};
 
 /// The id in the path. What is no endpoint id names no endpoint.
 pub fn named(request: &Request) -> Result<EndpointId, Problem> {

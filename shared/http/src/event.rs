@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::problem::{Code, Problem};
 use crate::request::routed_parameter;
-use crate::view::{PublicUrl, SelfLink};
-use crate::webhook::EventData;
+use recoup_views::webhook::EventData;
+use recoup_views::{PublicUrl, SelfLink};
 
 /// The id in the path. What is no event id names no event.
 pub fn named(request: &Request) -> Result<EventId, Problem> {

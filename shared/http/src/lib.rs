@@ -1,4 +1,4 @@
-//! The API's outer skin: strict JSON in, [`view`]s and problems out. No rule about money lives here.
+//! The API's outer skin: strict JSON in, views (`recoup_views`) and problems out. No rule about money lives here.
 
 pub mod accept;
 pub mod endpoint;
@@ -17,5 +17,3 @@ pub mod request;
 pub mod respond;
 pub mod route;
 pub mod webhook;
-
-pub use recoup_views as view;

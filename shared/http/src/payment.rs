@@ -6,7 +6,7 @@ use recoup_domain::refund::Refund;
 use recoup_ports::refunds::Refunds;
 
 use crate::problem::{Code, Problem};
-use crate::view::{PaymentView, PublicUrl};
+use recoup_views::{PaymentView, PublicUrl};
 
 /// Shows a payment that was just read.
 ///

@@ -4,7 +4,7 @@ use recoup_domain::report::{Checked, Finding, Report};
 use serde::Serialize;
 
 use crate::problem::{Code, Problem};
-use crate::view::{PublicUrl, SelfLink};
+use recoup_views::{PublicUrl, SelfLink};
 
 /// The problem of a report that this tenant does not have, or no longer.
 pub fn not_found() -> Problem {

@@ -4,8 +4,6 @@ use recoup_domain::text::TargetUrl;
 use recoup_ports::webhooks::Reach;
 use url::{Host, Url};
 
-pub use recoup_views::webhook::{EventData, body};
-
 /// Reads a URL to be told: https, port 443 or from 1024, a host, no credentials. The address behind a
 /// name is judged when it is dialled.
 pub fn target_url(text: &str, reach: Reach) -> Result<TargetUrl, String> {

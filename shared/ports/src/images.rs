@@ -1,13 +1,10 @@
-//! Reading the items that the table's stream carries.
+//! Reading the items that the table's stream carries, in whatever form it carries them.
 
 use recoup_domain::delivery::Delivery;
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
 use thiserror::Error;
-
-/// An image in DynamoDB's own JSON, as the stream has it.
-pub type Image = serde_json::Map<String, serde_json::Value>;
 
 /// An image of ours that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -33,7 +30,7 @@ pub enum Shown {
 }
 
 /// Reads images.
-pub trait Images {
+pub trait Images<Image> {
     /// What an image shows.
     fn shown(&self, image: &Image) -> Result<Shown, UnreadableImage>;
 }
@@ -50,7 +47,7 @@ pub struct Named {
 }
 
 /// Names items that cannot be read.
-pub trait Names {
+pub trait Names<Image> {
     /// What an image, or a bare key, gives away; nothing if the key is not of ours.
     fn named(&self, image: &Image) -> Option<Named>;
 }

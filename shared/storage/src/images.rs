@@ -1,7 +1,7 @@
 //! Reading the stream's images with the same eyes as the table's items.
 
 use recoup_domain::ids::{EventId, RefundId};
-use recoup_ports::images::{Image, Images, Named, Names, Shown, UnreadableImage};
+use recoup_ports::images::{Images, Named, Names, Shown, UnreadableImage};
 
 use crate::event_item::REFUND_ID;
 use crate::keys::{
@@ -10,11 +10,14 @@ use crate::keys::{
 use crate::table::Item;
 use crate::{delivery_item, endpoint_item, refund_item};
 
+/// An image in DynamoDB's own JSON, as the stream carries it.
+pub type Image = serde_json::Map<String, serde_json::Value>;
+
 /// Reads images of this table.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TableImages;
 
-impl Images for TableImages {
+impl Images<Image> for TableImages {
     fn shown(&self, image: &Image) -> Result<Shown, UnreadableImage> {
         let text = |name| text(image, name);
         let pk = text(PK).unwrap_or_default();
@@ -36,7 +39,7 @@ impl Images for TableImages {
     }
 }
 
-impl Names for TableImages {
+impl Names<Image> for TableImages {
     fn named(&self, image: &Image) -> Option<Named> {
         let pk = text(image, PK)?;
         let of_key = owner_and_id(pk, REFUND).map(|(_, id)| id);

@@ -27,5 +27,5 @@ mod table;
 mod version_item;
 mod write;
 
-pub use images::TableImages;
+pub use images::{Image, TableImages};
 pub use table::Table;

@@ -6,13 +6,13 @@ use recoup_domain::ids::{Environment, KeyId};
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
 use recoup_http::route::SERVED;
-use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::credentials::{Accounts, Revoked};
 use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
 use recoup_testing::routes::ROUTES;
 use recoup_testing::{TestTable, fixtures};
+use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 
 use crate::gateway::{Event, Reply};

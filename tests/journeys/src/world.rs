@@ -12,7 +12,6 @@ use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::Wanted;
-use recoup_http::view::PublicUrl;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Created, KeepEndpoints};
 use recoup_ports::jobs::{Job, Jobs, Lane, SendJobError};
@@ -22,6 +21,7 @@ use recoup_ports::settlement::{Settle, Settled};
 use recoup_ports::webhooks::{Deliver, Reply, SendError};
 use recoup_storage::{Table, TableImages};
 use recoup_testing::{TestTable, fixtures};
+use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 
 /// The queues' visibility and `maxReceiveCount` in `template.yaml`.

@@ -2,9 +2,9 @@
 
 use recoup_domain::ids::Environment;
 use recoup_domain::payment::{Facts, Payment, Settlement, Terms};
-use recoup_http::view::RefundView;
 use recoup_ports::refunds::Refunds;
 use recoup_testing::fixtures::{self, SELLER, SUPPLIER, eur};
+use recoup_views::RefundView;
 use serde_json::json;
 
 use crate::gateway::Event;

@@ -16,12 +16,12 @@ use gateway::{Event, Reply};
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::Payment;
 use recoup_domain::split::Split;
-use recoup_http::view::PublicUrl;
 use recoup_ports::payments::{Payments, Register, Registered};
 use recoup_ports::refunds::Reserve;
 use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
 use recoup_testing::{TestTable, fixtures};
+use recoup_views::PublicUrl;
 use serde_json::Value;
 
 const CREATE: &str = include_str!("../../../../tests/events/create-refund.json");

@@ -15,12 +15,12 @@ use get_refund::{Context, handle};
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::wanted::Wanted;
-use recoup_http::view::PublicUrl;
 use recoup_ports::payments::{Payments, Register, Registered};
 use recoup_ports::refunds::{Reserve, Reserved};
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_storage::Table;
 use recoup_testing::{TestTable, fixtures};
+use recoup_views::PublicUrl;
 
 const GET_REFUND: &str = include_str!("../../../../tests/events/get-refund.json");
 const GET_PAYMENT: &str = include_str!("../../../../tests/events/get-payment.json");

@@ -4,8 +4,8 @@ use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Target};
 use recoup_domain::endpoint::DisabledReason;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EndpointId, EventId};
-use recoup_http::view::RefundView;
 use recoup_testing::fixtures;
+use recoup_views::RefundView;
 use serde_json::{Value, json};
 use std::time::Duration;
 

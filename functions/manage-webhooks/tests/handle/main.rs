@@ -30,7 +30,6 @@ use recoup_domain::refund::{Move, Outcome, Refund};
 use recoup_domain::signing::Secret;
 use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
-use recoup_http::view::PublicUrl;
 use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::events::{NoteDeliveries, Noted, RecordEvents};
@@ -40,6 +39,7 @@ use recoup_ports::settlement::{Settle, Settled};
 use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
 use recoup_testing::{TestTable, fixtures};
+use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 
 const RECORDED: &str = include_str!("../../../../tests/events/manage-webhooks.json");

@@ -59,7 +59,7 @@ async fn a_sample_arrives_signed_in_the_form_of_a_real_event() {
     let body: Value = serde_json::from_str(&arrived[0].body).unwrap();
     assert_eq!((&body["type"], &body["timestamp"]), (&json!("endpoint.test"), &json!(now().rfc3339())));
     let real = world.refund("key-1", 1, None).await;
-    let real = recoup_http::view::RefundView::of(&real, &world.context.public_url);
+    let real = recoup_views::RefundView::of(&real, &world.context.public_url);
     let real = serde_json::to_value(real).unwrap();
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&body["data"]), names(&real));

@@ -9,10 +9,10 @@ mod registering;
 
 use gateway::{Event, Reply};
 use recoup_domain::payment::Payment;
-use recoup_http::view::PublicUrl;
 use recoup_ports::payments::Payments;
 use recoup_storage::Table;
 use recoup_testing::{TestTable, fixtures};
+use recoup_views::PublicUrl;
 use register_payment::{Context, handle};
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! The stream's images are read with the same eyes as the table's items.
 
 use recoup_domain::refund::{Outcome, Refund, State};
-use recoup_ports::images::{Image, Images, Names, Shown};
+use recoup_ports::images::{Images, Names, Shown};
 use recoup_ports::settlement::Settle;
-use recoup_storage::TableImages;
+use recoup_storage::{Image, TableImages};
 use recoup_testing::fixtures::{failed, later, succeeded};
 use serde_json::{Value, json};
 
