@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 
 use recoup_domain::ids::Environment;
+use recoup_domain::or_abort::OrAbort;
 use recoup_domain::report::{Finding, Mismatch, Remedy, Report};
+use recoup_domain::time::Timestamp;
 
 /// All that is not ours to vouch for passes here on its way into the page.
 fn escaped(text: &str) -> String {
@@ -71,9 +73,10 @@ fn verdict(report: &Report) -> (&'static str, String) {
 }
 
 /// `2026-11-22 09:30:00 UTC`.
-fn moment(at: &str) -> String {
-    let (day, time) = at.split_once('T').unwrap_or((at, ""));
-    let time = time.split_once('.').map_or(time, |(seconds, _)| seconds);
+fn moment(at: Timestamp) -> String {
+    let at = at.rfc3339();
+    let (seconds, _) = at.split_once('.').or_abort("every time is written with its milliseconds");
+    let (day, time) = seconds.split_once('T').or_abort("a T parts day and time");
     format!("<time datetime=\"{at}\">{day} {time} UTC</time>")
 }
 
@@ -125,7 +128,7 @@ fn row(finding: &Finding) -> String {
         escaped(finding.detail.as_str()),
         ids.join(" "),
         done(finding.remedy),
-        moment(&finding.found_at.rfc3339()),
+        moment(finding.found_at),
     )
 }
 
@@ -163,9 +166,9 @@ pub(crate) fn of(report: &Report) -> String {
         account = escaped(report.tenant.account.as_str()),
         summary = summary(report),
         checked = checked(report),
-        started = moment(&report.started_at.rfc3339()),
-        ended = moment(&report.ended_at.rfc3339()),
-        from = moment(&report.from.rfc3339()),
+        started = moment(report.started_at),
+        ended = moment(report.ended_at),
+        from = moment(report.from),
         findings = findings(report),
     )
 }

@@ -6,6 +6,7 @@ use lambda_http::Request;
 use recoup_domain::endpoint::{DisabledReason, Endpoint, EventFilter, Switch};
 use recoup_domain::event::EventType;
 use recoup_domain::ids::{EndpointId, Tenant};
+use recoup_domain::or_abort::OrAbort;
 use recoup_domain::signing::Secrets;
 use recoup_domain::text::{TargetUrl, Text};
 use recoup_domain::time::Timestamp;
@@ -132,7 +133,7 @@ pub(crate) fn overlap(request: &Request) -> Result<Duration, Problem> {
     let hours =
         fields.take("overlap_hours").map(|hours| hours.whole(Secrets::OVERLAP_HOURS_MAX)).transpose()?;
     fields.finish()?;
-    Ok(Secrets::overlap(hours).unwrap_or_default())
+    Ok(Secrets::overlap(hours).or_abort("more hours than the most are refused above"))
 }
 
 /// To which endpoint alone an event is sent again, if one is named.

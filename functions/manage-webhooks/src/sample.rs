@@ -6,14 +6,15 @@ use recoup_domain::delivery::Heard;
 use recoup_domain::event::EventType;
 use recoup_domain::ids::{EventId, PaymentId, RefundId, Tenant};
 use recoup_domain::money::{Currency, Money};
+use recoup_domain::or_abort::OrAbort;
 use recoup_domain::payment::{Processor, ProcessorName};
 use recoup_domain::refund::{Change, Kind, Notes, Refund, State, Version};
 use recoup_domain::signing::sign;
 use recoup_domain::text::{Metadata, Text};
-use recoup_domain::time::Timestamp;
+use recoup_domain::time::{Timestamp, whole_millis};
 use recoup_http::endpoint::named;
 use recoup_http::event::HeardView;
-use recoup_http::problem::{Code, Problem};
+use recoup_http::problem::Problem;
 use recoup_http::request;
 use recoup_http::respond::Answer;
 use recoup_ports::webhooks::Deliver;
@@ -46,13 +47,9 @@ pub(crate) async fn send<S: Store, R: Deliver>(
     request::body(request, &[])?.finish()?;
     let endpoint = found(context, tenant, &id).await?;
     let (event, at) = (EventId::from_bits((context.random)()), (context.now)());
-    let Some(body) = sample(tenant, at).and_then(|refund| {
-        let data = EventData::Refund(Box::new(RefundView::of(&refund, &context.public_url)));
-        body(EventType::EndpointTest, at, &data).ok()
-    }) else {
-        tracing::error!("the sample cannot be written");
-        return Err(Problem::new(Code::Internal, "The sample could not be made."));
-    };
+    let refund = RefundView::of(&sample(tenant, at), &context.public_url);
+    let body = body(EventType::EndpointTest, at, &EventData::Refund(Box::new(refund)));
+    let body = body.or_abort("a view has text keys and plain values");
     let message = sign(event.as_str(), at, body, &endpoint.secrets);
     let heard = match context.receivers.deliver(&endpoint.url, &message).await {
         Ok(reply) => Heard::Status { status: reply.status, head: reply.head },
@@ -64,32 +61,30 @@ pub(crate) async fn send<S: Store, R: Deliver>(
         event_id: event.to_string(),
         delivered: heard.is_success(),
         heard: (&heard).into(),
-        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        duration_ms: whole_millis(took),
     };
     Answer::new(StatusCode::OK, &view)
 }
 
 /// A refund as one looks like; there is none of this id.
-fn sample(tenant: &Tenant, now: Timestamp) -> Option<Refund> {
+fn sample(tenant: &Tenant, now: Timestamp) -> Refund {
+    let euro = Currency::parse("EUR").or_abort("the euro is a currency");
     let description = "A sample, sent because it was asked for. No money moves.";
-    Some(Refund {
+    Refund {
         tenant: tenant.clone(),
         id: RefundId::from_bits(0),
-        payment_id: PaymentId::try_from("pay_sample").ok()?,
-        amount: Money::of_minor(1_500, Currency::parse("EUR")?).ok()?,
+        payment_id: PaymentId::try_from("pay_sample").or_abort("it is an id of the length that ids have"),
+        amount: Money::of_minor(1_500, euro).or_abort("it is within the bounds of money"),
         kind: Kind::Refund,
         split: None,
         lines: Vec::new(),
-        notes: Notes { description: Text::new(description.to_owned()).ok(), ..Notes::default() },
-        processor: Processor {
-            name: ProcessorName::Sandbox,
-            reference: Text::new("sandbox_succeed".to_owned()).ok()?,
-        },
+        notes: Notes { description: Some(Text::cut(description)), ..Notes::default() },
+        processor: Processor { name: ProcessorName::Sandbox, reference: Text::cut("sandbox_succeed") },
         fingerprint: [0; 32],
         version: Version {
             sequence: 2,
             state: State::Succeeded,
-            processor_reference: Text::new("sandbox_sample".to_owned()).ok(),
+            processor_reference: Some(Text::cut("sandbox_sample")),
             metadata: Metadata::default(),
             updated_at: now,
         },
@@ -99,5 +94,5 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Option<Refund> {
         wait: None,
         flag: None,
         created_at: now,
-    })
+    }
 }

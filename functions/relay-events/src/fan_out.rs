@@ -46,6 +46,7 @@ impl<'store, S: Endpoints + RecordEvents> FanOut<'store, S> {
 /// Who is told. An endpoint that cannot be read may listen: its tries wait until it can be read again.
 fn receivers(endpoints: &Rows<Endpoint>, event: &Event, has_url: bool) -> Vec<Target> {
     let listening = endpoints.read.iter().filter(|endpoint| endpoint.hears(event.r#type));
+    // A row whose very id is none of ours was logged when it was read, and nobody can be chosen by it.
     let unreadable = endpoints.unreadable.iter().filter_map(|row| EndpointId::try_from(row.id.as_str()).ok());
     let ids = listening.map(|endpoint| endpoint.id.clone()).chain(unreadable);
     ids.map(Target::Endpoint).chain(has_url.then_some(Target::RefundUrl)).collect()

@@ -1,4 +1,4 @@
-//! Reading a notification and believing it: by the signature alone, and without telling strangers who is a customer.
+//! Verifying a notification: only its signature counts, and a refusal never tells a stranger which accounts exist.
 
 use lambda_http::{Body, Request};
 use recoup_domain::ids::Tenant;
@@ -14,7 +14,7 @@ use crate::{no_such_sender, unavailable};
 /// Most bytes in a body: 256 KiB.
 pub const BODY_BYTES_MAX: usize = 262_144;
 
-/// What a processor says, signed by whom it should be; `None` where it is not for us.
+/// A processor's genuine notification; `None` where it is about no refund of ours.
 pub(crate) async fn notification<K: ProcessorKeys>(
     keys: &K,
     sender: ProcessorName,
@@ -24,7 +24,7 @@ pub(crate) async fn notification<K: ProcessorKeys>(
     let message = Message { body: text(request)?, headers: request.headers() };
     let notification = recoup_processors::notification(sender, keys, message, now).await;
     if let Ok(None) = notification {
-        tracing::info!("an event that is not for us");
+        tracing::info!("notification ignored: it is about no refund of ours");
     }
     notification.map_err(problem)
 }
@@ -33,30 +33,30 @@ fn problem(refused: Refused) -> Problem {
     match refused {
         Refused::SendsNone => no_such_sender(),
         Refused::Unsigned => {
-            tracing::warn!("a notification without a signature");
+            tracing::warn!("notification refused: it has no signature");
             refusal(NotGenuine::Malformed)
         }
         Refused::Unreadable(why) => unreadable(why),
         Refused::KeysUnread(Tenant { account, environment }, error) => {
             let (environment, error) = (environment.as_str(), causes(&error));
-            tracing::error!(account.id = %account, environment, error, "a notification cannot be verified");
+            tracing::error!(account.id = %account, environment, error, "notification not verified: the keys could not be read");
             unavailable()
         }
-        // The sender reads what every forger reads.
+        // The same answer as to a forger, or it would say which accounts exist.
         Refused::NoKeys(Tenant { account, environment }) => {
             let environment = environment.as_str();
-            tracing::warn!(account.id = %account, environment, "a notification for an account without keys");
+            tracing::warn!(account.id = %account, environment, "notification refused: its account has no keys");
             refusal(NotGenuine::Forged)
         }
         Refused::NotGenuine(Tenant { account, environment }, why) => {
             let environment = environment.as_str();
-            tracing::warn!(account.id = %account, environment, %why, "a notification is not genuine");
+            tracing::warn!(account.id = %account, environment, %why, "notification refused: it is not genuine");
             refusal(why)
         }
     }
 }
 
-/// The bytes that were signed. What is no text was signed by no processor of ours.
+/// The bytes that were signed. Every processor of ours signs text.
 fn text(request: &Request) -> Result<&str, Problem> {
     let bytes: &[u8] = match request.body() {
         Body::Text(text) => text.as_bytes(),
@@ -71,7 +71,7 @@ fn text(request: &Request) -> Result<&str, Problem> {
 }
 
 fn unreadable(Unreadable(why): Unreadable) -> Problem {
-    tracing::warn!(why, "a notification cannot be read");
+    tracing::warn!(why, "notification refused: it cannot be read");
     Problem::new(Code::InvalidNotification, format!("The notification cannot be read: {why}."))
 }
 

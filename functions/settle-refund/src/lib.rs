@@ -1,8 +1,8 @@
-//! `POST /v1/processors/{name}/notifications`: what a processor tells by itself about a refund, and what follows.
+//! `POST /v1/processors/{name}/notifications`: a processor reports on a refund unasked, and the refund follows.
 //!
 //! No API key: the signature is the credential. A notification may come in any order, late and any number of times, so
-//! it is judged by where its refund stands, and every write is conditional on just that. Whatever is answered with 5xx
-//! the processor sends again; whatever would be no clearer the next time is answered with 200 and told to a person.
+//! it is judged by where its refund stands, and every write is conditional on just that. After a 5xx the processor sends
+//! the notification again. One that would be no clearer the next time is answered with 200 and logged for a person.
 
 mod genuine;
 mod settle;

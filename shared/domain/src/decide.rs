@@ -288,6 +288,7 @@ fn split_of(payment: &Payment, wanted: &WantedParts) -> Result<Split, Refusal> {
     }
     let merchants = routing.original.merchants().iter().map(|merchant| MerchantPart {
         account: merchant.account.clone(),
+        // A merchant that the request leaves out gives nothing.
         amount: parts.get(&merchant.account).copied().unwrap_or(Money::zero(currency)),
     });
     // The merchants are the payment's own, so all that can be wrong is a sum beyond every payment.

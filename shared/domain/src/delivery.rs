@@ -238,6 +238,7 @@ impl Delivery {
 
     /// With the number of the next try.
     fn turned(&self) -> Self {
+        // A row says the number, so the largest there is must not end the process.
         Self { turn: self.turn.saturating_add(1), rests: false, woken_at: None, ..self.clone() }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::endpoint::DisabledReason;
 use crate::ids::{EndpointId, EventId, RefundId, Tenant};
+use crate::or_abort::OrAbort;
 use crate::payment::fact;
 use crate::refund::{Refund, State, Status, Version};
 use crate::time::Timestamp;
@@ -138,7 +139,7 @@ impl Refund {
 
     /// Every change that is still known, oldest first: its number, its time and the state it led to.
     fn changes(&self) -> impl DoubleEndedIterator<Item = (u32, Timestamp, Option<State>)> {
-        let kept = u32::try_from(self.history.len()).unwrap_or(u32::MAX);
+        let kept = u32::try_from(self.history.len()).or_abort("a history is bounded");
         let numbers = self.version.sequence.saturating_sub(kept).saturating_add(1)..=self.version.sequence;
         let later =
             numbers.zip(&self.history).map(|(sequence, change)| (sequence, change.at, change.state.clone()));

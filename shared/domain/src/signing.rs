@@ -105,8 +105,7 @@ impl Secrets {
     /// The overlap of so many hours; `None` out of bounds.
     pub fn overlap(hours: Option<u32>) -> Option<Duration> {
         let hours = hours.unwrap_or(Self::OVERLAP_HOURS);
-        (hours <= Self::OVERLAP_HOURS_MAX)
-            .then(|| Duration::from_secs(u64::from(hours).saturating_mul(3_600)))
+        (hours <= Self::OVERLAP_HOURS_MAX).then(|| Duration::from_hours(u64::from(hours)))
     }
 
     /// A first secret.

@@ -154,6 +154,7 @@ impl Split {
         }
         let platform = with(self.platform, other.platform)?;
         let merchants = self.merchants.iter().map(|part| {
+            // An actor that the other does not name keeps its part.
             let change = other.of(&part.account).unwrap_or(Money::zero(other.currency()));
             Some(MerchantPart { account: part.account.clone(), amount: with(part.amount, change)? })
         });

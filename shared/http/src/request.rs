@@ -144,7 +144,7 @@ pub fn path_parameter(request: &Request, name: &str) -> Option<String> {
     request.path_parameters_ref()?.first(name).map(str::to_owned)
 }
 
-/// The gateway's id of this request, for the caller and the log.
+/// The gateway's id of this request, for the caller and the log; empty where no gateway gave one.
 pub(crate) fn request_id(request: &Request) -> String {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone().unwrap_or_default(),

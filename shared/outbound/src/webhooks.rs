@@ -96,8 +96,8 @@ impl Deliver for Webhooks {
         let answer = answer.map_err(|_| SendError::TimedOut)?.map_err(|error| cause(&error, &target))?;
         let status = answer.status().as_u16();
         // A message is signed for each try, so its timestamp is the moment at which this one began.
-        let signed: Option<u64> = message.timestamp.parse().ok();
-        let now = signed.map(|at| at.saturating_add(started.elapsed().as_secs()));
+        let signed: u64 = message.timestamp.parse().or_abort("a message is signed at a number of seconds");
+        let now = signed.saturating_add(started.elapsed().as_secs());
         let retry_after = reply::retry_after(answer.headers(), now);
         // The status is the receiver's word, whatever becomes of the rest.
         let left = self.time_limit.saturating_sub(started.elapsed());

@@ -1,4 +1,4 @@
-//! What a processor tells us by itself, and how we know that it was the processor.
+//! What a processor reports unasked, and how we know that the processor sent it.
 
 use http::HeaderMap;
 use recoup_domain::ids::{AccountId, Environment, RefundId, Tenant};
@@ -9,18 +9,18 @@ use thiserror::Error;
 
 use crate::stripe::StripeAmount;
 
-/// Seconds that a signature may lie in the past or the future. Within them a message may come again; that is
-/// harmless, since what is old news changes nothing (`Refund::step`).
+/// Seconds that a signature may lie in the past or the future. Within them a message may be replayed; that is
+/// harmless, since a repeat changes nothing (`Refund::step`).
 pub const TOLERANCE_SECONDS: u64 = 300;
 
 /// Why a notification is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NotGenuine {
-    /// The signature's headers are missing something.
+    /// A header of the signature is missing or cannot be read.
     #[error("the signature cannot be read")]
     Malformed,
-    /// No secret of this account's signed this.
-    #[error("the signature is of nobody we know")]
+    /// None of the account's secrets made the signature.
+    #[error("no secret of the account made the signature")]
     Forged,
     /// It was signed, but not within [`TOLERANCE_SECONDS`].
     #[error("the signature is too old, or the sender's clock is wrong")]
@@ -45,7 +45,7 @@ pub enum Refused {
     KeysUnread(Tenant, KeysError),
     /// The account that it names does not exist, or has no such processor.
     NoKeys(Tenant),
-    /// The account that it names did not have it signed.
+    /// No secret of the account that it names made its signature, or not within the tolerance.
     NotGenuine(Tenant, NotGenuine),
 }
 
@@ -59,7 +59,7 @@ pub struct Message<'request> {
 }
 
 impl<'request> Message<'request> {
-    /// A part of its signature.
+    /// One header of its signature.
     pub(crate) fn signature(&self, header: &str) -> Result<&'request str, Refused> {
         let value = self.headers.get(header).and_then(|value| value.to_str().ok());
         value.filter(|value| !value.is_empty()).ok_or(Refused::Unsigned)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Standing};
 use recoup_domain::ids::RefundId;
-use recoup_domain::time::Timestamp;
+use recoup_domain::time::{Timestamp, whole_millis};
 use recoup_ports::BoxError;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -92,6 +92,7 @@ pub(crate) fn from_item(item: Item) -> Result<Delivery, String> {
         standing,
         turn: item.turn,
         tries: item.tries,
+        // Stored only where it is true.
         rests: item.rests.unwrap_or(false),
         woken_at: item.woken_at,
         attempts: attempts.ok_or("an attempt has neither status nor error")?,
@@ -116,7 +117,7 @@ impl From<&Attempt> for AttemptItem {
             Heard::Status { status, head } => (Some(*status), Some(head.clone()), None),
             Heard::Nothing(why) => (None, None, Some(why.clone())),
         };
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let took_ms = whole_millis(*took);
         Self { at: *at, took_ms, status, head: head.filter(|head| !head.is_empty()), error }
     }
 }
@@ -124,6 +125,7 @@ impl From<&Attempt> for AttemptItem {
 impl AttemptItem {
     fn read(self) -> Option<Attempt> {
         let heard = match self.status {
+            // An empty head is not stored.
             Some(status) => Heard::Status { status, head: self.head.unwrap_or_default() },
             None => Heard::Nothing(self.error?),
         };

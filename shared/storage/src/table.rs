@@ -54,6 +54,7 @@ impl Table {
             let request = self.client.batch_get_item().request_items(&self.name, asked);
             let mut answer = request.send().await.map_err(unavailable)?;
             let responses = answer.responses.as_mut().and_then(|tables| tables.remove(&self.name));
+            // None where everything was left unprocessed.
             found.extend(responses.unwrap_or_default());
             let left = answer.unprocessed_keys.as_mut().and_then(|tables| tables.remove(&self.name));
             match left.map(|left| left.keys).filter(|keys| !keys.is_empty()) {

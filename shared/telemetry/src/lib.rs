@@ -6,6 +6,7 @@ use tracing_subscriber::filter::LevelFilter;
 ///
 /// `trace` counts as `debug`: at that level the Lambda runtime prints whole events, secrets included.
 pub fn init() {
+    // A level that cannot be read is the default: a typing error stops no refund.
     let level = std::env::var("LOG_LEVEL").ok().and_then(|level| level.parse().ok());
     let level = level.map(|level: LevelFilter| level.min(LevelFilter::DEBUG));
     let logs = tracing_subscriber::fmt().json().flatten_event(true).with_target(false);

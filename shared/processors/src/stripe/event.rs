@@ -57,6 +57,7 @@ impl<'body> UnverifiedEvent<'body> {
         let refund: StripeRefund = serde_json::from_value(event.data.object)
             .map_err(|_| Unreadable("its object is no refund of Stripe's"))?;
         let Some(id) = refund.named(metadata::REFUND) else { return Ok(None) };
+        // What is missing is no name of ours, and refused as such.
         let environment = refund.named(metadata::ENVIRONMENT).unwrap_or_default();
         let account = refund.named(metadata::ACCOUNT).unwrap_or_default();
         let named = names(environment, account, id);
