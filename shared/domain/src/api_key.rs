@@ -1,8 +1,8 @@
-//! API keys: their text, their checksum, and the only form in which they are stored.
+//! API keys: their text, their checksum, and the hash that is stored.
 //!
-//! `sk_sandbox_` or `sk_live_`, 26 characters that name the key, 26 that are the secret, and 7 of
-//! checksum, so that a typo is refused before anything is read. A client's secret, which buys access tokens and
-//! opens nothing itself, is made alike under `cs_`; what is hashed is the whole text, so neither passes for the other.
+//! A key is `sk_sandbox_` or `sk_live_`, 26 characters of id, 26 of secret and 7 of checksum, so that a typo is refused
+//! before anything is read. A client secret has the same form under `cs_`; it is exchanged for access tokens and grants
+//! no access itself. The whole text is hashed, so neither passes for the other.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub enum Scope {
     PaymentsWrite,
     /// Read refunds.
     RefundsRead,
-    /// Make and change refunds.
+    /// Create and change refunds.
     RefundsWrite,
     /// Manage webhook endpoints.
     WebhooksManage,
@@ -42,7 +42,7 @@ impl Scope {
         Self::WebhooksManage,
     ];
 
-    /// `refunds:write` and its like.
+    /// The name in the API, such as `refunds:write`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PaymentsRead => "payments:read",
@@ -59,23 +59,23 @@ impl Scope {
     }
 }
 
-/// Why a credential is nobody's, as far as its holder may know.
+/// Why a credential is refused, as far as its holder may know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Nothing that could have been given out: a part of a key, a typo, another scheme.
+    /// We cannot have issued it: a part of a key, a typo, another scheme.
     Malformed,
-    /// A client's secret, which buys tokens and opens nothing itself.
+    /// A client secret, which is exchanged for tokens and grants no access itself.
     ClientSecret,
-    /// A token that was good once.
+    /// A token that was valid once.
     Expired,
-    /// Never given out here, or revoked: which of the two is not told.
+    /// Never issued here, or revoked; the holder is not told which.
     Unknown,
 }
 
 impl Refused {
     const ALL: [Self; 4] = [Self::Malformed, Self::ClientSecret, Self::Expired, Self::Unknown];
 
-    /// `malformed` and its like.
+    /// The name of the reason, such as `malformed`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -95,15 +95,15 @@ impl Refused {
 pub struct Pepper(Vec<u8>);
 
 impl Pepper {
-    /// Fewest bytes.
+    /// The least number of bytes.
     pub const LENGTH_MIN: usize = 32;
 
-    /// Takes a secret that is long enough.
+    /// The pepper of a secret; `None` if the secret is too short.
     pub fn new(secret: Vec<u8>) -> Option<Self> {
         (secret.len() >= Self::LENGTH_MIN).then_some(Self(secret))
     }
 
-    /// A key of its own for another purpose, so that no signature can be taken for a key's hash.
+    /// A separate key for another purpose, so that no signature can be taken for a key's hash.
     pub(crate) fn key_for(&self, purpose: &str) -> impl AsRef<[u8]> {
         hmac_sha256(&self.0, &[purpose]).finalize().into_bytes()
     }
@@ -115,16 +115,16 @@ impl fmt::Debug for Pepper {
     }
 }
 
-/// What a key is good for.
+/// What a key is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUse {
     /// It is sent with every request.
     Api,
-    /// It buys access tokens.
+    /// It is exchanged for access tokens.
     Client,
 }
 
-/// A key as its owner holds it. It is shown once, when it is made.
+/// A key as its owner holds it. It is shown once, when it is created.
 pub struct ApiKey {
     r#use: KeyUse,
     environment: Environment,
@@ -146,14 +146,14 @@ fn prefix(r#use: KeyUse, environment: Environment) -> String {
     format!("{kind}_{}_", environment.as_str())
 }
 
-/// 35 bits of SHA-256 over what stands before it.
+/// 35 bits of SHA-256 over the text before it.
 fn checksum(of: &str) -> String {
     let text = crockford(first_128_bits(of));
     text.chars().rev().take(CHECKSUM_LENGTH).collect()
 }
 
 impl ApiKey {
-    /// A new API key from two times 128 random bits.
+    /// A new API key; `name` and `secret` are 128 random bits each.
     pub fn random(environment: Environment, name: u128, secret: u128) -> Self {
         Self::random_for(KeyUse::Api, environment, name, secret)
     }
@@ -185,17 +185,17 @@ impl ApiKey {
         Some(Self { r#use, environment, id, text: text.to_owned() })
     }
 
-    /// What it is good for, as the key itself says.
+    /// What the key is used for, by its prefix.
     pub fn r#use(&self) -> KeyUse {
         self.r#use
     }
 
-    /// Sandbox or live, as the key itself says.
+    /// Sandbox or live, by the key's prefix.
     pub fn environment(&self) -> Environment {
         self.environment
     }
 
-    /// The key's id, which is no secret.
+    /// The key's id, which is not secret.
     pub fn id(&self) -> &KeyId {
         &self.id
     }
@@ -205,12 +205,12 @@ impl ApiKey {
         &self.text
     }
 
-    /// What is stored of it.
+    /// The hash that is stored in place of the key.
     pub fn hash(&self, pepper: &Pepper) -> KeyHash {
         KeyHash(self.mac(pepper).finalize().into_bytes().into())
     }
 
-    /// Whether this key is the one that was stored; the comparison's time does not depend on the content.
+    /// Whether this key is the one that was stored, compared in constant time.
     pub fn is(&self, stored: &KeyHash, pepper: &Pepper) -> bool {
         self.mac(pepper).verify_slice(&stored.0).is_ok()
     }
@@ -224,23 +224,23 @@ impl ApiKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyHash(pub [u8; 32]);
 
-/// A key as the table knows it.
+/// A key as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredKey {
     /// Its id.
     pub id: KeyId,
-    /// Whose it is.
+    /// The tenant whose key it is.
     pub tenant: Tenant,
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// Its hash.
     pub hash: KeyHash,
-    /// Whether it was taken back.
+    /// Whether it was revoked.
     pub revoked: bool,
 }
 
 impl StoredKey {
-    /// Whether this is the key that was stored, and it was not taken back.
+    /// Whether this is the stored key, of the right environment and not revoked.
     pub fn admits(&self, key: &ApiKey, pepper: &Pepper) -> bool {
         key.is(&self.hash, pepper) && key.environment() == self.tenant.environment && !self.revoked
     }

@@ -1,4 +1,4 @@
-//! Whether a payment's books agree with its refunds: the invariant of conservation, checked from outside.
+//! Checks from outside that a payment's amounts agree with its refunds: the invariant of conservation.
 
 use crate::ids::{LineId, RefundId};
 use crate::money::Money;
@@ -6,33 +6,43 @@ use crate::payment::Payment;
 use crate::refund::{Refund, State};
 use crate::split::{Actor, Split};
 
-/// What does not agree.
+/// One disagreement between a payment and its refunds.
 #[derive(Clone, Debug, PartialEq, Eq)]
+<<<<<<< HEAD
 pub enum Imbalance {
     /// The amount of the whole, or of one actor, is not the sum of its three parts.
+=======
+pub enum Imbalance {
+    /// The amount of the payment, or of one actor, is not the sum of refundable, held and refunded.
+>>>>>>> f78799e (Say what each item of the domain is in plain English)
     Amount {
-        /// Of whom; `None` is the whole.
+        /// The actor; `None` means the whole payment.
         actor: Option<Actor>,
         /// What was paid.
         amount: Money,
         /// What the payment says is refundable.
         refundable: Money,
-        /// What its refunds hold; `None` if that is more than there can be.
+        /// What its refunds hold; `None` if that is more than any amount can be.
         held: Option<Money>,
-        /// What its refunds gave back; `None` if that is more than there can be.
+        /// What its refunds gave back; `None` if that is more than any amount can be.
         refunded: Option<Money>,
     },
-    /// The payment names a refund that is not there, or is not its own.
+    /// The payment names a refund that does not exist, or that belongs to another payment.
     Refund(RefundId),
-    /// A line is marked as refunded though no refund covers it, or is covered without a mark or twice.
+    /// A line is marked as refunded but no refund covers it, or is covered twice or without the mark.
     Line(LineId),
 }
 
-/// Everything that does not agree between a payment and its refunds, read after it; nothing on a healthy system.
+/// Every disagreement between a payment and its refunds, which are read after it; none on a healthy system.
 ///
+<<<<<<< HEAD
 /// Both must belong together: with a refund that settled between the two reads nothing adds up, so whoever finds
 /// something reads again.
 pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
+=======
+/// A refund that settled between the two reads looks like a disagreement, so a caller that finds one reads both again.
+pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
+>>>>>>> f78799e (Say what each item of the domain is in plain English)
     let is_ours = |refund: &&Refund| refund.payment_id == payment.id && refund.tenant == payment.tenant;
     let ours: Vec<&Refund> =
         refunds.iter().filter(is_ours).filter(|refund| payment.refunds.contains(&refund.id)).collect();
@@ -57,7 +67,7 @@ pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
     found
 }
 
-/// One column of the books.
+/// The amounts of the payment, or of one of its actors.
 struct Books {
     actor: Option<Actor>,
     amount: Money,

@@ -8,24 +8,24 @@ use crate::split::Actor;
 /// `amount = refundable + held + refunded`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balance {
-    /// The whole.
+    /// The whole amount.
     pub amount: Money,
-    /// What no refund has taken.
+    /// What can still be refunded.
     pub refundable: Money,
-    /// What refunds on the way have taken.
+    /// What refunds on the way hold.
     pub held: Money,
-    /// What went back.
+    /// What succeeded refunds gave back.
     pub refunded: Money,
 }
 
-/// The status that a payment's reader sees.
+/// The status of a payment in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeenStatus {
-    /// Not all of it went back.
+    /// The payment is not fully refunded.
     Captured(CaptureStatus),
-    /// All of it went back.
+    /// The payment is fully refunded.
     Refunded,
-    /// All of it went back, and before it was settled.
+    /// The payment is fully refunded by reversals, made before it was settled.
     Reversed,
 }
 
@@ -40,23 +40,23 @@ impl SeenStatus {
     }
 }
 
-/// A payment with its money sorted.
+/// The balances of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balances {
-    /// In total.
+    /// The balance of the whole payment.
     pub total: Balance,
-    /// The same for each actor, the platform first; empty for a payment that was not routed.
+    /// The balance of each actor, the platform first; empty for a payment that was not routed.
     pub actors: Vec<(Actor, Balance)>,
-    /// What the payment's reader sees.
+    /// The payment's status in the API.
     pub status: SeenStatus,
 }
 
 impl Balances {
-    /// Sorts a payment's money by its refunds.
+    /// The balances of a payment with these refunds.
     ///
-    /// The refunds must have been read after the payment; one that was made in between is passed over. What
-    /// has left `refundable` and did not succeed is held. `None` if more went back than ever left: then
-    /// the two reads do not belong together.
+    /// The refunds must have been read after the payment; one created in between is ignored. What has left
+    /// `refundable` and is not refunded is held. `None` if more was refunded than has left `refundable`: then the two
+    /// reads do not belong together.
     pub fn of(payment: &Payment, refunds: &[Refund]) -> Option<Self> {
         let succeeded: Vec<&Refund> = refunds
             .iter()

@@ -1,14 +1,14 @@
-//! Currencies: those that money can be registered in, and those that older payments were.
+//! Currencies: those in force, and withdrawn ones that older payments may be in.
 
 use crate::or_abort::OrAbort;
 use crate::text_form::text_form;
 
 /// Codes that ISO 4217 has withdrawn, with the decimal places they had.
 ///
-/// The codes are those of the standard's list three (historic denominations), which names no decimal places; these are
-/// the ones that the standard gave while a code was in force, as the JDK's currency data keep them. Codes that were gone
-/// before such data were kept are absent: no payment was ever registered in them. A code that is withdrawn is added
-/// here, whatever `iso_currency` makes of it: what is stored in it stays readable, and nothing new is registered in it.
+/// The codes are those of the standard's list three (historic denominations), which gives no decimal places. These are
+/// those the standard gave while a code was in force, as the JDK's currency data keep them. Codes withdrawn before such
+/// data were kept are absent: no payment was ever registered in them. When a code is withdrawn, add it here, whatever
+/// `iso_currency` does with it: stored money stays readable, and nothing new is registered in that currency.
 #[rustfmt::skip]
 const WITHDRAWN: [(&str, u32); 54] = [
     ("ADP", 0), ("AFA", 2), ("ANG", 2), ("ATS", 2), ("AYM", 2), ("AZM", 2), ("BEF", 0), ("BGL", 2),
@@ -27,14 +27,14 @@ pub struct Currency(Kind);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Current(iso_currency::Currency),
-    /// Its position in [`WITHDRAWN`], so that money stays small.
+    /// The position in [`WITHDRAWN`]: one byte, so that `Money` stays small.
     Withdrawn(u8),
 }
 
 text_form!([] Currency, this => this.code(), text => Self::parse(&text).ok_or("unknown Currency"));
 
 impl Currency {
-    /// Reads a three-letter upper-case code, in force or withdrawn: for what is stored, and what refers to it.
+    /// Reads a three-letter upper-case code, in force or withdrawn: for stored money, and for what refers to it.
     pub fn parse(code: &str) -> Option<Self> {
         if let Ok(position) = WITHDRAWN.binary_search_by(|(withdrawn, _)| (*withdrawn).cmp(code)) {
             let position = u8::try_from(position).or_abort("the table is shorter than 256");
@@ -44,7 +44,7 @@ impl Currency {
         currency.exponent().map(|_| Self(Kind::Current(currency)))
     }
 
-    /// Whether it is in force. What is new is in such a currency.
+    /// Whether the currency is in force. A new payment must be in such a currency.
     pub fn is_current(self) -> bool {
         matches!(self.0, Kind::Current(_))
     }
@@ -57,7 +57,7 @@ impl Currency {
         }
     }
 
-    /// Decimal places of the major unit: JPY 0, EUR 2, KWD 3.
+    /// Decimal places of an amount in major units: JPY 0, EUR 2, KWD 3.
     pub fn exponent(self) -> u32 {
         match self.0 {
             Kind::Current(currency) => {

@@ -1,6 +1,6 @@
-//! The decision whether and how a payment is refunded: pure, so that it can be explained and repeated.
+//! Decides whether and how a payment is refunded. The decision is pure, so it can be explained and repeated.
 //!
-//! It is made on a read that may be stale; [`Reservation`] carries what must still hold when it is written.
+//! It rests on a read that may be stale; [`Reservation`] carries what must still hold when the refund is written.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,18 @@ use crate::split::{Actor, MerchantPart, Split};
 use crate::time::Timestamp;
 use crate::wanted::{Wanted, WantedParts, WantedRouting};
 
-/// What an actor would have to give, and what it has.
+/// An actor that would have to give more than it has left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShortActor {
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// What was asked of it.
+    /// What the actor would have to give.
     pub wanted: Money,
-    /// What it has left.
+    /// What the actor has left.
     pub refundable: Money,
 }
 
-/// Why a payment is not refunded as asked. Nothing is written.
+/// Why a payment cannot be refunded as requested. Nothing is written.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The payment is not captured.
@@ -34,10 +34,10 @@ pub enum Refusal {
     /// The payment has as many refunds as it can carry.
     #[error("the payment already has {} refunds, which is the most one can have", Payment::REFUNDS_MAX)]
     TooManyRefunds,
-    /// The customer disputes it; a chargeback would give the money back a second time.
+    /// The customer disputes the payment; a chargeback would give the money back a second time.
     #[error("the payment is disputed")]
     Disputed,
-    /// Too late.
+    /// The time in which the payment could be refunded is over.
     #[error("the payment could be refunded until {}", .0.rfc3339())]
     WindowExpired(Timestamp),
     /// Another currency than the payment's.
@@ -51,44 +51,44 @@ pub enum Refusal {
         /// What is wrong with it.
         why: MoneyError,
     },
-    /// All of it is refunded or on its way.
+    /// The whole payment is refunded or held by refunds on the way.
     #[error("nothing is left to refund")]
     NothingLeft,
-    /// The caller believed that another amount was left.
+    /// The caller expected another refundable amount.
     #[error("{} {} are refundable now", .0.decimal(), .0.currency().code())]
     RefundableChanged(Money),
-    /// More than is left.
+    /// The amount is more than is left.
     #[error("{}", too_much(.wanted.as_ref(), *.left))]
     ExceedsRefundable {
-        /// What was asked for, as it was understood; none where it is more than any payment can have.
+        /// The requested amount, as it was understood; none where it is more than any payment can have.
         wanted: Option<Money>,
         /// What can still be refunded.
         left: Money,
     },
-    /// More than an actor has left.
+    /// At least one actor would give more than it has left.
     #[error("an actor would give back more than it has left of this payment")]
     ActorsShort(Vec<ShortActor>),
-    /// Its refunds must be full.
+    /// The payment can only be refunded in full.
     #[error("this payment can only be refunded in full")]
     PartialNotAllowed,
-    /// Its partial refunds have to wait for the payout.
+    /// The payment can be refunded in part only after its payout has started.
     #[error("this payment can be refunded in part only after its payout has started")]
     PartialBeforePayout,
-    /// A partial refund of a routed payment has to say who gives.
+    /// A partial refund of a routed payment must say which actors give how much.
     #[error("a partial refund of a routed payment needs routing")]
     RoutingRequired,
     /// The routing fits neither the payment nor the amount.
     #[error("{0}")]
     RoutingMismatch(RoutingProblem),
-    /// A line the payment does not have.
+    /// The payment has no such line.
     #[error("the payment has no line {0}")]
     LineUnknown(LineId),
-    /// A line that another refund covers, or that is named twice.
+    /// Another refund covers the line, or the request names the line twice.
     #[error("line {0} is already refunded or its refund is on the way")]
     LineTaken(LineId),
 }
 
-/// A sum that no payment can have.
+/// The refusal of a sum that no payment can have.
 fn beyond(payment: &Payment) -> Refusal {
     Refusal::ExceedsRefundable { wanted: None, left: payment.refundable }
 }
@@ -98,12 +98,12 @@ fn too_much(wanted: Option<&Money>, left: Money) -> String {
     let limit = format!("at most {} {code} can still be refunded", left.decimal());
     match wanted {
         None => limit,
-        // `"1000"` and `1000` are far apart: whoever wrote the one for the other sees it here.
+        // `"1000"` and `1000` are far apart: a caller who mixes them up sees it here.
         Some(wanted) => format!("the amount is {} {code}, and {limit}", wanted.decimal()),
     }
 }
 
-/// How a routing does not fit.
+/// Why a routing does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RoutingProblem {
     /// The payment was not routed.
@@ -117,14 +117,14 @@ pub enum RoutingProblem {
     Sum(Money, Money),
 }
 
-/// What a new refund gets beside the wish.
+/// What a new refund needs besides the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Its id.
+    /// The refund's id.
     pub id: RefundId,
-    /// What was asked for.
+    /// The fingerprint of the request.
     pub fingerprint: Fingerprint,
-    /// Now.
+    /// The time of the decision.
     pub now: Timestamp,
 }
 
@@ -133,25 +133,25 @@ pub struct Identity {
 pub struct Reservation {
     /// The refund.
     pub refund: Refund,
-    /// The facts it was decided on.
+    /// The revision of the payment's facts that it was decided on.
     pub revision: u32,
-    /// What must be left, exactly, where the decision depends on it: a refund of all that is left, a
-    /// proportional split, a caller's own expectation. Otherwise the amount must merely be covered.
+    /// What must be refundable, exactly, where the decision depends on it: a refund of all that is left, a
+    /// proportional split, a caller's expectation. Otherwise the refundable amount must only cover the refund.
     pub exactly: Option<Money>,
 }
 
 impl Reservation {
-    /// Whether nothing is left after it.
+    /// Whether the refund leaves nothing refundable.
     pub fn takes_all(&self) -> bool {
         self.exactly == Some(self.refund.amount)
     }
 }
 
-/// Decides.
+/// Decides on a refund.
 ///
-/// How much: the amount; without one the lines' sum; without lines the routing's sum; without routing all
-/// that is left. An amount equal to all that is left is a full refund, however it was come by: every
-/// actor gives what it has left.
+/// The refund's amount is the one requested; else the sum of the lines; else the sum of the routing; else all that
+/// is left. An amount equal to all that is left is a full refund, wherever it came from: every actor gives what
+/// it has left.
 pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<Reservation, Refusal> {
     may_be_refunded(payment, wanted, identity.now)?;
     let lines_sum = lines_sum(payment, &wanted.lines)?;
@@ -193,7 +193,7 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
     Ok(Reservation { refund, revision: payment.revision, exactly })
 }
 
-/// Who gives how much: everybody all of it for a full refund, else as the routing says.
+/// How much each actor gives: in a full refund all it has left, else what the routing says.
 fn split(
     payment: &Payment,
     wanted: &Wanted,
@@ -214,7 +214,7 @@ fn split(
     if !proportional && amount != payment.refundable {
         return Err(Refusal::RoutingRequired);
     }
-    // Of all that is left, every share is all that the actor has left.
+    // In a full refund, each share is all that the actor has left.
     let split = left.refundable.proportional(amount);
     split.map(Some).ok_or(Refusal::ExceedsRefundable { wanted: Some(amount), left: payment.refundable })
 }
@@ -253,7 +253,7 @@ fn lines_sum(payment: &Payment, wanted: &[LineId]) -> Result<Option<Money>, Refu
     for (index, id) in wanted.iter().enumerate() {
         let line = payment.lines.iter().find(|line| &line.id == id);
         let line = line.ok_or_else(|| Refusal::LineUnknown(id.clone()))?;
-        // A line named twice would count twice into the sum.
+        // A line named twice would count twice in the sum.
         if line.refunded || wanted.iter().take(index).any(|earlier| earlier == id) {
             return Err(Refusal::LineTaken(id.clone()));
         }
@@ -264,7 +264,7 @@ fn lines_sum(payment: &Payment, wanted: &[LineId]) -> Result<Option<Money>, Refu
     Ok(sum)
 }
 
-/// The wanted parts in the payment's own order of merchants, those not named with nothing.
+/// The wanted parts in the payment's own order of merchants; a merchant that is not named gives nothing.
 fn split_of(payment: &Payment, wanted: &WantedParts) -> Result<Split, Refusal> {
     let Some(routing) = &payment.routing else {
         return Err(Refusal::RoutingMismatch(RoutingProblem::NotRouted));
@@ -291,7 +291,7 @@ fn split_of(payment: &Payment, wanted: &WantedParts) -> Result<Split, Refusal> {
         // A merchant that the request leaves out gives nothing.
         amount: parts.get(&merchant.account).copied().unwrap_or(Money::zero(currency)),
     });
-    // The merchants are the payment's own, so all that can be wrong is a sum beyond every payment.
+    // The merchants are the payment's own, so the only possible error is a sum that no payment can have.
     Split::new(platform, merchants.collect()).map_err(|_| beyond(payment))
 }
 

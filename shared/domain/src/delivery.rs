@@ -1,4 +1,4 @@
-//! One event on its way to one receiver: which tries it has had, and what comes next.
+//! Deliveries: one event for one receiver, with the attempts made and what comes next.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::text_form::text_form;
 use crate::time::Timestamp;
 use crate::waiting::{QUEUE_WAIT_MAX, Wait, jittered};
 
-/// Most tries of a delivery.
+/// Most attempts in one round of a delivery.
 pub const TRIES_MAX: u32 = 10;
 /// Longest wait that a receiver can ask for.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
-/// Most attempts that are kept of a delivery: the last ones.
+/// Most attempts kept in a delivery: the last ones.
 const ATTEMPTS_KEPT: usize = 30;
 
-/// After each try but the last: 75 h 35 min 5 s in all.
+/// The wait after each attempt but the last: 75 h 35 min 5 s in all.
 const WAITS: [Duration; 9] = [
     Duration::from_secs(5),
     Duration::from_mins(5),
@@ -29,25 +29,25 @@ const WAITS: [Duration; 9] = [
     Duration::from_hours(24),
 ];
 
-/// The wait after try number `made`, from 1, with jitter; `None` after the last.
+/// The wait after attempt number `made`, from 1, with jitter; `None` after the last.
 pub fn wait_after(made: u32, jitter_permille: u32) -> Option<Duration> {
     let index = usize::try_from(made.checked_sub(1)?).ok()?;
     Some(jittered(*WAITS.get(index)?, jitter_permille))
 }
 
-/// Who is told.
+/// The receiver of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     /// One of the account's endpoints.
     Endpoint(EndpointId),
-    /// The URL that the refund itself was given.
+    /// The refund's own URL, given when it was requested.
     RefundUrl,
 }
 
 impl Target {
     const REFUND_URL: &str = "refund";
 
-    /// The name in keys and messages.
+    /// The receiver's name in keys and messages.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Endpoint(id) => id.as_str(),
@@ -55,7 +55,7 @@ impl Target {
         }
     }
 
-    /// Reads a name.
+    /// Reads a receiver's name.
     pub fn parse(name: &str) -> Option<Self> {
         if name == Self::REFUND_URL {
             return Some(Self::RefundUrl);
@@ -66,47 +66,47 @@ impl Target {
 
 text_form!([] Target, this => this.as_str(), text => Self::parse(&text).ok_or("unknown Target"));
 
-/// What a try brought.
+/// The outcome of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// The receiver answered.
     Status {
-        /// With this HTTP status.
+        /// The HTTP status.
         status: u16,
-        /// And these first bytes.
+        /// The first bytes of the body.
         head: String,
     },
-    /// It did not; a sentence fit for the endpoint's owner.
+    /// The receiver did not answer; the reason, as a sentence for the endpoint's owner.
     Nothing(String),
 }
 
 impl Heard {
-    /// Whether the receiver took it: 2xx, and nothing else.
+    /// Whether the receiver accepted the event: only 2xx counts.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Status { status: 200..=299, .. })
     }
 
-    /// Whether it wants no more: 410.
+    /// Whether the receiver wants no more events: 410.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Status { status: 410, .. })
     }
 }
 
-/// One try.
+/// One attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// When it began.
+    /// When the attempt began.
     pub at: Timestamp,
-    /// How long it took.
+    /// How long the attempt took.
     pub took: Duration,
-    /// What it brought.
+    /// The attempt's outcome.
     pub heard: Heard,
 }
 
 fact!(
-    /// Why a delivery was given up.
+    /// Why a delivery was dead-lettered.
     GivenUp {
-        /// All tries failed.
+        /// All attempts failed.
         Exhausted = "exhausted",
         /// The receiver answered 410.
         Gone = "gone",
@@ -117,14 +117,14 @@ fact!(
     }
 );
 
-/// Where a delivery stands.
+/// The status of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// The next try is due at this moment.
+    /// The next attempt is due at this moment.
     Scheduled(Timestamp),
-    /// The receiver has it.
+    /// The receiver accepted the event.
     Delivered,
-    /// Nobody tries again, unless it is redelivered.
+    /// No further attempt is made, unless the event is redelivered.
     DeadLettered(GivenUp),
 }
 
@@ -139,33 +139,33 @@ impl Standing {
     }
 }
 
-/// One event on its way to one receiver.
+/// The delivery of one event to one receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Whose.
+    /// The tenant.
     pub tenant: Tenant,
-    /// What is told.
+    /// The event.
     pub event: EventId,
     /// The refund that the event is about, if it is about one.
     pub refund: Option<RefundId>,
-    /// To whom.
+    /// The receiver.
     pub target: Target,
-    /// Where it stands.
+    /// The delivery's status.
     pub standing: Standing,
-    /// The number of the try that is due, over all rounds, from 1: a message about another try is stale.
+    /// The number of the attempt that is due, over all rounds, from 1: a message about another attempt is stale.
     pub turn: u32,
-    /// The tries made in this round; a redelivery begins another.
+    /// The number of attempts made in this round; a redelivery begins another round.
     pub tries: u32,
     /// Whether the wait rests in the table, to be found by its due time, instead of in a queue.
     pub rests: bool,
-    /// When its message was last sent for by the index of waits, if it was.
+    /// When the index of waits last woke it, if it did.
     pub woken_at: Option<Timestamp>,
-    /// The tries, oldest first, the last ones of all rounds.
+    /// The last attempts of all rounds, oldest first.
     pub attempts: Vec<Attempt>,
 }
 
 impl Delivery {
-    /// A delivery whose first try is due.
+    /// A delivery whose first attempt is due.
     pub fn first(event: &Event, target: Target, now: Timestamp) -> Self {
         Self {
             tenant: event.tenant.clone(),
@@ -181,7 +181,7 @@ impl Delivery {
         }
     }
 
-    /// What a try makes of it.
+    /// The delivery after an attempt.
     #[must_use]
     pub fn after(&self, attempt: Attempt, retry_after: Option<Duration>, jitter_permille: u32) -> Self {
         let ended = attempt.at.plus(attempt.took);
@@ -192,7 +192,7 @@ impl Delivery {
         } else if attempt.heard.is_gone() {
             Standing::DeadLettered(GivenUp::Gone)
         } else if let Some(wait) = wait_after(tries, jitter_permille) {
-            // Never sooner than the receiver asks, within the bound.
+            // Never sooner than the receiver asks, up to the bound.
             let wait = wait.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX));
             next.rests = wait > QUEUE_WAIT_MAX;
             Standing::Scheduled(ended.plus(wait))
@@ -205,25 +205,25 @@ impl Delivery {
         next
     }
 
-    /// The delivery given up without a try.
+    /// The delivery, dead-lettered without an attempt.
     #[must_use]
     pub fn given_up(&self, why: GivenUp) -> Self {
         Self { standing: Standing::DeadLettered(why), ..self.turned() }
     }
 
-    /// Another round of tries, the first of them now.
+    /// A new round of attempts, the first of them now.
     #[must_use]
     pub fn again(&self, now: Timestamp) -> Self {
         Self { standing: Standing::Scheduled(now), tries: 0, ..self.turned() }
     }
 
-    /// The same wait, sent for: its time has come, or its message is overdue.
+    /// The delivery with its wait woken, because its time has come or its message is overdue.
     #[must_use]
     pub fn woken(&self, now: Timestamp) -> Self {
         Self { rests: false, woken_at: Some(now), ..self.clone() }
     }
 
-    /// What it waits for, if it does.
+    /// The wait for the next attempt, if one is scheduled.
     pub fn wait(&self) -> Option<Wait> {
         match self.standing {
             Standing::Scheduled(at) => Some(Wait { at, rests: self.rests, woken_at: self.woken_at }),
@@ -231,18 +231,18 @@ impl Delivery {
         }
     }
 
-    /// When the index of waits gives it out, if it waits.
+    /// When the index of waits returns it, if it waits.
     pub fn found_at(&self) -> Option<Timestamp> {
         self.wait().map(Wait::found_at)
     }
 
-    /// With the number of the next try.
+    /// The delivery with the number of the next attempt.
     fn turned(&self) -> Self {
         // A row says the number, so the largest there is must not end the process.
         Self { turn: self.turn.saturating_add(1), rests: false, woken_at: None, ..self.clone() }
     }
 
-    /// Whether a message about try number `turn` is still to be worked on.
+    /// Whether attempt number `turn` is the one still to be made; a message about any other is stale.
     pub fn awaits(&self, turn: u32) -> bool {
         matches!(self.standing, Standing::Scheduled(_)) && self.turn == turn
     }

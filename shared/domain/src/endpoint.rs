@@ -1,4 +1,4 @@
-//! Where an account wants to be told, and what it wants to hear.
+//! Webhook endpoints: where an account receives events, and which ones.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,26 +14,26 @@ use crate::time::Timestamp;
 fact!(
     /// Why an endpoint is switched off.
     DisabledReason {
-        /// Its owner did it.
+        /// Its owner switched it off.
         ByOwner = "by_owner",
         /// It answered 410.
         Gone = "gone",
-        /// It failed for days without one success.
+        /// Its deliveries failed for days without one success.
         Failing = "failing"
     }
 );
 
-/// Which events an endpoint is told.
+/// Which events an endpoint receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventFilter {
-    /// All, those that later versions add included.
+    /// All events, including types that later versions add.
     All,
-    /// These.
+    /// Events of these types.
     Only(BTreeSet<EventType>),
 }
 
 impl EventFilter {
-    /// The word for all of them.
+    /// The name that stands for all events.
     pub const ALL: &str = "*";
 
     /// Whether an event passes.
@@ -52,7 +52,7 @@ impl EventFilter {
         }
     }
 
-    /// Reads stored names. One that this version does not know is of a later one, and is not heard here.
+    /// Reads stored names. A name that this version does not know is a later version's, and is ignored here.
     pub fn known<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut types = BTreeSet::new();
         for name in names {
@@ -70,7 +70,7 @@ impl EventFilter {
         let mut all = false;
         for name in names {
             match EventType::parse(name) {
-                // A sample goes to the one endpoint for which it was asked.
+                // A sample is sent to one endpoint on request, so nobody subscribes to it.
                 Some(EventType::EndpointTest) => return None,
                 Some(one) => drop(types.insert(one)),
                 None if name == Self::ALL => all = true,
@@ -81,16 +81,16 @@ impl EventFilter {
     }
 }
 
-/// Whether an endpoint is told anything.
+/// Whether an endpoint receives events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Switch {
-    /// It is.
+    /// The endpoint is switched on.
     On,
-    /// It is not.
+    /// The endpoint is switched off.
     Off {
-        /// Why.
+        /// Why it was switched off.
         reason: DisabledReason,
-        /// Since when.
+        /// When it was switched off.
         at: Timestamp,
     },
 }
@@ -98,42 +98,42 @@ pub enum Switch {
 /// A receiver of an account's events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Whose.
+    /// The tenant.
     pub tenant: Tenant,
-    /// Its id.
+    /// The endpoint's id.
     pub id: EndpointId,
-    /// Where.
+    /// The URL that deliveries are posted to.
     pub url: TargetUrl,
     /// What its owner calls it.
     pub description: Option<Text<255>>,
-    /// What it is told.
+    /// The events that the endpoint receives.
     pub events: EventFilter,
-    /// With what it verifies.
+    /// The secrets that sign what is sent to it.
     pub secrets: Secrets,
-    /// Whether it is told.
+    /// Whether the endpoint is switched on.
     pub switch: Switch,
-    /// Since when no delivery has succeeded, if the last one failed.
+    /// When its deliveries began to fail; none if the last one succeeded.
     pub failing_since: Option<Timestamp>,
-    /// Counts what its owner and the switch-off changed, from 1.
+    /// Counts the changes by its owner and by the automatic switch-off, from 1.
     pub revision: u32,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
 }
 
 impl Endpoint {
-    /// Most endpoints of an account in one environment.
+    /// Most endpoints that an account may have in one environment.
     pub const COUNT_MAX: u32 = 16;
-    /// After so long without one success an endpoint is switched off: longer than one message's tries take.
+    /// An endpoint that fails for so long is switched off. It is longer than all attempts of one delivery take.
     pub const FAILING_MAX: Duration = Duration::from_hours(5 * 24);
 
-    /// Whether it is told of such events.
+    /// Whether the endpoint receives events of this type.
     pub fn hears(&self, r#type: EventType) -> bool {
         self.switch == Switch::On && self.events.accepts(r#type)
     }
 
-    /// Whether a failure now is one too many.
+    /// Whether the endpoint has failed for so long that it is to be switched off.
     pub fn has_failed_too_long(&self, now: Timestamp) -> bool {
         self.failing_since.is_some_and(|since| now.since(since) >= Self::FAILING_MAX)
     }

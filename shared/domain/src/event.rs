@@ -1,4 +1,4 @@
-//! What is announced: one event for each change of a refund, and for an endpoint that was switched off.
+//! Events: one for each change of a refund, and one for each endpoint that was switched off.
 
 use crate::endpoint::DisabledReason;
 use crate::ids::{EndpointId, EventId, RefundId, Tenant};
@@ -8,29 +8,29 @@ use crate::refund::{Refund, State, Status, Version};
 use crate::time::Timestamp;
 
 fact!(
-    /// What an event tells.
+    /// The type of an event.
     EventType {
-        /// A refund was made.
+        /// A refund was created.
         Initiated = "refund.initiated",
-        /// It is with the processor.
+        /// The refund is with the processor.
         Processing = "refund.processing",
-        /// The money went back.
+        /// The refund succeeded.
         Succeeded = "refund.succeeded",
-        /// It did not.
+        /// The refund failed.
         Failed = "refund.failed",
-        /// It was withdrawn.
+        /// The refund was cancelled.
         Cancelled = "refund.cancelled",
-        /// Something else about it changed, such as its metadata.
+        /// Something else about the refund changed, such as its metadata.
         Updated = "refund.updated",
-        /// Another endpoint of the account was switched off because it failed.
+        /// Another endpoint of the account was switched off because its deliveries failed.
         EndpointDisabled = "endpoint.disabled",
-        /// A sample that was asked for; sent to one endpoint, and never kept.
+        /// A sample that its owner requested; sent to one endpoint and never stored.
         EndpointTest = "endpoint.test"
     }
 );
 
 impl EventType {
-    /// What a change tells: the status a refund has come to, or `updated` where that stayed.
+    /// The type for a change: the refund's new status, or `updated` where the status stayed.
     fn of_change(before: Option<Status>, status: Status) -> Self {
         if before == Some(status) {
             return Self::Updated;
@@ -48,34 +48,34 @@ impl EventType {
 /// What an event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A refund, as it was then.
+    /// A refund, as it was when the event happened.
     Refund {
-        /// Which.
+        /// The refund.
         id: RefundId,
-        /// As it was.
+        /// The refund's version at that moment.
         version: Version,
     },
-    /// An endpoint that was switched off. Its URL is not told: it may hold a token.
+    /// An endpoint that was switched off. Its URL is left out, since it may hold a token.
     Endpoint {
-        /// Which.
+        /// The endpoint.
         id: EndpointId,
-        /// Why.
+        /// Why it was switched off.
         reason: DisabledReason,
-        /// When.
+        /// When it was switched off.
         disabled_at: Timestamp,
     },
 }
 
-/// One announcement.
+/// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Whose.
+    /// The tenant.
     pub tenant: Tenant,
-    /// Its id, derived from what happened: the same however often it is announced.
+    /// The event's id, derived from what happened: the same however often it is announced.
     pub id: EventId,
-    /// What it tells.
+    /// The event's type.
     pub r#type: EventType,
-    /// What it is about.
+    /// The refund or endpoint that the event is about.
     pub subject: Subject,
 }
 
@@ -137,7 +137,7 @@ impl Refund {
         Self { version: version.clone(), ..self.clone() }
     }
 
-    /// Every change that is still known, oldest first: its number, its time and the state it led to.
+    /// Every change that the refund still records, oldest first: its number, its time and the state it led to.
     fn changes(&self) -> impl DoubleEndedIterator<Item = (u32, Timestamp, Option<State>)> {
         let kept = u32::try_from(self.history.len()).or_abort("a history is bounded");
         let numbers = self.version.sequence.saturating_sub(kept).saturating_add(1)..=self.version.sequence;
@@ -146,15 +146,15 @@ impl Refund {
         [(1, self.created_at, Some(State::Initiated))].into_iter().chain(later.collect::<Vec<_>>())
     }
 
-    /// The ids of its events, newest first, as far back as they are known: the last
-    /// [`Refund::CHANGES_KEPT`] changes and the beginning.
+    /// The ids of the refund's events, newest first: those of the last [`Refund::CHANGES_KEPT`] changes and of its
+    /// creation.
     pub fn event_ids(&self) -> impl Iterator<Item = EventId> {
         let ids = self.changes().rev();
         ids.map(|(sequence, at, _)| EventId::of_change(&self.tenant, &self.id, sequence, at))
     }
 
-    /// The event of one of its changes, told from what the refund itself kept. Where the metadata changed since, they
-    /// are told as they are now. `None` if the state of that change was not kept.
+    /// The event of one of the refund's changes, rebuilt from the refund's own history. The metadata are the current
+    /// ones. `None` if the state of that change was not kept.
     pub fn event(&self, id: &EventId) -> Option<Event> {
         let (mut before, mut paid) = (None, false);
         for (sequence, at, state) in self.changes() {

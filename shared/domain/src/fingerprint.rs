@@ -1,4 +1,4 @@
-//! What a request asked for, as 32 bytes: equal for a retry however it is spelt, different otherwise.
+//! The fingerprint of a request: 32 bytes, equal for a retry however it is written, different for any other request.
 
 use sha2::{Digest, Sha256};
 
@@ -7,7 +7,7 @@ use crate::refund::{Fingerprint, Notes};
 use crate::text::{TargetUrl, Text};
 use crate::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
 
-/// Feeds fields with their lengths, so that no two lists of fields run together to the same bytes.
+/// Hashes fields with their lengths, so that no two lists of fields give the same bytes.
 struct Feed(Sha256);
 
 impl Feed {
@@ -24,7 +24,7 @@ impl Feed {
         }
     }
 
-    /// `1000` and `"10.00"` EUR are one amount; what is no amount at all stays as it was written.
+    /// `1000` and `"10.00"` EUR are the same amount; what is not an amount is hashed as it was written.
     fn amount(&mut self, name: &str, written: Option<&WrittenAmount>, currency: Currency) {
         let Some(written) = written else { return };
         match (written.in_currency(currency), written) {
@@ -60,11 +60,11 @@ impl Feed {
 }
 
 impl Wanted {
-    /// The fingerprint of this wish, sent to an endpoint (method and path), about a payment in a currency.
+    /// The fingerprint of this request to an API endpoint (method and path), for a payment in a currency.
     ///
-    /// Every field is named here, so that a new one cannot be forgotten: two requests that differ in it alone would
-    /// pass for one. A new field feeds nothing where it is absent, or the refunds that are stored would lose their
-    /// replays.
+    /// Every field is named here, so that a new one cannot be forgotten: two requests that differ only in that field
+    /// would pass for one. A new field must add nothing where it is absent, or replays of stored refunds would no
+    /// longer match.
     pub fn fingerprint(&self, endpoint: &str, currency: Currency) -> Fingerprint {
         let Self {
             payment_id,

@@ -1,4 +1,4 @@
-//! Names of things: one type each, checked when made, so that they cannot be mixed or forged.
+//! Ids: one type for each kind of thing, checked when made, so that they cannot be mixed up or forged.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use crate::or_abort::OrAbort;
 use crate::text_form::text_form;
 use crate::time::Timestamp;
 
-/// A text that is no id of the wanted kind.
+/// A text that is not an id of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct InvalidId(&'static str);
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// 128 bits as 26 characters of Crockford base32, as a ULID has them, but lower case.
+/// 128 bits as 26 characters of Crockford base32, as in a ULID, but in lower case.
 pub(crate) fn crockford(bits: u128) -> String {
     Ulid::from(bits).array_to_str(&mut [0; ULID_LEN]).to_ascii_lowercase()
 }
@@ -30,7 +30,7 @@ pub(crate) fn first_128_bits(of: &str) -> u128 {
     u128::from_be_bytes(*half)
 }
 
-/// The bits of parts that hold no NUL, joined by NUL.
+/// The first 128 bits of the hash of the parts, joined by NUL; no part may hold a NUL.
 fn hashed(parts: &[&str]) -> u128 {
     first_128_bits(&parts.join("\0"))
 }
@@ -99,11 +99,11 @@ made_id!(
     AccountId, "acct_"
 );
 made_id!(
-    /// A refund: derived from its idempotency key, or random where no key was sent.
+    /// A refund: its id is derived from its idempotency key, or random where no key was sent.
     RefundId, "rfd_"
 );
 made_id!(
-    /// An announced change of a refund; the `webhook-id` of every try to deliver it.
+    /// An event; its id is the `webhook-id` of every attempt to deliver it.
     EventId, "evt_"
 );
 made_id!(
@@ -128,14 +128,14 @@ id!(
     LineId, is_given, "must be 1 to 64 letters, digits or any of _ - . :"
 );
 id!(
-    /// The caller's name for one wish to refund; 1 to 255 visible ASCII characters.
+    /// The caller's name for one refund request; 1 to 255 visible ASCII characters.
     IdempotencyKey,
     |text| (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()),
     "must be 1 to 255 visible ASCII characters"
 );
 
 impl RefundId {
-    /// The one refund that this key can ever mean for this tenant.
+    /// The id of the only refund that this key can ever stand for in this tenant.
     pub fn of_key(tenant: &Tenant, key: &IdempotencyKey) -> Self {
         let account = tenant.account.as_str();
         Self::from_bits(hashed(&["refund", tenant.environment.as_str(), account, key.as_str()]))
@@ -143,30 +143,30 @@ impl RefundId {
 }
 
 impl EventId {
-    /// The id of a refund's change number `sequence`: the same however often it is announced.
+    /// The id of the event of a refund's change number `sequence`: the same however often it is announced.
     pub fn of_change(tenant: &Tenant, refund: &RefundId, sequence: u32, at: Timestamp) -> Self {
         let account = tenant.account.as_str();
         let sequence = sequence.to_string();
         Self::at(at, hashed(&["event", tenant.environment.as_str(), account, refund.as_str(), &sequence]))
     }
 
-    /// The id of the event that tells of an endpoint switched off.
+    /// The id of the event of an endpoint that was switched off.
     pub fn of_disabled(tenant: &Tenant, endpoint: &EndpointId, at: Timestamp) -> Self {
         let account = tenant.account.as_str();
         let parts = ["disabled", tenant.environment.as_str(), account, endpoint.as_str(), &at.rfc3339()];
         Self::at(at, hashed(&parts))
     }
 
-    /// The least id of all events that happen at or after a moment.
+    /// The lowest id that an event at or after a moment can have.
     pub fn earliest_at(at: Timestamp) -> Self {
         Self::at(at, 0)
     }
 
-    /// When it happened, to the millisecond: the first 48 bits say so, therefore ids sort by time.
+    /// When the event happened, to the millisecond: the id's first 48 bits, so that ids sort by time.
     pub fn time(&self) -> Timestamp {
         let ulid = self.0.get("evt_".len()..).and_then(|text| Ulid::from_string(text).ok());
         let millis = ulid.or_abort("an event id is a ULID").timestamp_ms();
-        // Somebody may have made up an id of a later time.
+        // A caller may have made up an id with a later time.
         Timestamp::from_unix_millis(millis).unwrap_or(Timestamp::LAST)
     }
 
@@ -175,12 +175,12 @@ impl EventId {
     }
 }
 
-/// Real money, or a rehearsal.
+/// Whether real money moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Environment {
-    /// Nothing moves.
+    /// No money moves.
     Sandbox,
-    /// Money moves.
+    /// Real money moves.
     Live,
 }
 
@@ -201,7 +201,7 @@ impl Environment {
 
 text_form!([] Environment, this => this.as_str(), text => Self::parse(&text).ok_or("unknown Environment"));
 
-/// Whose data: every read and write names one.
+/// An account in one environment. Every read and write names one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tenant {
     /// Sandbox or live.

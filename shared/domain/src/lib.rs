@@ -1,6 +1,6 @@
-//! The rules of giving money back: pure values and decisions, no clock, no storage, no transport.
+//! The rules of refunds: pure values and decisions, no clock, no storage, no transport.
 //!
-//! Read [`decide`] for how a refund comes to be and [`refund::Refund::step`] for how it ends.
+//! Read [`decide`] for how a refund is created and [`refund::Refund::step`] for how it ends.
 
 pub mod api_key;
 pub mod audit;

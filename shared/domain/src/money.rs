@@ -5,7 +5,7 @@ use thiserror::Error;
 
 pub use crate::currency::Currency;
 
-/// Why a text or number is no amount of money.
+/// Why a text or number is not an amount of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum MoneyError {
     /// Neither a whole number of minor units nor a plain decimal.
@@ -36,15 +36,15 @@ pub struct Money {
 }
 
 impl Money {
-    /// The most minor units one amount may have: 10^15, far inside what DynamoDB and JSON keep exactly.
+    /// The most minor units one amount may have: 10^15, well within what DynamoDB and JSON numbers keep exactly.
     pub const MINOR_MAX: u64 = 1_000_000_000_000_000;
 
-    /// Nothing, in a currency.
+    /// Zero, in a currency.
     pub fn zero(currency: Currency) -> Self {
         Self { minor: 0, currency }
     }
 
-    /// A whole number of minor units.
+    /// An amount in minor units.
     pub fn of_minor(minor: u64, currency: Currency) -> Result<Self, MoneyError> {
         if minor > Self::MINOR_MAX {
             return Err(MoneyError::TooLarge);
@@ -54,8 +54,8 @@ impl Money {
 
     /// A plain decimal in major units: digits, and after a point at most as many digits as the currency has.
     ///
-    /// `"10.505"` EUR is an error, never a rounding; so is `"10.000"`, because whoever wrote
-    /// three places may have meant another currency.
+    /// `"10.505"` EUR is an error, never rounded; so is `"10.000"`, because a caller who writes three places may mean
+    /// another currency.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         if text.starts_with('-') {
             return Err(MoneyError::Negative);
@@ -82,7 +82,7 @@ impl Money {
         Self::of_minor(minor, currency)
     }
 
-    /// Minor units.
+    /// The amount in minor units.
     pub fn minor(self) -> u64 {
         self.minor
     }
@@ -92,12 +92,12 @@ impl Money {
         self.currency
     }
 
-    /// Whether nothing would move.
+    /// Whether the amount is zero.
     pub fn is_zero(self) -> bool {
         self.minor == 0
     }
 
-    /// Major units with every decimal place of the currency: `"15.00"`.
+    /// The amount in major units, with every decimal place of the currency: `"15.00"`.
     pub fn decimal(self) -> String {
         Decimal::from_i128_with_scale(i128::from(self.minor), self.currency.exponent()).to_string()
     }
@@ -140,7 +140,7 @@ pub enum WrittenAmount {
 }
 
 impl WrittenAmount {
-    /// What it says in a currency; zero is allowed (see [`WrittenAmount::positive_in`]).
+    /// The amount in a currency; zero is allowed (see [`WrittenAmount::positive_in`]).
     pub fn in_currency(&self, currency: Currency) -> Result<Money, MoneyError> {
         match self {
             Self::Minor(minor) => Money::of_minor(*minor, currency),
@@ -148,7 +148,7 @@ impl WrittenAmount {
         }
     }
 
-    /// What it says in a currency, where money has to move.
+    /// The amount in a currency, where money has to move: zero is an error.
     pub fn positive_in(&self, currency: Currency) -> Result<Money, MoneyError> {
         let money = self.in_currency(currency)?;
         if money.is_zero() { Err(MoneyError::Zero) } else { Ok(money) }

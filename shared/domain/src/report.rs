@@ -1,4 +1,4 @@
-//! What a reconciliation found in one account, and what was done about it.
+//! The report of reconciliation: what it found in one account, and what it did about it.
 
 use std::time::Duration;
 
@@ -8,122 +8,122 @@ use crate::text::Text;
 use crate::time::Timestamp;
 
 fact!(
-    /// What is not as it should be.
+    /// The kind of a finding.
     Mismatch {
-        /// A refund was never handed over, or what came of that was lost: no job is on its way.
+        /// A refund has no job on its way: it was never handed over, or its job was lost.
         JobMissing = "job_missing",
-        /// The next question about a refund is overdue: its job was lost or dead-lettered.
+        /// The next look-up of a refund is overdue: its job was lost or dead-lettered.
         JobOverdue = "job_overdue",
-        /// A refund has been on its way for two weeks: its processor does not say how it ends.
+        /// A refund has been on its way for two weeks without a final outcome from its processor.
         Unsettled = "unsettled",
         /// A change of a refund was never announced.
         EventMissing = "event_missing",
-        /// A payment's amount is not what is refundable, held and refunded of it.
+        /// A payment's amount is not the sum of refundable, held and refunded.
         AmountAstray = "amount_astray",
-        /// A payment names a refund that does not exist, or a refund a payment that does not know it.
+        /// A payment names a refund that does not exist, or a refund names a payment that does not list it.
         RefundAstray = "refund_astray",
-        /// A line is marked as refunded and no refund covers it, or the other way round.
+        /// A line is marked as refunded but no refund covers it, or the other way round.
         LineAstray = "line_astray",
         /// An item cannot be read.
         Unreadable = "unreadable",
-        /// The processor says otherwise about how a refund ended.
+        /// The processor reports another outcome than the refund has.
         OutcomeDiffers = "outcome_differs",
-        /// The processor does not know a refund that it said had succeeded.
+        /// The processor has no record of a refund that it reported as succeeded.
         MissingAtProcessor = "missing_at_processor",
-        /// The processor knows a refund of ours that we do not have.
+        /// The processor has a refund under one of our ids that is not in the table.
         UnknownHere = "unknown_here",
         /// The processor has moved the money of one refund more than once.
         TwiceAtProcessor = "twice_at_processor",
-        /// A refund succeeded after it had failed, and its money is not there any more.
+        /// A refund succeeded after it had failed, and its amount is no longer refundable.
         SucceededAfterFailure = "succeeded_after_failure"
     }
 );
 fact!(
-    /// What was done about a mismatch.
+    /// What was done about a finding.
     Remedy {
         /// Nothing: a person has to look.
         None = "none",
-        /// A new job was sent for.
+        /// A new job was scheduled.
         SentFor = "sent_for",
         /// The change was announced.
         Announced = "announced",
-        /// The refund went to what the processor says, and its amounts with it.
+        /// The refund and its amounts were changed to the outcome that the processor reports.
         Settled = "settled",
-        /// It was tried and could not be written; the next run tries again.
+        /// The remedy could not be written; the next run tries again.
         Failed = "failed"
     }
 );
 
-/// One mismatch.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What is wrong.
+    /// The kind.
     pub mismatch: Mismatch,
-    /// With which refund, if it is about one.
+    /// The refund, if the finding is about one.
     pub refund: Option<RefundId>,
-    /// With which payment, if it is about one.
+    /// The payment, if the finding is about one.
     pub payment: Option<PaymentId>,
-    /// A sentence with the figures; nothing personal.
+    /// A sentence with the figures; no personal data.
     pub detail: Text<255>,
     /// What was done.
     pub remedy: Remedy,
-    /// When it was found, the last time.
+    /// When it was last found.
     pub found_at: Timestamp,
 }
 
 impl Finding {
-    /// Whether both are the same mismatch, found twice.
+    /// Whether both findings are the same one, found twice.
     fn is_again(&self, other: &Self) -> bool {
         (self.mismatch, &self.refund, &self.payment, &self.detail)
             == (other.mismatch, &other.refund, &other.payment, &other.detail)
     }
 }
 
-/// How much one run looked at.
+/// What one run checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// Refunds.
+    /// The number of refunds.
     pub refunds: u64,
-    /// Payments, with all their refunds.
+    /// The number of payments, each with all its refunds.
     pub payments: u64,
-    /// Announced changes.
+    /// The number of events.
     pub events: u64,
-    /// Refunds whose processor was asked.
+    /// The number of refunds looked up at their processor.
     pub asked: u64,
-    /// Refunds that are on their way, as they may be.
+    /// The number of refunds still on their way, with nothing amiss.
     pub waiting: u64,
 }
 
 /// The report of one account and one day, as its last run left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Whose.
+    /// The tenant.
     pub tenant: Tenant,
     /// When the last run of this day began; its date is the report's.
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Timestamp,
-    /// The last run looked at refunds made from this moment on.
+    /// The last run checked refunds created from this moment on.
     pub from: Timestamp,
-    /// Whether it looked at all of them, or its time was over before.
+    /// Whether it checked all of them; false if its time ran out first.
     pub complete: bool,
-    /// How much it looked at.
+    /// What it checked.
     pub checked: Checked,
-    /// How many mismatches it found.
+    /// The number of its findings.
     pub drift: u64,
     /// What was found that day, oldest first; at most [`Report::FINDINGS_MAX`].
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// Most findings that are kept of a day: the last ones. The last run's `drift` counts all of its.
+    /// Most findings kept for a day: the last ones. `drift` counts every finding of the last run.
     pub const FINDINGS_MAX: usize = 500;
     /// How long a report is kept, in days.
     pub const DAYS_KEPT: u64 = 400;
-    /// The same as a time.
+    /// [`Report::DAYS_KEPT`] as a duration.
     pub const KEPT: Duration = Duration::from_hours(Self::DAYS_KEPT * 24);
 
-    /// The day it is of, `2026-11-22`, in UTC.
+    /// The day that the report covers, `2026-11-22`, in UTC.
     pub fn date(&self) -> String {
         self.started_at.date()
     }
@@ -138,7 +138,7 @@ impl Report {
         Self { findings, ..self }.bounded()
     }
 
-    /// The report with no more findings than are kept.
+    /// The report with its last [`Report::FINDINGS_MAX`] findings.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         let forgotten = self.findings.len().saturating_sub(Self::FINDINGS_MAX);

@@ -1,4 +1,4 @@
-//! Signatures as Standard Webhooks 1.0 has them, and the secrets they are made with.
+//! Signatures as Standard Webhooks 1.0 defines them, and the secrets they are made with.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -23,16 +23,16 @@ pub fn hmac_sha256(key: &[u8], texts: &[&str]) -> Hmac<Sha256> {
     mac
 }
 
-/// The bytes that sign; never printed by accident.
+/// The bytes of a signing secret, never printed by accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Fewest and most bytes, as Standard Webhooks 1.0 asks.
+    /// Fewest and most bytes that Standard Webhooks 1.0 allows.
     pub const LENGTHS: RangeInclusive<usize> = 24..=64;
     const PREFIX: &str = "whsec_";
 
-    /// Takes a secret of a good length.
+    /// A secret of these bytes; `None` if their number is out of bounds.
     pub fn new(bytes: Vec<u8>) -> Option<Self> {
         Self::LENGTHS.contains(&bytes.len()).then_some(Self(bytes))
     }
@@ -47,7 +47,7 @@ impl Secret {
         &self.0
     }
 
-    /// As its owner keeps it, `whsec_…`.
+    /// The text that its owner keeps, `whsec_…`.
     pub fn reveal(&self) -> String {
         format!("{}{}", Self::PREFIX, STANDARD.encode(&self.0))
     }
@@ -57,7 +57,7 @@ impl Secret {
         Self::new(STANDARD.decode(text.strip_prefix(Self::PREFIX)?).ok()?)
     }
 
-    /// The code over `id.timestamp.body`.
+    /// The HMAC of `id.timestamp.body`.
     fn mac(&self, id: &str, timestamp: &str, body: &str) -> Hmac<Sha256> {
         hmac_sha256(&self.0, &[id, ".", timestamp, ".", body])
     }
@@ -74,52 +74,52 @@ impl fmt::Debug for Secret {
 pub struct Retired {
     /// The secret.
     pub secret: Secret,
-    /// From this moment on it does not sign.
+    /// The moment from which it no longer signs.
     pub until: Timestamp,
 }
 
-/// One receiver's secrets: the current one, and those it has not yet forgotten.
+/// One receiver's secrets: the current one, and those that still sign beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secrets {
-    /// The one that was shown last.
+    /// The newest secret.
     pub current: Secret,
-    /// The ones before, newest first.
+    /// The replaced secrets, newest first.
     pub retired: Vec<Retired>,
 }
 
-/// So many rotations are still in their overlap that another would leave a receiver behind.
+/// Too many replaced secrets still sign; another rotation would drop one before the time it was promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{} earlier secrets are still valid; the first of them ends {}", Secrets::RETIRED_MAX, .0.rfc3339())]
 pub struct TooManySecrets(pub Timestamp);
 
 impl Secrets {
-    /// Most secrets that sign beside the current one. A receiver that kept an earlier one must not lose it
-    /// before the time it was promised, so one more rotation is refused rather than the oldest dropped.
+    /// Most secrets that sign beside the current one. A receiver that still verifies with an earlier one must not lose
+    /// it before the time it was promised, so a further rotation is refused rather than the oldest dropped.
     pub const RETIRED_MAX: usize = 3;
 
-    /// Hours for which a replaced secret still signs, where nothing else is said.
+    /// Hours for which a replaced secret still signs by default.
     pub const OVERLAP_HOURS: u32 = 24;
-    /// Most hours.
+    /// Most hours for which a replaced secret may still sign.
     pub const OVERLAP_HOURS_MAX: u32 = 168;
 
-    /// The overlap of so many hours; `None` out of bounds.
+    /// The overlap for a number of hours, or by default; `None` out of bounds.
     pub fn overlap(hours: Option<u32>) -> Option<Duration> {
         let hours = hours.unwrap_or(Self::OVERLAP_HOURS);
         (hours <= Self::OVERLAP_HOURS_MAX).then(|| Duration::from_hours(u64::from(hours)))
     }
 
-    /// A first secret.
+    /// A receiver's first secret.
     pub fn first(current: Secret) -> Self {
         Self { current, retired: Vec::new() }
     }
 
-    /// Those that sign at a moment, the current one first.
+    /// The secrets that sign at a moment, the current one first.
     pub fn signing(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         let retired = self.retired.iter().filter(move |retired| now < retired.until);
         std::iter::once(&self.current).chain(retired.map(|retired| &retired.secret))
     }
 
-    /// A new current secret; the one before signs beside it until the overlap is over.
+    /// Replaces the current secret, which still signs beside the new one until the overlap is over.
     pub fn rotated(&self, new: Secret, now: Timestamp, overlap: Duration) -> Result<Self, TooManySecrets> {
         let until = now.plus(overlap);
         let mut retired: Vec<Retired> =
@@ -144,7 +144,7 @@ pub struct Signed {
     pub timestamp: String,
     /// Header `webhook-signature`: one `v1,…` per secret that signs, separated by spaces.
     pub signature: String,
-    /// The very bytes that were signed.
+    /// The exact body that was signed.
     pub body: String,
 }
 
@@ -158,12 +158,12 @@ pub fn sign(id: &str, now: Timestamp, body: String, secrets: &Secrets) -> Signed
     Signed { id: id.to_owned(), timestamp, signature, body }
 }
 
-/// Whether a signature header has one that this secret made, whatever else stands beside it. The age of the
-/// timestamp is the caller's to judge.
+/// Whether a signature header contains a signature made with this secret, whatever else it contains. The caller
+/// judges the age of the timestamp.
 pub fn verifies(secret: &Secret, id: &str, timestamp: &str, body: &str, signatures: &str) -> bool {
     signatures.split(' ').filter_map(|one| one.strip_prefix("v1,")).any(|one| {
         // Compares in constant time.
-        STANDARD.decode(one).is_ok_and(|told| secret.mac(id, timestamp, body).verify_slice(&told).is_ok())
+        STANDARD.decode(one).is_ok_and(|code| secret.mac(id, timestamp, body).verify_slice(&code).is_ok())
     })
 }
 

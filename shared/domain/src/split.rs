@@ -1,11 +1,11 @@
-//! How an amount divides over the actors of a payment: the platform and its merchants.
+//! How an amount is divided among the actors of a payment: the platform and its merchants.
 
 use thiserror::Error;
 
 use crate::ids::ActorId;
 use crate::money::{Currency, Money};
 
-/// Who gives or gave a part.
+/// One of those among whom a payment is divided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// The platform itself.
@@ -19,11 +19,11 @@ pub enum Actor {
 pub struct MerchantPart {
     /// The merchant.
     pub account: ActorId,
-    /// Its part; may be zero.
+    /// The merchant's part; may be zero.
     pub amount: Money,
 }
 
-/// Why parts make no split.
+/// Why parts do not make a split.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SplitError {
     /// A merchant is named twice.
@@ -37,7 +37,7 @@ pub enum SplitError {
     TooLarge,
 }
 
-/// An amount divided over the platform and its merchants, each named once.
+/// An amount divided among the platform and its merchants, each named once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     platform: Money,
@@ -49,7 +49,7 @@ impl Split {
     /// The most merchants in one payment; keeps an update within DynamoDB's expression limits.
     pub const MERCHANTS_MAX: usize = 50;
 
-    /// A split of its parts' sum.
+    /// The split that these parts make.
     pub fn new(platform: Money, merchants: Vec<MerchantPart>) -> Result<Self, SplitError> {
         if merchants.len() > Self::MERCHANTS_MAX {
             return Err(SplitError::TooMany);
@@ -84,7 +84,7 @@ impl Split {
         self.total.currency()
     }
 
-    /// A merchant's part, if it is named.
+    /// A merchant's part, if the split names the merchant.
     pub fn of(&self, merchant: &ActorId) -> Option<Money> {
         self.merchants.iter().find(|part| &part.account == merchant).map(|part| part.amount)
     }
@@ -96,7 +96,7 @@ impl Split {
         std::iter::once((Actor::Platform, self.platform)).chain(merchants)
     }
 
-    /// What an actor's part is; nothing for an actor that is not named.
+    /// An actor's part; zero for an actor that the split does not name.
     pub fn part_of(&self, actor: &Actor) -> Money {
         match actor {
             Actor::Platform => self.platform,
@@ -104,18 +104,18 @@ impl Split {
         }
     }
 
-    /// What is left of each part after `taken`; `None` if an actor has less or is unknown here.
+    /// What is left of each part after `taken`; `None` if an actor has less or is not in this split.
     pub fn minus(&self, taken: &Self) -> Option<Self> {
         self.combine(taken, Money::minus)
     }
 
-    /// Each part with what `given` returns; `None` if an actor is unknown here.
+    /// Each part with the amount in `given` added; `None` if an actor is not in this split.
     pub fn plus(&self, given: &Self) -> Option<Self> {
         self.combine(given, Money::plus)
     }
 
     /// Takes `amount` from every part in proportion to it, exactly: each part gives its share rounded down,
-    /// and the minor units that are left over go to the largest remainders, earlier actors first.
+    /// and the minor units left over are taken by the largest remainders, earlier actors first.
     ///
     /// No part gives more than it has. `None` if `amount` is more than the total.
     pub fn proportional(&self, amount: Money) -> Option<Self> {

@@ -1,4 +1,4 @@
-//! The merchant's own words: bounded, and otherwise left alone.
+//! The caller's own texts: bounded, and otherwise left alone.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,13 @@ pub struct TextError {
 text_form!([const MAX: usize] Text<MAX>, this => this.as_str(), text => Self::new(text));
 
 impl<const MAX: usize> Text<MAX> {
-    /// Takes a text within the bound.
+    /// A text, if it is within the bound.
     pub fn new(text: String) -> Result<Self, TextError> {
         let fits = !text.is_empty() && text.chars().nth(MAX).is_none();
         if fits { Ok(Self(text)) } else { Err(TextError { max: MAX }) }
     }
 
-    /// As much of a sentence of our own as fits; a dash in place of none.
+    /// As much of a text of our own as fits; a dash in place of an empty text.
     pub fn cut(text: &str) -> Self {
         // Receivers' databases choke on NUL.
         let fitting: String = text.chars().filter(|character| *character != '\0').take(MAX).collect();
@@ -40,7 +40,7 @@ impl<const MAX: usize> Text<MAX> {
     }
 }
 
-/// The caller's own key-value pairs, kept and returned, never read. What is stored is read whatever the bounds are now.
+/// The caller's own key-value pairs: kept and returned, never interpreted. Stored pairs are read whatever their size.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Metadata(BTreeMap<String, String>);
@@ -69,10 +69,10 @@ impl Metadata {
     pub const KEY_MAX: usize = 40;
     /// Most characters in a value.
     pub const VALUE_MAX: usize = 500;
-    /// Most bytes of all keys and values together, in UTF-8: pairs as large as can be fit if they are plain ASCII.
+    /// Most bytes of all keys and values together, in UTF-8: the largest pairs fit as long as they are plain ASCII.
     pub const BYTES_MAX: usize = 32_768;
 
-    /// Takes pairs within the bounds.
+    /// The pairs, if they are within the bounds.
     pub fn new(pairs: BTreeMap<String, String>) -> Result<Self, MetadataError> {
         if pairs.len() > Self::KEYS_MAX {
             return Err(MetadataError::TooMany);
@@ -89,12 +89,12 @@ impl Metadata {
         if metadata.bytes() > Self::BYTES_MAX { Err(MetadataError::TooLarge) } else { Ok(metadata) }
     }
 
-    /// Pairs that were taken before, perhaps under wider bounds.
+    /// Pairs that were accepted before, perhaps under wider bounds.
     pub fn stored(pairs: BTreeMap<String, String>) -> Self {
         Self(pairs)
     }
 
-    /// Other pairs in place of these. Where these are larger than can be taken today, less of them is taken.
+    /// Replaces these pairs. Where these exceed today's size, smaller ones are accepted even if they exceed it, too.
     pub fn changed_to(&self, pairs: BTreeMap<String, String>) -> Result<Self, MetadataError> {
         let next = Self::stored(pairs.clone());
         match Self::new(pairs) {
@@ -113,7 +113,7 @@ impl Metadata {
     }
 }
 
-/// Where a refund's changes are announced: an https URL that was checked at the door.
+/// The https URL where a refund's changes are announced, checked when the request was parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TargetUrl(String);
@@ -122,7 +122,7 @@ impl TargetUrl {
     /// Most characters in a URL.
     pub const MAX: usize = 2048;
 
-    /// Takes a URL as it is. The door has checked it already (scheme, host, port, no credentials).
+    /// A URL as it is. Scheme, host, port and the absence of credentials were checked when the request was parsed.
     pub fn unchecked(url: String) -> Self {
         Self(url)
     }

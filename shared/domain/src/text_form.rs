@@ -1,7 +1,7 @@
 //! How serde reads and writes the domain's plain values: each as the one text it has in the API and the table, checked
-//! when it is read. What is composed of them has no such form here: its layout belongs to whoever stores or sends it.
+//! when it is read. A composed value has no such form here: whoever stores or sends it owns its layout.
 
-/// Gives a type its text form: `write` is its text, `read` a `Result` of it.
+/// Gives a type its text form: `write` yields the text, `read` parses the text into a `Result`.
 macro_rules! text_form {
     ([$($generics:tt)*] $name:ty, $this:ident => $write:expr, $text:ident => $read:expr) => {
         impl<$($generics)*> serde::Serialize for $name {

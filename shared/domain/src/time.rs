@@ -24,10 +24,10 @@ pub struct Timestamp {
 text_form!([] Timestamp, this => this.rfc3339(), text => Self::parse(&text).ok_or("not a time"));
 
 impl Timestamp {
-    /// The last of them: 9999-12-31T23:59:59.999Z.
+    /// The last moment: 9999-12-31T23:59:59.999Z.
     pub const LAST: Self = Self { unix_millis: 253_402_300_799_999 };
 
-    /// Milliseconds since 1970; `None` after [`Timestamp::LAST`].
+    /// The moment so many milliseconds after 1970 began; `None` after [`Timestamp::LAST`].
     pub fn from_unix_millis(unix_millis: u64) -> Option<Self> {
         (unix_millis <= Self::LAST.unix_millis).then_some(Self { unix_millis })
     }
@@ -54,32 +54,32 @@ impl Timestamp {
         self.utc().format(MILLIS).or_abort("every moment up to the last one can be written")
     }
 
-    /// So much later, to the millisecond; the last moment of the year 9999 at most.
+    /// The moment `wait` later, to the millisecond; at most [`Timestamp::LAST`].
     #[must_use]
     pub fn plus(self, wait: Duration) -> Self {
         let unix_millis = self.unix_millis.saturating_add(whole_millis(wait));
         Self { unix_millis }.min(Self::LAST)
     }
 
-    /// So much earlier, to the millisecond; the first moment of 1970 at least.
+    /// The moment `time` earlier, to the millisecond; at least the first moment of 1970.
     #[must_use]
     pub fn minus(self, time: Duration) -> Self {
         Self { unix_millis: self.unix_millis.saturating_sub(whole_millis(time)) }
     }
 
-    /// The time since an earlier moment; none since a later one.
+    /// The time since an earlier moment; zero since a later one.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.unix_millis.saturating_sub(earlier.unix_millis))
     }
 
-    /// Its day in UTC, `2026-11-22`.
+    /// The day in UTC, `2026-11-22`.
     pub fn date(self) -> String {
         day(self.utc().date())
     }
 
     /// The first moment of a day in UTC, written `2026-11-22`.
     pub fn of_day(text: &str) -> Option<Self> {
-        // What is read has to be written in the same way, or one day would have two names.
+        // The text must be the one that `date` writes, or one day would have two names.
         Self::parse(&format!("{text}T00:00:00.000Z")).filter(|day| day.date() == text)
     }
 
@@ -105,7 +105,7 @@ fn day(date: Date) -> String {
     date.format(DAY).or_abort("every day up to the last one can be written")
 }
 
-/// A time in whole milliseconds; of one that no clock will ever measure, the most that there is.
+/// A duration in whole milliseconds; `u64::MAX` for one that is longer.
 pub fn whole_millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

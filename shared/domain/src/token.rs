@@ -1,7 +1,7 @@
-//! Access tokens: an hour of a client's rights, signed, so that they are checked without a read.
+//! Access tokens: a client's scopes for an hour, signed, so that they are checked without a read.
 //!
-//! `at_sandbox_` or `at_live_`, then the claims, a dot, and HMAC-SHA-256 of all before it under a key made from
-//! the pepper. The claims are no secret; who changes them breaks the signature.
+//! A token is `at_sandbox_` or `at_live_`, the claims, a dot, and the HMAC-SHA-256 of all before the dot under a key
+//! made from the pepper. The claims are not secret; changing them breaks the signature.
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, Mac};
@@ -12,21 +12,21 @@ use crate::ids::{AccountId, Environment, KeyId, Tenant};
 use crate::signing::hmac_sha256;
 use crate::time::Timestamp;
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Whose data.
+    /// The tenant whose data it opens.
     pub tenant: Tenant,
-    /// The client it was given to.
+    /// The client that it was issued to.
     pub client: KeyId,
-    /// What it may do.
+    /// What its holder may do.
     pub scopes: Vec<Scope>,
-    /// From this moment on it is worth nothing.
+    /// The moment from which it is no longer valid.
     pub expires_at: Timestamp,
 }
 
 impl Claims {
-    /// Seconds that a token is good for.
+    /// Seconds for which a token is valid.
     pub const LIFETIME_SECONDS: u32 = 3_600;
 
     /// The signed text.
@@ -44,7 +44,7 @@ impl Claims {
         format!("{signed}.{}", HEXLOWER.encode(&signature))
     }
 
-    /// Reads a token back. Only whoever shows one that was signed under this pepper learns that it has expired.
+    /// Reads a token back. Only the holder of a token signed under this pepper learns that it has expired.
     pub fn read(token: &str, pepper: &Pepper, now: Timestamp) -> Result<Self, Refused> {
         let claims = Self::verified(token, pepper).ok_or(Refused::Unknown)?;
         if claims.expires_at > now { Ok(claims) } else { Err(Refused::Expired) }

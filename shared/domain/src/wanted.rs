@@ -5,25 +5,25 @@ use crate::money::{Currency, WrittenAmount};
 use crate::refund::Notes;
 use crate::text::Metadata;
 
-/// A part of the wanted refund, by who gives it.
+/// One merchant's part of the wanted refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedPart {
     /// The merchant.
     pub account: ActorId,
-    /// Its part; zero is allowed.
+    /// The merchant's part; zero is allowed.
     pub amount: WrittenAmount,
 }
 
-/// From whom the money is to be taken.
+/// Which actors give the money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WantedRouting {
-    /// From these, so much each.
+    /// The named actors give the named amounts.
     Parts(WantedParts),
-    /// From every actor by what it has left, exact to the minor unit.
+    /// Every actor gives in proportion to what it has left, exact to the minor unit.
     Proportional,
 }
 
-/// Named parts.
+/// The parts that the caller names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedParts {
     /// The platform's part, if named.
@@ -32,23 +32,23 @@ pub struct WantedParts {
     pub merchants: Vec<WantedPart>,
 }
 
-/// The whole wish.
+/// The refund that a caller wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// Of which payment.
+    /// The payment to refund.
     pub payment_id: PaymentId,
-    /// How much; see [`crate::decide::decide`] for what its absence means.
+    /// The amount; see [`crate::decide::decide`] for what its absence means.
     pub amount: Option<WrittenAmount>,
-    /// A cross-check: must be the payment's.
+    /// A cross-check: it must be the payment's currency.
     pub currency: Option<Currency>,
-    /// For which invoice lines.
+    /// The invoice lines to refund.
     pub lines: Vec<LineId>,
-    /// From whom.
+    /// Which actors give the money.
     pub routing: Option<WantedRouting>,
-    /// A cross-check: what the caller believes is left.
+    /// A cross-check: what the caller believes is still refundable.
     pub expected_refundable: Option<WrittenAmount>,
-    /// What is kept beside.
+    /// The reason, the reference and the other texts kept with the refund.
     pub notes: Notes,
-    /// The caller's own pairs.
+    /// The caller's own key-value pairs.
     pub metadata: Metadata,
 }
