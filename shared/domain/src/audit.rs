@@ -8,13 +8,8 @@ use crate::split::{Actor, Split};
 
 /// One disagreement between a payment and its refunds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-<<<<<<< HEAD
-pub enum Imbalance {
-    /// The amount of the whole, or of one actor, is not the sum of its three parts.
-=======
 pub enum Imbalance {
     /// The amount of the payment, or of one actor, is not the sum of refundable, held and refunded.
->>>>>>> f78799e (Say what each item of the domain is in plain English)
     Amount {
         /// The actor; `None` means the whole payment.
         actor: Option<Actor>,
@@ -35,14 +30,8 @@ pub enum Imbalance {
 
 /// Every disagreement between a payment and its refunds, which are read after it; none on a healthy system.
 ///
-<<<<<<< HEAD
-/// Both must belong together: with a refund that settled between the two reads nothing adds up, so whoever finds
-/// something reads again.
-pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
-=======
 /// A refund that settled between the two reads looks like a disagreement, so a caller that finds one reads both again.
 pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
->>>>>>> f78799e (Say what each item of the domain is in plain English)
     let is_ours = |refund: &&Refund| refund.payment_id == payment.id && refund.tenant == payment.tenant;
     let ours: Vec<&Refund> =
         refunds.iter().filter(is_ours).filter(|refund| payment.refunds.contains(&refund.id)).collect();

@@ -7,46 +7,46 @@ use recoup_domain::time::Timestamp;
 
 use crate::{ReadError, WriteError};
 
-/// What became of a rotation.
+/// The outcome of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotated {
-    /// The new secrets are the ones, from this rotation or from a try before that lost its answer.
+    /// The new secrets are stored, now or by an earlier call whose answer was lost.
     Yes,
-    /// Somebody else rotated meanwhile; nothing was written.
+    /// The secrets have changed since they were read; nothing was written.
     Overtaken,
 }
 
-/// Looks keys up.
+/// Reads keys.
 pub trait Keys {
-    /// The key of that id, revoked or not.
+    /// The key with this id, revoked or not.
     fn key(&self, id: &KeyId) -> impl Future<Output = Result<Option<StoredKey>, ReadError>> + Send;
 }
 
 /// A new account: one tenant in each environment, each with its own webhook secret.
 #[derive(Debug)]
 pub struct NewAccount {
-    /// Its id.
+    /// The account's id.
     pub id: AccountId,
-    /// What people call it.
+    /// The account's name, for people.
     pub name: String,
-    /// Signs what the sandbox announces to refunds' own URLs.
+    /// Signs webhooks to refunds' own URLs in the sandbox.
     pub sandbox_secret: Secret,
-    /// Signs what live announces to refunds' own URLs.
+    /// Signs webhooks to refunds' own URLs in live.
     pub live_secret: Secret,
-    /// When.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// What became of a revocation.
+/// The outcome of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoked {
-    /// The key is revoked, now or before.
+    /// The key is revoked, now or since before.
     Yes,
     /// There is no such key.
     NoSuchKey,
 }
 
-/// Keeps accounts and keys.
+/// Creates accounts, and creates and revokes keys.
 pub trait Accounts {
     /// Writes both tenants of a new account, or neither.
     fn create_account(&self, account: &NewAccount) -> impl Future<Output = Result<(), WriteError>> + Send;
@@ -58,7 +58,7 @@ pub trait Accounts {
         environment: Environment,
     ) -> impl Future<Output = Result<bool, ReadError>> + Send;
 
-    /// Puts a tenant's webhook secrets in the place of those that were read.
+    /// Replaces a tenant's webhook secrets if the stored ones are still `from`.
     fn rotate_webhook_secret(
         &self,
         tenant: &Tenant,
@@ -73,7 +73,7 @@ pub trait Accounts {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Takes a key back, for good.
+    /// Revokes a key for good.
     fn revoke_key(
         &self,
         id: &KeyId,

@@ -1,4 +1,4 @@
-//! The receivers of an account's events.
+//! The webhook endpoints of an account.
 
 use recoup_domain::endpoint::{DisabledReason, Endpoint};
 use recoup_domain::ids::{EndpointId, Tenant};
@@ -9,7 +9,7 @@ use crate::{ReadError, WriteError};
 
 /// Reads endpoints, always as last written.
 pub trait Endpoints {
-    /// All endpoints of this tenant, oldest first; at most [`Endpoint::COUNT_MAX`]. One that cannot be read is named.
+    /// All endpoints of this tenant, oldest first, at most [`Endpoint::COUNT_MAX`]; an unreadable one is named.
     fn endpoints(&self, tenant: &Tenant) -> impl Future<Output = Result<Rows<Endpoint>, ReadError>> + Send;
 
     /// One endpoint of this tenant.
@@ -20,42 +20,42 @@ pub trait Endpoints {
     ) -> impl Future<Output = Result<Option<Endpoint>, ReadError>> + Send;
 }
 
-/// What became of a new endpoint.
+/// The outcome of creating an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It is there.
+    /// The endpoint is created.
     Yes,
-    /// The account has [`Endpoint::COUNT_MAX`] of them.
+    /// The account already has [`Endpoint::COUNT_MAX`] endpoints.
     TooMany,
 }
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
-    /// It is written.
+    /// The change is written.
     Yes,
-    /// Somebody else changed the endpoint meanwhile; nothing was written.
+    /// The endpoint has changed since it was read; nothing was written.
     Overtaken,
     /// There is no such endpoint.
     Missing,
 }
 
-/// Keeps endpoints, for their owners.
+/// Creates, changes and deletes endpoints for their owners.
 pub trait KeepEndpoints: Endpoints {
-    /// Writes a new endpoint, if there is room for it.
+    /// Writes a new endpoint, unless the account has too many.
     fn create_endpoint(
         &self,
         endpoint: &Endpoint,
     ) -> impl Future<Output = Result<Created, WriteError>> + Send;
 
-    /// Puts a changed endpoint in the place of the one that was read, secrets included.
+    /// Writes a changed endpoint, secrets included, if the stored one is still `from`.
     fn change_endpoint(
         &self,
         from: &Endpoint,
         to: &Endpoint,
     ) -> impl Future<Output = Result<Changed, WriteError>> + Send;
 
-    /// Takes an endpoint away; [`Changed::Missing`] if it is not there.
+    /// Deletes an endpoint; [`Changed::Missing`] if there is none.
     fn delete_endpoint(
         &self,
         tenant: &Tenant,
@@ -63,19 +63,19 @@ pub trait KeepEndpoints: Endpoints {
     ) -> impl Future<Output = Result<Changed, WriteError>> + Send;
 }
 
-/// Notes how deliveries to an endpoint go. What is noted already costs nothing.
+/// Records how deliveries to an endpoint go. What is already recorded costs no write.
 pub trait EndpointHealth {
-    /// It fails, from now on if it did not before.
+    /// Records that the endpoint fails, since now unless it failed before.
     fn note_failing(
         &self,
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// It took a delivery.
+    /// Records that the endpoint accepted a delivery.
     fn note_recovered(&self, endpoint: &Endpoint) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Switches it off, unless its owner changed it since it was read.
+    /// Switches the endpoint off, unless its owner has changed it since it was read.
     fn switch_off(
         &self,
         endpoint: &Endpoint,

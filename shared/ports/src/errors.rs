@@ -1,25 +1,25 @@
-//! What can go wrong with a read or a plain write, whatever is read or written.
+//! The errors of every read and of every write without conditions.
 
 use thiserror::Error;
 
 /// A cause, for the log alone.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// An error with everything behind it, for the log.
+/// An error with its chain of causes, for the log.
 ///
-/// By Display, never by Debug: an SDK's error holds the raw answer, and with it the texts and secrets of an item.
+/// By Display, never by Debug: an SDK error's Debug holds the raw response, and with it an item's texts and secrets.
 pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| (*error).source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Why a read has no answer.
+/// Why a read failed.
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// The table did not answer in time, or refused for load. Worth a retry.
     #[error("the table did not answer")]
     Unavailable(#[source] BoxError),
-    /// What is stored is not what this program writes. Not worth a retry.
+    /// What is stored is not what Recoup writes. Not worth a retry.
     #[error("the item {key} cannot be read: {why}")]
     Unreadable {
         /// The item's partition key.
@@ -29,14 +29,14 @@ pub enum ReadError {
     },
 }
 
-/// Why a write that nothing can refuse was not made.
+/// Why a write without conditions failed.
 #[derive(Debug, Error)]
 pub enum WriteError {
     /// The table did not answer in time, or refused for load. Worth a retry.
     #[error("the table did not answer")]
     Unavailable(#[source] BoxError),
-    /// What is stored in its place is not what this program writes, so nobody can tell whether it was made before. Not
-    /// worth a retry.
+    /// What is stored there is not what Recoup writes, so whether the write was made before cannot be told. Not worth
+    /// a retry.
     #[error("the item {key} cannot be read: {why}")]
     Unreadable {
         /// The item's partition key.

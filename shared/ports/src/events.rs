@@ -11,36 +11,36 @@ use recoup_domain::text::TargetUrl;
 use crate::jobs::WebhookJob;
 use crate::{ReadError, WriteError};
 
-/// An event with what became of it.
+/// An event with its receivers and deliveries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// What is told.
+    /// The event.
     pub event: Event,
-    /// To whom: those who were chosen when it happened, and those to whom it was sent since. In order.
+    /// The receivers, in order: those chosen when the event happened, and those that it was sent to since.
     pub receivers: Vec<Target>,
-    /// What became of it, for each to whom a try was made or a redelivery asked for. In their order.
+    /// The deliveries, in the order of their receivers: one for each that had an attempt or a redelivery.
     pub deliveries: Vec<Delivery>,
 }
 
 impl Recorded {
-    /// The receivers of whom no try is known: theirs is on its way, or its message was lost.
+    /// The receivers without a delivery: the first attempt is on its way, or its message was lost.
     pub fn untried(&self) -> impl Iterator<Item = &Target> {
         let is_tried = |target: &Target| self.deliveries.iter().any(|delivery| delivery.target == *target);
         self.receivers.iter().filter(move |target| !is_tried(target))
     }
 }
 
-/// An event of the feed, as far as it can be read.
+/// An event in the list of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InFeed {
-    /// It can.
+    /// The event can be read.
     Recorded(Box<Recorded>),
-    /// One of its items cannot.
+    /// One of the event's items cannot be read.
     Unreadable(EventId),
 }
 
 impl InFeed {
-    /// Which one.
+    /// The event's id.
     pub fn id(&self) -> &EventId {
         match self {
             Self::Recorded(recorded) => &recorded.event.id,
@@ -52,13 +52,13 @@ impl InFeed {
 /// A window of the list of events, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventWindow {
-    /// Events from this id on.
+    /// Only events with this id or a later one.
     pub from: EventId,
-    /// Events before this id.
+    /// Only events with an earlier id.
     pub before: Option<EventId>,
 }
 
-/// Reads events. Each is recorded before its receivers are told of it.
+/// Reads events. Each is recorded before it is sent to its receivers.
 pub trait Events {
     /// One event of this tenant, as last written.
     fn event(
@@ -78,8 +78,8 @@ pub trait Events {
 
 /// Records events.
 pub trait RecordEvents {
-    /// Writes an event with those who are to be told of it. One that is written already stays as it is; the answer is
-    /// whom it names.
+    /// Writes an event with its receivers, unless it is already written, and returns the receivers that the stored
+    /// event names.
     fn record_event(
         &self,
         event: &Event,
@@ -87,18 +87,18 @@ pub trait RecordEvents {
     ) -> impl Future<Output = Result<Vec<Target>, WriteError>> + Send;
 }
 
-/// What became of a delivery's write.
+/// The outcome of writing a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Noted {
-    /// It is written, now or by a try whose answer was lost.
+    /// The delivery is written, now or by an earlier call whose answer was lost.
     Yes,
-    /// Somebody else wrote meanwhile; nothing was written. This is what stands there.
+    /// Another writer was first, so nothing was written. This delivery is stored.
     Overtaken(Box<Delivery>),
 }
 
 /// Writes deliveries.
 pub trait NoteDeliveries {
-    /// Puts a delivery in the place of the one that was read, or of none.
+    /// Writes a delivery if the stored one is still `from`, or if there is still none.
     fn note_delivery(
         &self,
         from: Option<&Delivery>,
@@ -106,7 +106,7 @@ pub trait NoteDeliveries {
     ) -> impl Future<Output = Result<Noted, WriteError>> + Send;
 }
 
-/// Who is to be told, as it is configured now.
+/// A receiver as it is configured now.
 #[derive(Clone, Debug)]
 pub enum Receiver {
     /// An endpoint.
@@ -117,21 +117,21 @@ pub enum Receiver {
     Missing,
 }
 
-/// All that one try needs.
+/// All that one attempt needs.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// What is told, as long as it is kept.
+    /// The event, if it is still kept.
     pub event: Option<Event>,
-    /// What the event is about, if it is about a refund: as it is now.
+    /// The refund that the event is about, if it is about one, as it is now.
     pub refund: Option<Refund>,
-    /// Who is told.
+    /// The receiver.
     pub receiver: Receiver,
-    /// The delivery, if a try or a redelivery was written.
+    /// The delivery, if an attempt or a redelivery was recorded.
     pub delivery: Option<Delivery>,
 }
 
-/// Reads what tries need.
+/// Reads what attempts need.
 pub trait PrepareTries {
-    /// Everything one try needs, as last written, in one call.
+    /// Everything one attempt needs, as last written, in one call.
     fn prepare(&self, job: &WebhookJob) -> impl Future<Output = Result<Prepared, ReadError>> + Send;
 }

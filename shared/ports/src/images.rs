@@ -10,20 +10,20 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the image {key} cannot be read: {why}")]
 pub struct UnreadableImage {
-    /// The item's partition key, as far as it has one.
+    /// The item's partition key, if it has one.
     pub key: String,
     /// What is wrong with it.
     pub why: String,
 }
 
-/// An image that matters to those who are told of changes.
+/// What an image holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// A refund.
     Refund(Box<Refund>),
-    /// An event on its way to a receiver.
+    /// A delivery of an event to a receiver.
     Delivery(Box<Delivery>),
-    /// A receiver.
+    /// An endpoint.
     Endpoint(Box<Endpoint>),
     /// Anything else.
     Other,
@@ -35,14 +35,14 @@ pub trait Images<Image> {
     fn shown(&self, image: &Image) -> Result<Shown, UnreadableImage>;
 }
 
-/// Whose an item is, and of what it tells.
+/// Whose an item is, and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// Whose.
+    /// The tenant.
     pub tenant: Tenant,
-    /// The refund, if it is or tells of one.
+    /// The refund, if the item is or concerns one.
     pub refund: Option<RefundId>,
-    /// The event, if it is one.
+    /// The event, if the item is one.
     pub event: Option<EventId>,
 }
 

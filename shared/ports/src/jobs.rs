@@ -1,4 +1,4 @@
-//! The messages on the queues: their one wire format, and who sends and paces them.
+//! The messages on the queues: their wire format, and how they are sent and paced.
 
 use std::time::Duration;
 
@@ -12,76 +12,76 @@ use thiserror::Error;
 
 use crate::BoxError;
 
-/// A message that is not of this program's making.
+/// A message that Recoup cannot have written.
 #[derive(Debug, Error)]
 #[error("unreadable job: {0}")]
 pub struct UnreadableJob(String);
 
-/// "Ask the processor about this refund."
+/// Ask the processor about this refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundJob {
-    /// Whose it is.
+    /// The tenant.
     #[serde(flatten)]
     pub tenant: Tenant,
-    /// Which one.
+    /// The refund.
     #[serde(rename = "refund_id")]
     pub refund: RefundId,
-    /// The number of the question that is due, see [`recoup_domain::refund::Refund::turn`]; a job without one, made by
-    /// hand, is always worked on.
+    /// The number of the question that is due, see [`recoup_domain::refund::Refund::turn`]; a job without one, written
+    /// by hand, is never stale.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turn: Option<u32>,
 }
 
 impl RefundJob {
-    /// The job of a refund as it stands.
+    /// The job that is due for a refund.
     pub fn of(refund: &Refund) -> Self {
         Self { tenant: refund.tenant.clone(), refund: refund.id.clone(), turn: Some(refund.turn) }
     }
 }
 
-/// "Tell this receiver about this event." Sent for the first try, and again for each one that became due.
+/// Deliver this event to this receiver. One is sent for each attempt that becomes due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookJob {
-    /// Whose it is.
+    /// The tenant.
     #[serde(flatten)]
     pub tenant: Tenant,
-    /// What is told.
+    /// The event.
     #[serde(rename = "event_id")]
     pub event: EventId,
     /// The refund that the event is about, if it is about one.
     #[serde(rename = "refund_id", skip_serializing_if = "Option::is_none")]
     pub refund: Option<RefundId>,
-    /// To whom.
+    /// The receiver.
     pub target: Target,
-    /// The number of the try that is due; see [`recoup_domain::delivery::Delivery::turn`].
+    /// The number of the attempt that is due; see [`recoup_domain::delivery::Delivery::turn`].
     pub turn: u32,
 }
 
 impl WebhookJob {
-    /// The job of an event's first try.
+    /// The job of an event's first attempt.
     pub fn first(event: &Event, target: Target) -> Self {
         let (tenant, refund) = (event.tenant.clone(), event.refund().cloned());
         Self { tenant, event: event.id.clone(), refund, target, turn: 1 }
     }
 
-    /// The job of the try for which a delivery waits.
+    /// The job of the attempt for which a delivery waits.
     pub fn of(delivery: Delivery) -> Self {
         let Delivery { tenant, event, refund, target, turn, .. } = delivery;
         Self { tenant, event, refund, target, turn }
     }
 }
 
-/// Reads a job from a message's body. What it does not know in it is of another version, and left alone.
+/// Reads a job from a message's body. Unknown fields are another version's, and are ignored.
 pub fn read_job<T: DeserializeOwned>(body: &str) -> Result<T, UnreadableJob> {
-    // Says where, and never what.
+    // The error says where, never what: the body may hold personal data.
     serde_json::from_str(body)
         .map_err(|error| UnreadableJob(format!("{:?} error at column {}", error.classify(), error.column())))
 }
 
-/// Which queue a webhook job takes: who fails does not stand in the way of who does not.
+/// Which of the two queues a webhook job takes, so that failing receivers do not delay the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// First tries to receivers that are not known to fail.
+    /// First attempts to receivers that are not known to fail.
     First,
     /// Everything else.
     Retries,
@@ -90,14 +90,14 @@ pub enum Lane {
 /// A message for one of the queues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Job {
-    /// For the refund jobs.
+    /// For the queue of refund jobs.
     Refund {
         /// The job.
         job: RefundJob,
         /// How long the queue hides it; at most [`recoup_domain::waiting::QUEUE_WAIT_MAX`].
         delay: Duration,
     },
-    /// For the webhook jobs.
+    /// For the queues of webhook jobs.
     Webhook {
         /// The job.
         job: WebhookJob,
@@ -113,18 +113,18 @@ pub enum Job {
 #[error("the queue did not take the message")]
 pub struct SendJobError(#[source] pub BoxError);
 
-/// The only way onto the queues.
+/// Sends messages. No message reaches a queue any other way.
 pub trait Jobs {
-    /// Sends all, in as few calls as the queues allow; the answer names those that were not taken.
+    /// Sends all jobs, in as few calls as the queues allow; the answer names, by position, those not accepted.
     fn send(&self, jobs: &[Job]) -> impl Future<Output = Vec<(usize, SendJobError)>> + Send;
 
-    /// Keeps a record that nobody can read where a person will find it.
+    /// Sends an unreadable record to a dead-letter queue, where a person will find it.
     fn bury(&self, record: &str) -> impl Future<Output = Result<(), SendJobError>> + Send;
 }
 
-/// Says when a message that could not be finished comes back.
+/// Sets when an unfinished message is received again.
 pub trait Pace {
-    /// Hides the message for so many seconds, at most 12 hours after it was received.
+    /// Hides the message for `seconds`, at most until 12 hours after it was received.
     fn again_in(
         &self,
         receipt_handle: &str,

@@ -1,6 +1,6 @@
-//! What the functions need from the world: one trait per need, one error enum per operation.
+//! What the functions need from outside: one trait per need, one error enum per operation.
 //!
-//! Implemented in `storage` and `outbound`; a function's `main.rs` joins the two.
+//! `storage` and `outbound` implement the traits; a function's `main.rs` puts the two together.
 
 pub mod credentials;
 pub mod dead_letters;

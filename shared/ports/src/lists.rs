@@ -9,9 +9,9 @@ use crate::ReadError;
 /// A refund's place in the list: when it was made, then its id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// When it was made.
+    /// When the refund was created.
     pub created_at: Timestamp,
-    /// Which one.
+    /// The refund.
     pub id: RefundId,
 }
 
@@ -25,16 +25,16 @@ impl Place {
 /// A window of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Window {
-    /// From this moment on, inclusive.
+    /// Only refunds created at this moment or later.
     pub from: Option<Timestamp>,
-    /// Up to this moment, exclusive.
+    /// Only refunds created before this moment.
     pub to: Option<Timestamp>,
-    /// Only what comes behind this place.
+    /// Only refunds that follow this place in the list.
     pub behind: Option<Place>,
 }
 
 impl Window {
-    /// Whether a refund made at a moment may lie in this window.
+    /// Whether a refund created at this moment may lie in the window.
     pub fn spans(&self, created_at: Timestamp) -> bool {
         self.from.is_none_or(|from| created_at >= from) && self.to.is_none_or(|to| created_at < to)
     }
@@ -44,7 +44,7 @@ impl Window {
 pub trait RefundList {
     /// The next places of a window, newest first, at most `limit`.
     ///
-    /// It reads an index that follows the table within moments; a refund that was just made may be missing.
+    /// It reads an index that follows the table within moments; a refund that was just created may be missing.
     fn places(
         &self,
         tenant: &Tenant,

@@ -23,29 +23,29 @@ pub trait Payments {
     ) -> impl Future<Output = Result<Rows<Payment>, ReadError>> + Send;
 }
 
-/// What became of a first registration.
+/// The outcome of a registration.
 #[derive(Clone, Debug)]
 pub enum Registered {
-    /// It is new.
+    /// The payment is new.
     New,
-    /// It was there already; nothing was written.
+    /// The payment exists already; nothing was written.
     Existing(Box<Payment>),
 }
 
-/// What became of newer facts.
+/// The outcome of writing newer facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// They are written.
+    /// The facts are written.
     Applied,
-    /// The facts had changed meanwhile; nothing was written.
+    /// The facts have changed since they were read; nothing was written.
     Overtaken,
 }
 
 /// Registers payments.
 pub trait Register: Payments {
-    /// Writes a payment if there is none of that id.
+    /// Writes a payment unless one with its id exists.
     fn register(&self, payment: &Payment) -> impl Future<Output = Result<Registered, ReadError>> + Send;
 
-    /// Writes a payment's facts if they are still those of the revision before; touches no amount.
+    /// Writes a payment's facts if the stored ones are still those of the revision before; touches no amount.
     fn move_facts(&self, payment: &Payment) -> impl Future<Output = Result<Moved, WriteError>> + Send;
 }

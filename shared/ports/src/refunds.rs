@@ -18,7 +18,7 @@ pub trait Refunds {
         id: &RefundId,
     ) -> impl Future<Output = Result<Option<Refund>, ReadError>> + Send;
 
-    /// Those of these refunds that exist, in any order; one that cannot be read is named.
+    /// Those of these refunds that exist, in any order; one that cannot be read is named in the answer.
     fn refunds(
         &self,
         tenant: &Tenant,
@@ -26,7 +26,7 @@ pub trait Refunds {
     ) -> impl Future<Output = Result<Rows<Refund>, ReadError>> + Send;
 }
 
-/// What a decision is made on.
+/// What a decision is based on.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The payment, if this tenant has it.
@@ -35,30 +35,30 @@ pub struct Found {
     pub refund: Option<Refund>,
 }
 
-/// What became of a reservation.
+/// The outcome of a reservation.
 #[derive(Clone, Debug)]
 pub enum Reserved {
-    /// The refund is made and its amount held.
+    /// The refund is created and its amount held.
     New,
     /// A refund of that id exists already, and nothing was written: a replay or a reused key.
     Existing(Box<Refund>),
-    /// The payment no longer is what the decision was made on; nothing was written.
+    /// The payment has changed since the decision; nothing was written.
     PaymentChanged(Box<Payment>),
 }
 
-/// Why a reservation has no outcome.
+/// Why a reservation failed.
 #[derive(Debug, Error)]
 pub enum ReserveError {
-    /// Another request is writing the refund of this very key.
+    /// Another request is writing the refund of the same key.
     #[error("another request with this idempotency key is being written")]
     KeyInUse,
-    /// Other writes kept getting in the way; nothing was written.
+    /// Other writes to the payment kept conflicting; nothing was written.
     #[error("the payment is being written by too many at once")]
     Contended,
-    /// The table did not answer in time: it may or may not be written, a retry with the key tells.
+    /// The table did not answer in time. The refund may be written or not; a retry with the same key finds out.
     #[error("the table did not answer")]
     Unavailable(#[source] BoxError),
-    /// What is stored is not what this program writes.
+    /// What is stored is not what Recoup writes.
     #[error("the item {key} cannot be read: {why}")]
     Unreadable {
         /// The item's partition key.
@@ -68,7 +68,7 @@ pub enum ReserveError {
     },
 }
 
-/// Makes refunds.
+/// Creates refunds.
 pub trait Reserve {
     /// The payment and, where a key names one, the refund of that key: one call.
     fn payment_and_refund(
@@ -78,8 +78,8 @@ pub trait Reserve {
         refund: Option<&RefundId>,
     ) -> impl Future<Output = Result<Found, ReadError>> + Send;
 
-    /// Writes the refund and takes its amounts from the payment, both or neither, if the refund is
-    /// absent and the payment still allows it.
+    /// Writes the refund and takes its amounts from the payment, both or neither, if the refund is absent and the
+    /// payment still allows it.
     fn reserve(
         &self,
         reservation: &Reservation,

@@ -5,10 +5,10 @@ use recoup_domain::report::Report;
 
 use crate::{ReadError, WriteError};
 
-/// Knows every account, in each of its environments.
+/// Lists every account, in each of its environments.
 pub trait Tenants {
-    /// The next ones behind a place, in their order, at most `limit`; fewer only at the end. An index answers, not a
-    /// scan, so an account that was just made may be missing for a moment.
+    /// The next tenants after `behind`, in order: `limit` of them, fewer only at the end. It reads an index, not a
+    /// scan, so an account that was just created may be missing for a moment.
     fn tenants(
         &self,
         behind: Option<&Tenant>,
@@ -16,18 +16,18 @@ pub trait Tenants {
     ) -> impl Future<Output = Result<Vec<Tenant>, ReadError>> + Send;
 }
 
-/// What became of listing a tenant.
+/// The outcome of listing a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
-    /// It is among the tenants, now or before.
+    /// The tenant is in the list, now or since before.
     Yes,
     /// There is no such account.
     NoSuchAccount,
 }
 
-/// Puts tenants among those that are known: those of a version that did not do so when it made them.
+/// Adds tenants to the list: those created by a version that did not list them.
 pub trait ListTenants: Tenants {
-    /// Lists one; done twice it changes nothing.
+    /// Lists one tenant; a repeat changes nothing.
     fn list_tenant(&self, tenant: &Tenant) -> impl Future<Output = Result<Listed, WriteError>> + Send;
 }
 
@@ -47,8 +47,8 @@ pub trait Reports {
     ) -> impl Future<Output = Result<Option<Report>, ReadError>> + Send;
 }
 
-/// Keeps reports.
+/// Stores reports.
 pub trait KeepReports: Reports {
-    /// Puts a report in the place of the one of its tenant and date.
+    /// Stores a report in place of any earlier one of its tenant and date.
     fn keep_report(&self, report: &Report) -> impl Future<Output = Result<(), WriteError>> + Send;
 }

@@ -1,11 +1,11 @@
-//! Rows that are read together: one that cannot be read is named and harms no other.
+//! Rows that are read together: one that cannot be read is named, and the others are still returned.
 
 use crate::ReadError;
 
-/// A row that is there and cannot be read.
+/// A row that exists but cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableRow {
-    /// The id of what it holds.
+    /// The id of the refund, payment or endpoint in the row.
     pub id: String,
     /// The item's key, for the log.
     pub key: String,
@@ -13,12 +13,12 @@ pub struct UnreadableRow {
     pub why: String,
 }
 
-/// What was read, and what could not be.
+/// The rows that could be read, and those that could not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows<T> {
-    /// The rows that can be read.
+    /// The readable rows.
     pub read: Vec<T>,
-    /// The others.
+    /// The unreadable rows.
     pub unreadable: Vec<UnreadableRow>,
 }
 
@@ -29,7 +29,7 @@ impl<T> Default for Rows<T> {
 }
 
 impl<T> Rows<T> {
-    /// Adds a row, or its name; fails if the table did not answer.
+    /// Adds a row, or names it as unreadable; fails if the table did not answer.
     pub fn add(&mut self, id: &str, row: Result<T, ReadError>) -> Result<(), ReadError> {
         match row {
             Ok(row) => self.read.push(row),
@@ -41,7 +41,7 @@ impl<T> Rows<T> {
         Ok(())
     }
 
-    /// All rows, for who cannot do without one of them.
+    /// All rows, for a caller that cannot do without any of them; fails if one is unreadable.
     pub fn whole(self) -> Result<Vec<T>, ReadError> {
         match self.unreadable.into_iter().next() {
             None => Ok(self.read),

@@ -1,4 +1,4 @@
-//! Telling the merchant.
+//! Sending webhooks.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use thiserror::Error;
 
 use crate::ReadError;
 
-/// Knows each tenant's own secrets.
+/// Reads each tenant's webhook secrets.
 pub trait WebhookSecrets {
-    /// The secrets that sign what is sent to refunds' own URLs.
+    /// The secrets that sign webhooks to refunds' own URLs.
     fn webhook_secrets(
         &self,
         tenant: &Tenant,
     ) -> impl Future<Output = Result<Option<Secrets>, ReadError>> + Send;
 }
 
-/// How far webhooks may go: judged by what a URL says when it is given, and by its address when it is dialled.
+/// Where webhooks may go: checked against the URL when it is given, and against its address on connecting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// https, port 443 or from 1024, public addresses.
@@ -28,32 +28,32 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// As the setting `ALLOW_PRIVATE_WEBHOOK_TARGETS` has it.
+    /// The reach that the setting `ALLOW_PRIVATE_WEBHOOK_TARGETS` allows.
     pub fn allowing_private(allowed: bool) -> Self {
         if allowed { Self::Anywhere } else { Self::Public }
     }
 }
 
-/// Why no answer came from a receiver. Never holds the URL.
+/// Why a receiver gave no answer. Never holds the URL.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SendError {
-    /// The target is not one we send to: not https, a closed port, or not a public address.
+    /// We do not send to this target: not https, a port that is not allowed, or not a public address.
     #[error("the target is not allowed: {0}")]
     Forbidden(&'static str),
-    /// It did not answer in time.
+    /// The receiver did not answer in time.
     #[error("no answer within the time allowed")]
     TimedOut,
-    /// No connection, or it broke.
+    /// The connection could not be made, or broke.
     #[error("the connection failed: {0}")]
     Connection(String),
 }
 
-/// What a receiver said, whatever its status.
+/// A receiver's answer, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// How long it asks us to wait, if it does: `retry-after` in seconds or as a date.
+    /// How long the receiver asks us to wait, if it does: `retry-after` in seconds or as a date.
     pub retry_after: Option<Duration>,
     /// The first bytes of its body as text, at most [`Reply::HEAD_MAX`]; what is not UTF-8 is replaced.
     pub head: String,
@@ -66,7 +66,7 @@ impl Reply {
 
 /// Sends to receivers. Redirects are not followed.
 pub trait Deliver {
-    /// Posts once; what the receiver said, whatever it is.
+    /// Posts a message once and returns the answer, whatever its status.
     fn deliver(
         &self,
         url: &TargetUrl,
