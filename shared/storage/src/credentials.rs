@@ -1,4 +1,4 @@
-//! Accounts and API keys. A key's secret is not here: only its HMAC.
+//! Accounts and API keys. Of a key, only the HMAC is stored, never the secret.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -24,7 +24,7 @@ const REVOKED_AT: &str = "revoked_at";
 struct AccountItem {
     pk: String,
     sk: String,
-    /// The keys of the index that lists all accounts; one that an earlier version made may lack them.
+    /// The keys of the index that lists all accounts; an account that an earlier version created may lack them.
     #[serde(default)]
     list_pk: String,
     #[serde(default)]
@@ -110,7 +110,7 @@ impl Accounts for Table {
             writes.push(self.transact_put(serde_dynamo::to_item(item).map_err(failed)?).map_err(failed)?);
         }
         match self.transact(writes).await {
-            // The id is made of 128 random bits, so an account that exists is this one, written by a lost try.
+            // The id is 128 random bits, so an existing account is this one, written by a call whose answer was lost.
             Transacted::Done | Transacted::Refused(_) => Ok(()),
             Transacted::Contended(_) => Err(failed("the account is being written by too many at once")),
             Transacted::Failed(cause) => Err(failed(cause)),
@@ -135,7 +135,7 @@ impl Accounts for Table {
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let stored = failed.item.clone().map(read_secrets).transpose()?;
-                // A try whose answer was lost has written these very secrets.
+                // An earlier call whose answer was lost may have written the same secrets.
                 Ok(if stored.as_ref() == Some(to) { Rotated::Yes } else { Rotated::Overtaken })
             }
             _ => Err(failed(cause(error))),
@@ -162,7 +162,7 @@ impl Accounts for Table {
             .condition_expression(format!("attribute_not_exists({PK})"));
         let Err(error) = request.send().await else { return Ok(()) };
         match error.as_service_error() {
-            // A try whose answer was lost has written this very key.
+            // An earlier call whose answer was lost has written the same key.
             Some(PutItemError::ConditionalCheckFailedException(_))
                 if self.key(&key.id).await?.as_ref() == Some(key) =>
             {

@@ -1,4 +1,4 @@
-//! A delivery as it lies in the table, beside its event: which tries it has had, and when the next one is due.
+//! A delivery as stored beside its event: the attempts made, and when the next one is due.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::event_item::{named, seconds, shown_until};
 use crate::keys::{Key, found_in_index};
 use crate::table::Item;
 
-/// How long an item outlives the try it waits for.
+/// How long an item is kept beyond the attempt it waits for.
 const KEPT_AFTER_TRY: Duration = Duration::from_hours(4 * 24);
 
 #[skip_serializing_none]
@@ -26,7 +26,7 @@ struct AttemptItem {
     error: Option<String>,
 }
 
-/// The attributes. The event and the receiver are in the key.
+/// A delivery's attributes. The event and the receiver are in the key.
 #[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 struct DeliveryItem {

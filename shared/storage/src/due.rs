@@ -1,4 +1,4 @@
-//! The index `by_due`: only what waits has its keys, so it holds nothing else and nothing is scanned.
+//! The index `by_due`. Only items that wait have its keys, so it holds nothing else and needs no scan.
 
 use std::collections::HashMap;
 
@@ -45,7 +45,7 @@ impl Due for Table {
         let due = expression.name(DUE_SK);
         let seen = expression.value(text(resting.due.as_str()));
         expression.require(format!("{due} = {seen}"));
-        // It stays in the index: should its message be lost, it is found again.
+        // It stays in the index, so that it is found again if its message is lost.
         let later = place_in_due(now.plus(GRACE), &resting.sk);
         expression.assign(DUE_SK, Some(text(later)));
         expression.assign(WOKEN_AT, Some(text(now.rfc3339())));
@@ -59,7 +59,7 @@ impl Due for Table {
     }
 }
 
-/// Where a read of the index goes on.
+/// The key after which a read of the index continues.
 fn place(shard: u8, last: &Resting) -> Item {
     let keys = [
         (PK, last.pk.clone()),

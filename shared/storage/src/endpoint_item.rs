@@ -1,4 +1,4 @@
-//! An endpoint as it lies in the table.
+//! An endpoint as stored.
 
 use recoup_domain::endpoint::{DisabledReason, Endpoint, EventFilter, Switch};
 use recoup_domain::ids::EndpointId;
@@ -20,7 +20,7 @@ pub(crate) const FAILING_SINCE: &str = "failing_since";
 pub(crate) const REVISION: &str = "revision";
 pub(crate) const UPDATED_AT: &str = "updated_at";
 
-/// The attributes.
+/// An endpoint's attributes.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct EndpointItem {
     pk: String,
@@ -79,7 +79,7 @@ impl From<&Endpoint> for EndpointItem {
     }
 }
 
-/// Why and since when it is off, if it is.
+/// Why and when an endpoint was switched off, if it was.
 pub(crate) fn off(switch: Switch) -> Option<(DisabledReason, Timestamp)> {
     match switch {
         Switch::On => None,
@@ -101,14 +101,14 @@ impl EndpointItem {
             (None, None) => Switch::On,
             (Some(reason), Some(at)) => Switch::Off {
                 reason: DisabledReason::parse(reason).ok_or("disabled_reason is unknown")?,
-                at: Timestamp::parse(at).ok_or("disabled_at is no time")?,
+                at: Timestamp::parse(at).ok_or("disabled_at is not a time")?,
             },
             _ => return Err("one of disabled_reason and disabled_at is missing"),
         };
         let description = self.description.map(Text::new).transpose();
         Ok(Endpoint {
             tenant,
-            id: EndpointId::try_from(self.sk.as_str()).map_err(|_| "sk is no endpoint id")?,
+            id: EndpointId::try_from(self.sk.as_str()).map_err(|_| "sk is not an endpoint id")?,
             url: TargetUrl::unchecked(self.url),
             description: description.map_err(|_| "description is empty or too long")?,
             events: EventFilter::known(self.events.iter().map(String::as_str)),
@@ -116,11 +116,11 @@ impl EndpointItem {
             switch,
             failing_since: match self.failing_since.as_deref() {
                 None => None,
-                Some(text) => Some(Timestamp::parse(text).ok_or("failing_since is no time")?),
+                Some(text) => Some(Timestamp::parse(text).ok_or("failing_since is not a time")?),
             },
             revision: self.revision,
-            created_at: Timestamp::parse(&self.created_at).ok_or("created_at is no time")?,
-            updated_at: Timestamp::parse(&self.updated_at).ok_or("updated_at is no time")?,
+            created_at: Timestamp::parse(&self.created_at).ok_or("created_at is not a time")?,
+            updated_at: Timestamp::parse(&self.updated_at).ok_or("updated_at is not a time")?,
         })
     }
 }

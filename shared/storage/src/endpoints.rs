@@ -1,4 +1,4 @@
-//! Keeping endpoints: how many there are is counted by the account's item, in the same transaction.
+//! Endpoints. The account's item counts them, in the transaction that creates or deletes one.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ use crate::secret_item::replace;
 use crate::table::{Item, Table, cause, key_text, unavailable, unreadable};
 use crate::write::{Transacted, condition_failed, past_transactions};
 
-/// Of the account's item: how many endpoints it has.
+/// The attribute of the account's item that counts its endpoints.
 const ENDPOINTS: &str = "endpoints";
 
 pub(crate) fn read_endpoint(item: Item) -> Result<Endpoint, ReadError> {
@@ -62,7 +62,7 @@ impl Endpoints for Table {
     }
 }
 
-/// What the owner may change, and the switch.
+/// Writes what the owner may change, and the switch.
 fn change(from: &Endpoint, to: &Endpoint) -> Result<Expression, serde_dynamo::Error> {
     let mut expression = Expression::default();
     let revision = expression.name(REVISION);
@@ -77,7 +77,7 @@ fn change(from: &Endpoint, to: &Endpoint) -> Result<Expression, serde_dynamo::Er
     let off = off(to.switch);
     expression.assign(DISABLED_REASON, off.map(|(reason, _)| text(reason.as_str())));
     expression.assign(DISABLED_AT, off.map(|(_, at)| text(at.rfc3339())));
-    // A failure that was noted since the endpoint was read is forgotten with the URL or the switch it belongs to.
+    // A failure recorded since the endpoint was read belongs to the old URL or switch, and is forgotten with it.
     let begins_anew = from.url != to.url || (from.switch != to.switch && to.switch == Switch::On);
     if from.failing_since != to.failing_since || (begins_anew && to.failing_since.is_none()) {
         expression.assign(FAILING_SINCE, to.failing_since.map(|since| text(since.rfc3339())));
@@ -105,7 +105,7 @@ impl KeepEndpoints for Table {
         ];
         match self.transact(writes).await {
             Transacted::Done => Ok(Created::Yes),
-            // The id is made of 128 random bits, so an endpoint that exists is this one, written by a lost try.
+            // The id is 128 random bits, so an existing endpoint is this one, written by a call whose answer was lost.
             Transacted::Refused(reasons) if reasons.first().is_some_and(condition_failed) => Ok(Created::Yes),
             Transacted::Refused(_) => Ok(Created::TooMany),
             Transacted::Contended(_) => Err(failed("the account is being written by too many at once")),
@@ -120,7 +120,7 @@ impl KeepEndpoints for Table {
             Updated::Yes => Ok(Changed::Yes),
             Updated::Refused(None) => Ok(Changed::Missing),
             Updated::Refused(Some(item)) => {
-                // A try whose answer was lost has written this very change.
+                // An earlier call whose answer was lost may have written the same change.
                 let stored = Endpoint { failing_since: None, ..read_endpoint(item)? };
                 let ours = stored == Endpoint { failing_since: None, ..to.clone() };
                 Ok(if ours { Changed::Yes } else { Changed::Overtaken })
@@ -182,7 +182,7 @@ impl EndpointHealth for Table {
     }
 }
 
-/// Holds only while the owner has changed nothing: what was learnt of an old URL says nothing of a new one.
+/// A condition that the owner has changed nothing: the health of an old URL says nothing about a new one.
 fn as_seen(endpoint: &Endpoint) -> Expression {
     let mut expression = Expression::default();
     let revision = expression.name(REVISION);

@@ -1,4 +1,4 @@
-//! An event as it lies in the table: what happened, and who was chosen to hear of it when it did.
+//! An event as stored: what happened, and the receivers chosen when it happened.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ use crate::version_item::{UPDATED_AT, from_attributes, take_attributes, to_attri
 pub(crate) const TYPE: &str = "type";
 pub(crate) const REFUND_ID: &str = "refund_id";
 
-/// How long an item outlives the days for which its event is shown: as long as the tries of a last redelivery take.
+/// How long an item is kept beyond the days for which its event is shown: long enough for a last redelivery's attempts.
 const KEPT_FOR_TRIES: Duration = Duration::from_hours(14 * 24);
 
-/// The attributes beside those of the refund's version. The time of the event is in its id, and its id and tenant are
-/// in the key.
+/// An event's attributes besides those of the refund's version. The event's id and tenant are in the key, its time
+/// is in the id.
 #[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 struct EventItem {
@@ -38,19 +38,19 @@ struct EventItem {
     expires_at: u64,
 }
 
-/// The receivers alone, which can be read whatever else an item holds.
+/// An event's receivers, which can be read whatever else the item holds.
 #[derive(Deserialize)]
 struct Receivers {
     #[serde(default)]
     receivers: Vec<Target>,
 }
 
-/// As `expires_at` wants it.
+/// A time in whole seconds since 1970, as `expires_at` has it.
 pub(crate) fn seconds(at: Timestamp) -> u64 {
     at.unix_millis().div_ceil(1_000)
 }
 
-/// How long an event is shown.
+/// When an event is no longer shown.
 pub(crate) fn shown_until(event: &EventId) -> Timestamp {
     event.time().plus(Duration::from_hours(Event::DAYS_KEPT.saturating_mul(24)))
 }
@@ -70,9 +70,9 @@ pub(crate) fn to_item(event: &Event, receivers: &[Target]) -> Result<Item, BoxEr
     };
     let mut version = Item::new();
     match &event.subject {
-        Subject::Refund { id, version: told } => {
+        Subject::Refund { id, version: of_event } => {
             item.refund_id = Some(id.clone());
-            version = to_attributes(told)?;
+            version = to_attributes(of_event)?;
         }
         Subject::Endpoint { id, reason, disabled_at: _ } => {
             item.endpoint_id = Some(id.clone());
@@ -90,7 +90,7 @@ pub(crate) fn receivers(item: Item) -> Result<Vec<Target>, String> {
     Ok(item.receivers)
 }
 
-/// Whose an event is, its id, and whom the item tells of it if it is a delivery.
+/// An event's tenant and id, and the receiver if the item is a delivery.
 pub(crate) fn named(pk: &str, sk: &str) -> Result<(Tenant, EventId, Option<Target>), &'static str> {
     let tenant = owner_of_events(pk).ok_or("pk is not that of events")?;
     let (id, target) = event_and_target(sk).ok_or("sk is not that of an event")?;
@@ -99,8 +99,8 @@ pub(crate) fn named(pk: &str, sk: &str) -> Result<(Tenant, EventId, Option<Targe
     Ok((tenant, id, target))
 }
 
-/// Reads an event and its receivers; the error says what is wrong. An item of version 0.1 told the event once for each
-/// of its receivers, beside the delivery to that one.
+/// Reads an event and its receivers; the error says what is wrong. Version 0.1 stored the event in the item of each
+/// of its deliveries.
 pub(crate) fn from_item(mut item: Item) -> Result<(Event, Vec<Target>), String> {
     let mut version = take_attributes(&mut item);
     let head: EventItem = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! The feed of an account's events: one partition, sorted by event id and therefore by time.
+//! An account's events: one partition, sorted by event id and therefore by time.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ use crate::keys::{AFTER_ALL_EVENTS, Key, PK, SK, TURN, event_and_target, events_
 use crate::table::{Item, Table, cause, key_text, read_refund, unavailable, unreadable};
 use crate::{delivery_item, event_item};
 
-/// Items read at once beyond those asked for: an event has one for each receiver.
+/// Items to read for each event: its own, and one for each delivery.
 const ITEMS_PER_EVENT: i32 = 2;
 
 fn key_of(item: &Item) -> String {
@@ -46,15 +46,15 @@ fn is_delivery(item: &Item) -> bool {
     event_and_target(key_text(item, SK)).is_some_and(|(_, target)| target.is_some())
 }
 
-/// One event out of its own item and those of its deliveries; none if there are none.
+/// One event, from its own item and those of its deliveries; `None` without items.
 fn read_recorded(items: Vec<Item>) -> Result<Option<Recorded>, ReadError> {
-    let (deliveries, mut told): (Vec<Item>, Vec<Item>) = items.into_iter().partition(is_delivery);
-    // Version 0.1 told the event in each of its deliveries, and nowhere else.
-    let telling = deliveries.iter().filter(|item| item.contains_key(TYPE));
-    told.extend(telling.cloned());
-    let Some(key) = told.iter().chain(&deliveries).map(key_of).next() else { return Ok(None) };
+    let (deliveries, mut events): (Vec<Item>, Vec<Item>) = items.into_iter().partition(is_delivery);
+    // Version 0.1 stored the event in each of its deliveries, and nowhere else.
+    let with_event = deliveries.iter().filter(|item| item.contains_key(TYPE));
+    events.extend(with_event.cloned());
+    let Some(key) = events.iter().chain(&deliveries).map(key_of).next() else { return Ok(None) };
     let mut recorded: Option<Recorded> = None;
-    for item in told {
+    for item in events {
         let (event, receivers) = read_event(item)?;
         let recorded =
             recorded.get_or_insert_with(|| Recorded { event, receivers: Vec::new(), deliveries: Vec::new() });
@@ -71,14 +71,14 @@ fn read_recorded(items: Vec<Item>) -> Result<Option<Recorded>, ReadError> {
     Ok(Some(recorded))
 }
 
-/// The events whose items these are, in the order in which they come: one by one, so that none harms another.
+/// The events that these items make, in their order. Each is read alone, so that an unreadable one harms no other.
 fn gather(items: Vec<Item>) -> Result<Vec<InFeed>, ReadError> {
     let mut events: Vec<(EventId, Vec<Item>)> = Vec::new();
     for item in items {
         let sk = key_text(&item, SK);
         let id = event_and_target(sk).and_then(|(id, _)| EventId::try_from(id).ok());
         let Some(id) = id else {
-            // Nobody can name it: it is in the log alone.
+            // Without an id the answer cannot name it, so only the log does.
             drop(unreadable(&format!("{} {sk}", key_text(&item, PK)), "sk has no event id"));
             continue;
         };
@@ -98,7 +98,7 @@ fn gather(items: Vec<Item>) -> Result<Vec<InFeed>, ReadError> {
     Ok(gathered)
 }
 
-/// How many events these items are of; they come event by event.
+/// How many events these items make; the items of one event are adjacent.
 fn count(items: &[Item]) -> usize {
     let ids = items.iter().map(|item| event_and_target(key_text(item, SK)).map(|(id, _)| id));
     let mut ids: Vec<_> = ids.collect();
@@ -107,7 +107,7 @@ fn count(items: &[Item]) -> usize {
 }
 
 impl Table {
-    /// The items of a range of the feed, newest first.
+    /// The query for a range of an account's events, newest first.
     fn feed(&self, tenant: &Tenant, from: &str, upper: &str) -> QueryFluentBuilder {
         let values = [(":feed", events_of(tenant)), (":from", from.to_owned()), (":upper", upper.to_owned())];
         let values = values.map(|(name, value)| (name.to_owned(), text(value)));
@@ -127,7 +127,7 @@ impl Events for Table {
         let query = self.feed(tenant, from, &format!("{from}{AFTER_ALL_EVENTS}"));
         let mut items = Vec::new();
         let mut start = None;
-        // One page, unless the metadata are large and the receivers many.
+        // One page, unless the metadata are large or there are many receivers.
         loop {
             let page = query.clone().set_exclusive_start_key(start).send().await.map_err(unavailable)?;
             items.extend(page.items.unwrap_or_default());
@@ -149,7 +149,7 @@ impl Events for Table {
         let query = query.limit(i32::from(limit).saturating_add(1).saturating_mul(ITEMS_PER_EVENT));
         let mut items: Vec<Item> = Vec::new();
         let mut start = None;
-        // One event more than asked for: only then is the last one certainly whole.
+        // One event beyond the limit: only then is the last one certainly complete.
         while count(&items) <= usize::from(limit) {
             let page = query.clone().set_exclusive_start_key(start).send().await.map_err(unavailable)?;
             let found = page.items.unwrap_or_default().into_iter();
@@ -215,7 +215,7 @@ impl NoteDeliveries for Table {
 }
 
 impl Table {
-    /// Puts an item under a condition; the answer is what lies there if the condition does not hold.
+    /// Puts an item under a condition, and returns the stored item if the condition does not hold.
     async fn put_if(
         &self,
         item: Item,

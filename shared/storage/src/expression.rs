@@ -1,11 +1,11 @@
-//! Building update expressions: names and values are always placeholders, so nothing collides with
-//! DynamoDB's reserved words and nothing a caller wrote is ever part of an expression.
+//! Building update expressions: names and values are always placeholders, so nothing collides with DynamoDB's
+//! reserved words and nothing that a caller wrote becomes part of an expression.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// The clauses of one update, with its condition.
+/// One update: its clauses and its condition.
 #[derive(Debug, Default)]
 pub(crate) struct Expression {
     sets: Vec<String>,
@@ -18,8 +18,8 @@ pub(crate) struct Expression {
 }
 
 impl Expression {
-    /// The placeholder of an attribute's name: the same on every call, and short, for an expression may
-    /// have 4 KB and names every actor and line of a payment.
+    /// The placeholder of an attribute's name: the same on every call, and short, since an expression may have only
+    /// 4 KB and names every actor and line of a payment.
     pub(crate) fn name(&mut self, attribute: &str) -> String {
         if let Some((placeholder, _)) = self.names.iter().find(|(_, name)| *name == attribute) {
             return placeholder.clone();
@@ -36,7 +36,7 @@ impl Expression {
         placeholder
     }
 
-    /// `SET` clause.
+    /// Adds a `SET` clause.
     pub(crate) fn set(&mut self, clause: String) {
         self.sets.push(clause);
     }
@@ -53,17 +53,17 @@ impl Expression {
         }
     }
 
-    /// `ADD` clause: puts members into a set.
+    /// Adds an `ADD` clause: adds members to a set.
     pub(crate) fn add(&mut self, clause: String) {
         self.adds.push(clause);
     }
 
-    /// `DELETE` clause: takes members out of a set.
+    /// Adds a `DELETE` clause: removes members from a set.
     pub(crate) fn delete(&mut self, clause: String) {
         self.deletes.push(clause);
     }
 
-    /// One more condition; all must hold.
+    /// Adds a condition; all must hold.
     pub(crate) fn require(&mut self, condition: String) {
         self.conditions.push(condition);
     }

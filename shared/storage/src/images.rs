@@ -1,4 +1,4 @@
-//! Reading the stream's images with the same eyes as the table's items.
+//! Reading the stream's images with the same code as the table's items.
 
 use recoup_domain::ids::{EventId, RefundId};
 use recoup_ports::images::{Images, Named, Names, Shown, UnreadableImage};

@@ -1,23 +1,22 @@
-//! Key shapes: every partition key begins with its tenant, and each shape is spelt once, here.
+//! Key shapes. The partition key of a tenant's data begins with the tenant, and each shape is written once, here.
 //!
 //! | item | pk | sk |
 //! |---|---|---|
 //! | payment | `{environment}#{account}#payment#{payment id}` | `payment` |
 //! | refund | `{environment}#{account}#refund#{refund id}` | `refund` |
 //! | account | `{environment}#{account}` | `account` |
-//! | API key | `key#{key id}`, for its tenant is what it tells | `key` |
-//!
+//! | API key | `key#{key id}`: the item says which tenant's | `key` |
 //! | endpoint | `{environment}#{account}#endpoints` | `{endpoint id}` |
-//! | event of which nobody was told | `{environment}#{account}#events` | `{event id}` |
-//! | event on its way to one receiver | `{environment}#{account}#events` | `{event id}#{endpoint id}`, or `#refund` for the refund's own URL |
-//! | report of a reconciliation | `{environment}#{account}#reports` | `{date}`, `2026-11-22` |
+//! | event | `{environment}#{account}#events` | `{event id}` |
+//! | delivery | `{environment}#{account}#events` | `{event id}#{endpoint id}`, or `#refund` for the refund's own URL |
+//! | reconciliation report | `{environment}#{account}#reports` | `{date}`, `2026-11-22` |
 //!
-//! A delivery that is scheduled, and a refund whose processor is to be asked again, also have
-//! `due_pk` = `due#{0 to 7}` and `due_sk` = `{time}#{sk}`, the keys of the index `by_due`.
+//! A scheduled delivery, and a refund whose processor is to be asked again, also have `due_pk` = `due#{0 to 7}` and
+//! `due_sk` = `{time}#{sk}`, the keys of the index `by_due`.
 //!
-//! Refunds also have `list_pk` = `{environment}#{account}#refunds` and `list_sk` = `{created_at}#{refund id}`,
-//! the keys of the index `by_time`. Accounts lie in the same index, all of them in one partition: `list_pk` = `accounts`,
-//! `list_sk` = `{environment}#{account}`.
+//! Refunds also have `list_pk` = `{environment}#{account}#refunds` and `list_sk` = `{created_at}#{refund id}`, the keys
+//! of the index `by_time`. Accounts are in the same index, all in one partition: `list_pk` = `accounts`, `list_sk` =
+//! `{environment}#{account}`.
 
 use std::collections::HashMap;
 
@@ -37,9 +36,9 @@ pub(crate) const LIST_PK: &str = "list_pk";
 pub(crate) const LIST_SK: &str = "list_sk";
 pub(crate) const DUE_PK: &str = "due_pk";
 pub(crate) const DUE_SK: &str = "due_sk";
-/// The number of the try or the question that is due.
+/// The number of the attempt, or of the question to a processor, that is due.
 pub(crate) const TURN: &str = "turn";
-/// Whether a wait rests in the table, and when its message was sent for: the same of everything that waits.
+/// Whether a wait rests in the table, and when it was woken: the same attributes for refunds and deliveries.
 pub(crate) const RESTS: &str = "rests";
 pub(crate) const WOKEN_AT: &str = "woken_at";
 
@@ -50,9 +49,9 @@ pub(crate) const KEY: &str = "key";
 const ENDPOINTS: &str = "endpoints";
 const EVENTS: &str = "events";
 const REPORTS: &str = "reports";
-/// The index's partition of all accounts; every other one has a `#`.
+/// The partition of all accounts in the index; every other partition has a `#`.
 pub(crate) const ACCOUNTS: &str = "accounts";
-/// Sorts after every event id and, behind an event id, after all its targets.
+/// Sorts after every event id and, appended to an event id, after all its receivers.
 pub(crate) const AFTER_ALL_EVENTS: &str = "{";
 
 /// A whole primary key.
@@ -95,13 +94,13 @@ impl Key {
         Self { pk: reports_of(tenant), sk: date.to_owned() }
     }
 
-    /// Whether an item lies here.
+    /// Whether an item has this key.
     pub(crate) fn is_of(&self, item: &HashMap<String, AttributeValue>) -> bool {
         let has = |name, text: &String| item.get(name).is_some_and(|value| value.as_s() == Ok(text));
         has(PK, &self.pk) && has(SK, &self.sk)
     }
 
-    /// The key as the SDK wants it.
+    /// The key as the SDK takes it.
     pub(crate) fn attributes(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
             (PK.to_owned(), AttributeValue::S(self.pk.clone())),
@@ -114,17 +113,17 @@ fn prefix(tenant: &Tenant) -> String {
     format!("{}#{}", tenant.environment.as_str(), tenant.account)
 }
 
-/// The index keys of a refund: its tenant's refunds by time.
+/// A refund's keys in the index `by_time`.
 pub(crate) fn by_time(tenant: &Tenant, created_at: Timestamp, id: &RefundId) -> (String, String) {
     (list_of(tenant), format!("{}#{id}", created_at.rfc3339()))
 }
 
-/// The index's partition of a tenant.
+/// A tenant's partition of the index `by_time`.
 pub(crate) fn list_of(tenant: &Tenant) -> String {
     format!("{}#refunds", prefix(tenant))
 }
 
-/// Reads the index's sort key back.
+/// Reads the sort key of the index `by_time` back.
 pub(crate) fn place_in_list(list_sk: &str) -> Option<Place> {
     let (created_at, id) = list_sk.split_once('#')?;
     Some(Place { created_at: Timestamp::parse(created_at)?, id: RefundId::try_from(id).ok()? })
@@ -140,7 +139,7 @@ pub(crate) fn events_of(tenant: &Tenant) -> String {
     format!("{}#{EVENTS}", prefix(tenant))
 }
 
-/// The tenant whose partition this is, whatever lies in it.
+/// The tenant of a partition, whatever is in it.
 pub(crate) fn owner_of(pk: &str) -> Option<Tenant> {
     let mut parts = pk.splitn(3, '#');
     let (environment, account) = (parts.next()?, parts.next()?);
@@ -157,7 +156,7 @@ pub(crate) fn place_of_account(tenant: &Tenant) -> String {
     prefix(tenant)
 }
 
-/// Reads a place among the accounts back.
+/// The tenant at a place among the accounts.
 pub(crate) fn account_at(list_sk: &str) -> Option<Tenant> {
     owner(list_sk)
 }
@@ -180,7 +179,7 @@ fn owner(prefix: &str) -> Option<Tenant> {
     })
 }
 
-/// Reads the sort key of an event: its id, and the target if the item is a delivery.
+/// Reads the sort key of an event: its id, and the receiver if the item is a delivery.
 pub(crate) fn event_and_target(sk: &str) -> Option<(&str, Option<&str>)> {
     if !sk.starts_with("evt_") {
         return None;
@@ -188,7 +187,7 @@ pub(crate) fn event_and_target(sk: &str) -> Option<(&str, Option<&str>)> {
     Some(sk.split_once('#').map_or((sk, None), |(id, target)| (id, Some(target))))
 }
 
-/// The index keys of an item that is to be found at a moment.
+/// The keys in the index `by_due` of an item to be found at a moment.
 pub(crate) fn found_in_index(at: Timestamp, key: &Key) -> (String, String) {
     let sum = key.pk.bytes().chain(key.sk.bytes()).fold(0_u8, u8::wrapping_add);
     (due_shard(sum % SHARDS), place_in_due(at, &key.sk))
@@ -199,12 +198,12 @@ pub(crate) fn place_in_due(at: Timestamp, sk: &str) -> String {
     format!("{}#{sk}", at.rfc3339())
 }
 
-/// A part of the index `by_due`.
+/// A partition of the index `by_due`.
 pub(crate) fn due_shard(shard: u8) -> String {
     format!("due#{shard}")
 }
 
-/// Sorts after everything that is due by a moment, and before everything later.
+/// Sorts after everything due by a moment, and before everything due later.
 pub(crate) fn due_by(moment: Timestamp) -> String {
     format!("{}$", moment.rfc3339())
 }

@@ -1,7 +1,7 @@
 //! The one DynamoDB table: key shapes, items, and the conditions that hold the rules.
 //!
-//! A read may inform a decision; only the condition of a write makes it true. Reads are strongly
-//! consistent, and each names its tenant, because every key does.
+//! A read may inform a decision; only the condition of a write makes it true. Reads of the table are strongly
+//! consistent, and each names its tenant, since every key of a tenant's data does.
 
 mod credentials;
 mod delivery_item;

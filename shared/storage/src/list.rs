@@ -1,4 +1,4 @@
-//! The index `by_time`: an account's refunds, newest first, as keys alone. Their content is read from the table.
+//! The index `by_time`: an account's refunds, newest first. It holds keys only; the refunds are read from the table.
 
 use std::collections::HashMap;
 
@@ -11,21 +11,21 @@ use crate::expression::text;
 use crate::keys::{BY_TIME, LIST_PK, LIST_SK, by_time, list_of, place_in_list};
 use crate::table::{Table, key_text, unavailable, unreadable};
 
-/// Sorts before and after every time that RFC 3339 can write.
+/// These sort before and after every time that RFC 3339 can write.
 const EARLIEST: &str = "0";
 const LATEST: &str = ":";
 
 impl RefundList for Table {
     async fn places(&self, tenant: &Tenant, window: &Window, limit: u16) -> Result<Vec<Place>, ReadError> {
         let from = window.from.map_or(EARLIEST.to_owned(), Timestamp::rfc3339);
-        // A place continues its moment with `#`, so a moment alone sorts before all places made at it.
+        // A place is its moment and then `#`, so a bare moment sorts before all places at that moment.
         let to = window.to.map_or(LATEST.to_owned(), Timestamp::rfc3339);
         let behind = window.behind.as_ref().map(|place| by_time(tenant, place.created_at, &place.id).1);
         let upper = behind.clone().map_or(to.clone(), |behind| behind.min(to));
         if upper < from {
             return Ok(Vec::new());
         }
-        // One more than asked for: the range includes the place behind which it starts.
+        // One beyond the limit: the range includes the place after which it starts.
         let values = [(":list", list_of(tenant)), (":from", from), (":upper", upper)];
         let values = values.map(|(name, value)| (name.to_owned(), text(value)));
         let request = self
@@ -39,7 +39,7 @@ impl RefundList for Table {
             .limit(i32::from(limit).saturating_add(1));
         let mut places = Vec::with_capacity(usize::from(limit));
         let mut start = None;
-        // One page, unless there is something in it that is no place.
+        // One page, unless it holds something that is not a place.
         loop {
             let page = request.clone().set_exclusive_start_key(start).send().await.map_err(unavailable)?;
             for item in page.items.unwrap_or_default() {
@@ -49,7 +49,7 @@ impl RefundList for Table {
                 }
                 match place_in_list(key) {
                     Some(place) => places.push(place),
-                    None => drop(unreadable(key, "list_sk is no place")),
+                    None => drop(unreadable(key, "list_sk is not a place")),
                 }
             }
             start = page.last_evaluated_key;

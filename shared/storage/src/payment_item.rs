@@ -1,4 +1,4 @@
-//! A payment as it lies in the table.
+//! A payment as stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +38,7 @@ struct LineItem {
     amount: u64,
 }
 
-/// What may change, under the attribute names that `move_facts` writes.
+/// The facts that may change, under the attribute names that `move_facts` writes.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct FactsItem {
     status: String,
@@ -53,7 +53,7 @@ pub(crate) struct FactsItem {
     updated_at: String,
 }
 
-/// The attributes. Money is `N` in minor units, so that conditions can compare it.
+/// A payment's attributes. Money is `N` in minor units, so that conditions can compare it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PaymentItem {
     pk: String,
@@ -113,7 +113,7 @@ impl From<&Payment> for PaymentItem {
 
 impl From<&Line> for LineItem {
     fn from(line: &Line) -> Self {
-        // Which lines are refunded is a set of its own, so that a condition can compare it.
+        // The refunded lines are a separate set, so that a condition can test it.
         let Line { id, amount, refunded: _ } = line;
         Self { id: id.to_string(), amount: amount.minor() }
     }
@@ -182,7 +182,7 @@ impl FactsItem {
                 .ok_or("partial_refunds is unknown")?,
             refundable_until: match self.refundable_until {
                 None => None,
-                Some(text) => Some(Timestamp::parse(&text).ok_or("refundable_until is no time")?),
+                Some(text) => Some(Timestamp::parse(&text).ok_or("refundable_until is not a time")?),
             },
             metadata: Metadata::stored(self.metadata),
         })
@@ -217,8 +217,8 @@ impl PaymentItem {
             },
             revision: self.facts.revision,
             refunds: refunds.collect::<Result<_, _>>().map_err(|_| "refunds has an invalid id")?,
-            created_at: Timestamp::parse(&self.created_at).ok_or("created_at is no time")?,
-            updated_at: Timestamp::parse(&self.facts.updated_at).ok_or("updated_at is no time")?,
+            created_at: Timestamp::parse(&self.created_at).ok_or("created_at is not a time")?,
+            updated_at: Timestamp::parse(&self.facts.updated_at).ok_or("updated_at is not a time")?,
             facts: self.facts.into_facts()?,
         })
     }

@@ -1,4 +1,4 @@
-//! A refund as it lies in the table. Absent facts are absent attributes, so that an item stays under 1 KB.
+//! A refund as stored. Absent facts are absent attributes, so that an item stays under 1 KB.
 
 use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
@@ -19,7 +19,7 @@ use crate::version_item::{ChangeItem, from_attributes, take_attributes, to_attri
 
 pub(crate) const HANDED_OVER_AT: &str = "handed_over_at";
 pub(crate) const HISTORY: &str = "history";
-/// The times alone of the changes, which `history` tells since.
+/// The times of the changes only, as earlier versions stored them; `history` replaces it.
 pub(crate) const CHANGED_AT: &str = "changed_at";
 pub(crate) const ASK_AT: &str = "ask_at";
 pub(crate) const FLAG: &str = "flag";
@@ -36,7 +36,7 @@ struct SplitItem {
     merchants: Vec<PartItem>,
 }
 
-/// The attributes beside those of the version. Money is `N` in minor units, so that conditions can compare it.
+/// A refund's attributes besides its version's. Money is `N` in minor units, so that conditions can compare it.
 #[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 struct RefundItem {
@@ -73,7 +73,7 @@ struct RefundItem {
     created_at: Timestamp,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(turn: &u32) -> bool {
     *turn == 0
 }
@@ -180,9 +180,9 @@ impl RefundItem {
     }
 
     fn history(&mut self) -> Result<Vec<Change>, &'static str> {
-        let told = std::mem::take(&mut self.history).into_iter().map(ChangeItem::read);
+        let changes = std::mem::take(&mut self.history).into_iter().map(ChangeItem::read);
         if self.changed_at.is_empty() {
-            return told.collect();
+            return changes.collect();
         }
         let timed = self.changed_at.iter().map(|at| {
             let at = Timestamp::from_unix_millis(*at).ok_or("changed_at has no time")?;

@@ -1,4 +1,4 @@
-//! Registering payments and moving their facts; neither ever touches an amount that exists.
+//! Registering payments and writing newer facts; neither ever changes an amount that is stored.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;

@@ -1,4 +1,4 @@
-//! A report as it lies in the table: one item for each tenant and day, which its next run replaces.
+//! A report as stored: one item for each tenant and day, which the day's next run replaces.
 
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::report::{Checked, Finding, Mismatch, Remedy, Report};
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::event_item::seconds;
 use crate::keys::Key;
 
-/// Most bytes of findings in one item, of the 400 KB that DynamoDB allows. All that a report keeps fit in, unless their
-/// sentences are written in another script: then the oldest are forgotten first, as past [`Report::FINDINGS_MAX`].
+/// Most bytes of findings in one item, of the 400 KB that DynamoDB allows. [`Report::FINDINGS_MAX`] findings fit unless
+/// their sentences are in a script of several bytes a character; then the oldest are dropped.
 const FINDINGS_BYTES_MAX: usize = 300_000;
-/// More than a finding takes beside its payment's id and its sentence.
+/// More bytes than a finding takes besides its payment's id and its sentence.
 const FINDING_BYTES: usize = 200;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ struct CheckedItem {
     waiting: u64,
 }
 
-/// The attributes. The tenant is in the key; so is the date, which is also that of `started_at`.
+/// A report's attributes. The tenant and the date are in the key; the date is also that of `started_at`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ReportItem {
     pk: String,
@@ -80,12 +80,12 @@ impl FindingItem {
             payment: payment.map_err(|_| "a payment_id is invalid")?,
             detail: Text::new(self.detail).map_err(|_| "a detail is empty or too long")?,
             remedy: Remedy::parse(&self.remedy).ok_or("a remedy is unknown")?,
-            found_at: Timestamp::parse(&self.found_at).ok_or("a found_at is no time")?,
+            found_at: Timestamp::parse(&self.found_at).ok_or("a found_at is not a time")?,
         })
     }
 }
 
-/// The last findings that fit into an item, in their order.
+/// The last findings that fit in an item, oldest first.
 fn kept(findings: &[Finding]) -> Vec<FindingItem> {
     let mut left = FINDINGS_BYTES_MAX;
     let newest_first = findings.iter().rev().take(Report::FINDINGS_MAX).map(FindingItem::from);
@@ -125,9 +125,9 @@ impl ReportItem {
         let findings = self.findings.into_iter().map(FindingItem::read);
         Ok(Report {
             tenant: tenant.clone(),
-            started_at: Timestamp::parse(&self.started_at).ok_or("started_at is no time")?,
-            ended_at: Timestamp::parse(&self.ended_at).ok_or("ended_at is no time")?,
-            from: Timestamp::parse(&self.from).ok_or("from is no time")?,
+            started_at: Timestamp::parse(&self.started_at).ok_or("started_at is not a time")?,
+            ended_at: Timestamp::parse(&self.ended_at).ok_or("ended_at is not a time")?,
+            from: Timestamp::parse(&self.from).ok_or("from is not a time")?,
             complete: self.complete,
             checked: Checked { refunds, payments, events, asked, waiting },
             drift: self.drift,

@@ -1,4 +1,4 @@
-//! The reports of reconciliations, and the accounts they are made for, which the index `by_time` lists.
+//! The reports of reconciliation, and the accounts they cover, which the index `by_time` lists.
 
 use std::collections::HashMap;
 
@@ -56,7 +56,7 @@ impl Tenants for Table {
                 let place = key_text(&item, LIST_SK);
                 match account_at(place) {
                     Some(tenant) => tenants.push(tenant),
-                    None => drop(unreadable(place, "list_sk is no account")),
+                    None => drop(unreadable(place, "list_sk is not an account")),
                 }
             }
             start = page.last_evaluated_key;

@@ -1,8 +1,8 @@
-//! Reserving: the refund is put and its amounts are taken in one transaction, or nothing happens.
+//! Reserving: one transaction puts the refund and takes its amounts, or nothing is written.
 //!
-//! The refund's item is its own idempotency record (its key is derived from the idempotency key) and its
-//! own outbox record (the stream carries it). The old items that come back with a refused condition tell a
-//! replay, a reused key and a changed payment apart without a further read.
+//! The refund's item is its own idempotency record (its key is derived from the idempotency key) and its own outbox
+//! record (the stream carries it). A failed condition returns the old items, which tell a replay, a reused key and a
+//! changed payment apart without another read.
 
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 use recoup_domain::decide::Reservation;
@@ -43,7 +43,7 @@ impl Reserve for Table {
         let take = take.map_err(|error| ReserveError::Unavailable(error.into()))?;
         match self.transact(vec![put, take]).await {
             Transacted::Done => Ok(Reserved::New),
-            Transacted::Refused(reasons) => told(&reasons),
+            Transacted::Refused(reasons) => refused(&reasons),
             Transacted::Contended(reasons) => match reasons.first() {
                 Some(of_payment_only) if !in_conflict(of_payment_only) => Err(ReserveError::Contended),
                 _ => Err(ReserveError::KeyInUse),
@@ -53,8 +53,8 @@ impl Reserve for Table {
     }
 }
 
-/// What the refused conditions tell. An existing refund wins over a changed payment: it is a replay.
-fn told(reasons: &[CancellationReason]) -> Result<Reserved, ReserveError> {
+/// The outcome of a refused reservation. An existing refund wins over a changed payment: it is a replay.
+fn refused(reasons: &[CancellationReason]) -> Result<Reserved, ReserveError> {
     let old = |index: usize| reasons.get(index).filter(|reason| condition_failed(reason))?.item.clone();
     if let Some(item) = old(0) {
         return Ok(Reserved::Existing(Box::new(read_refund(item).map_err(read_error)?)));
@@ -62,7 +62,7 @@ fn told(reasons: &[CancellationReason]) -> Result<Reserved, ReserveError> {
     if let Some(item) = old(1) {
         return Ok(Reserved::PaymentChanged(Box::new(read_payment(item).map_err(read_error)?)));
     }
-    Err(ReserveError::Unavailable("a condition failed, and what was there is not said".into()))
+    Err(ReserveError::Unavailable("a condition failed, and the old item was not returned".into()))
 }
 
 fn read_error(error: ReadError) -> ReserveError {
@@ -72,13 +72,13 @@ fn read_error(error: ReadError) -> ReserveError {
     }
 }
 
-/// Takes the amounts from the payment, if it is still as it was judged: the conditions are the rule.
+/// Takes the amounts from the payment, if it is still as it was when decided on: the conditions are the rule.
 fn take(reservation: &Reservation) -> Expression {
     let refund = &reservation.refund;
     let mut expression = Expression::default();
     let revision = expression.name(REVISION);
-    let judged = expression.value(number(reservation.revision));
-    expression.require(format!("{revision} = {judged}"));
+    let decided_on = expression.value(number(reservation.revision));
+    expression.require(format!("{revision} = {decided_on}"));
 
     if let Some(left) = reservation.exactly {
         let refundable = expression.name(REFUNDABLE);
@@ -92,7 +92,7 @@ fn take(reservation: &Reservation) -> Expression {
     expression
 }
 
-/// Takes every amount from the actor that gives it, and the lines, if they are there.
+/// Takes each actor's amount and the lines, if the actors still have enough and the lines are unused.
 pub(crate) fn amounts_taken(expression: &mut Expression, refund: &Refund) {
     let refundable = expression.name(REFUNDABLE);
     let amount = expression.value(number(refund.amount.minor()));
@@ -116,7 +116,7 @@ pub(crate) fn amounts_taken(expression: &mut Expression, refund: &Refund) {
     }
 }
 
-/// Changes the set of lines that are refunded, if the refund covers any.
+/// Changes the set of refunded lines, if the refund covers any.
 pub(crate) fn lines(
     expression: &mut Expression,
     refund: &Refund,

@@ -1,4 +1,4 @@
-//! Waiting out those who write the same item: with jitter, and only so often.
+//! Backoff while other writers conflict on the same item: with jitter, a bounded number of times.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl Backoff {
         Self { waits: 0 }
     }
 
-    /// Waits and says true, or says false at once when it has waited often enough.
+    /// Waits and returns true; returns false at once after [`WAITS_MAX`] waits.
     pub(crate) async fn wait(&mut self) -> bool {
         if self.waits >= WAITS_MAX {
             return false;

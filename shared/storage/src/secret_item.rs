@@ -1,4 +1,4 @@
-//! A receiver's secrets, as they lie in the item of an account or an endpoint.
+//! A receiver's secrets, as stored in the item of an account or an endpoint.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -19,7 +19,7 @@ pub(crate) struct RetiredItem {
     until: String,
 }
 
-/// Puts other secrets in the place of these, if these are still the ones.
+/// Replaces the secrets `from`, if they are still the stored ones.
 pub(crate) fn replace(
     expression: &mut Expression,
     from: &Secrets,

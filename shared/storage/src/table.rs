@@ -23,7 +23,7 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 /// Most keys in one `BatchGetItem`.
 const KEYS_PER_READ: usize = 100;
 
-/// The table, through one client per process.
+/// The table, with the process's one client.
 #[derive(Clone, Debug)]
 pub struct Table {
     pub(crate) client: Client,
@@ -31,7 +31,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table of that name.
+    /// The table with this name.
     pub fn new(client: Client, name: String) -> Self {
         Self { client, name }
     }
@@ -43,15 +43,15 @@ impl Table {
         Ok(found.item)
     }
 
-    /// Those of up to 100 items that exist, as last written, in any order.
+    /// Those of at most 100 items that exist, as last written, in any order.
     pub(crate) async fn items(&self, keys: &[Key]) -> Result<Vec<Item>, ReadError> {
         let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
         let mut found = Vec::with_capacity(keys.len());
         let mut backoff = Backoff::new();
         loop {
-            let asked = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
-            let asked = asked.map_err(|error| ReadError::Unavailable(error.into()))?;
-            let request = self.client.batch_get_item().request_items(&self.name, asked);
+            let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+            let keys = keys.map_err(|error| ReadError::Unavailable(error.into()))?;
+            let request = self.client.batch_get_item().request_items(&self.name, keys);
             let mut answer = request.send().await.map_err(unavailable)?;
             let responses = answer.responses.as_mut().and_then(|tables| tables.remove(&self.name));
             // None where everything was left unprocessed.
@@ -59,7 +59,7 @@ impl Table {
             let left = answer.unprocessed_keys.as_mut().and_then(|tables| tables.remove(&self.name));
             match left.map(|left| left.keys).filter(|keys| !keys.is_empty()) {
                 None => return Ok(found),
-                // The table is busy: what it left out is asked for again, a bounded number of times.
+                // The table is busy: the keys it left out are read again, a bounded number of times.
                 Some(keys) if backoff.wait().await => wanted = keys,
                 Some(_) => return Err(ReadError::Unavailable("keys stayed unprocessed".into())),
             }
@@ -83,13 +83,13 @@ where
     Box::new(error)
 }
 
-/// The text of a key attribute, for errors and for telling items apart.
+/// The text of a key attribute, for errors and to tell items apart.
 pub(crate) fn key_text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
 }
 
-/// Every row that cannot be read passes here, whoever reads it: the metric `UnreadableRows` in `template.yaml` counts
-/// this sentence.
+/// Logs and returns the error of every row that cannot be read. The metric `UnreadableRows` in `template.yaml` counts
+/// this log message.
 pub(crate) fn unreadable(key: &str, why: impl std::fmt::Display) -> ReadError {
     tracing::error!(item.key = key, %why, "a stored item cannot be read");
     ReadError::Unreadable { key: key.to_owned(), why: why.to_string() }
@@ -106,7 +106,7 @@ pub(crate) fn read_payment(item: Item) -> Result<Payment, ReadError> {
     item.into_payment().map_err(|why| unreadable(&key, why))
 }
 
-/// A payment and a refund out of one read's items.
+/// The payment and the refund among the items of one read.
 pub(crate) fn sort(items: Vec<Item>) -> Result<(Option<Payment>, Option<Refund>), ReadError> {
     let (mut payment, mut refund) = (None, None);
     for item in items {

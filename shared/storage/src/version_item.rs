@@ -1,4 +1,4 @@
-//! A refund's version as it lies in the table: the same attributes in the refund's item and in those of its events.
+//! A refund's version as stored: the same attributes in the refund's item and in those of its events.
 
 use recoup_domain::refund::{Change, Failure, FailureCode, Pending, State, Status, Version};
 use recoup_domain::text::{Metadata, Text};
@@ -12,7 +12,7 @@ use crate::table::Item;
 pub(crate) const STATUS: &str = "status";
 pub(crate) const SEQUENCE: &str = "sequence";
 pub(crate) const UPDATED_AT: &str = "updated_at";
-/// Every attribute of a version; a test holds that none is missing.
+/// Every attribute of a version; a test fails if one is missing.
 const ATTRIBUTES: [&str; 8] = [
     STATUS,
     "pending_reason",
@@ -47,7 +47,7 @@ struct VersionItem {
     updated_at: Timestamp,
 }
 
-/// A change as the refund's item keeps it.
+/// A change in a refund's history, as stored.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ChangeItem {
     at: Timestamp,

@@ -1,4 +1,4 @@
-//! Writing: one update, or a transaction that waits for others to get out of the way.
+//! Writing: one update, or a transaction that is retried while other writers conflict with it.
 
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -16,18 +16,18 @@ use crate::table::{Item, Table, cause};
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 const CONFLICT: &str = "TransactionConflict";
 const WRITE_IN_CONFLICT: &str = "TransactionConflictException";
-/// Reasons that pass: the same transaction may be sent again.
+/// Passing reasons: the same transaction may be sent again.
 const PASSING: [&str; 3] = [CONFLICT, "ThrottlingError", "ProvisionedThroughputExceeded"];
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 pub(crate) enum Transacted {
-    /// All of it is written.
+    /// Everything is written.
     Done,
-    /// A condition did not hold; the reasons stand in the order of the writes.
+    /// A condition did not hold; the reasons are in the order of the writes.
     Refused(Vec<CancellationReason>),
-    /// Others kept writing the same items; nothing is written.
+    /// Other writers kept conflicting; nothing is written.
     Contended(Vec<CancellationReason>),
-    /// No answer, or one that nobody foresaw: it may or may not be written.
+    /// No answer, or an unexpected one: everything or nothing may be written.
     Failed(BoxError),
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn in_conflict(reason: &CancellationReason) -> bool {
     reason.code() == Some(CONFLICT)
 }
 
-/// Sends a single write until no transaction is in its way any more, or others have been there too often.
+/// Sends a single write again while a transaction conflicts with it, a bounded number of times.
 pub(crate) async fn past_transactions<T, E, Sent>(send: impl Fn() -> Sent) -> Result<T, SdkError<E>>
 where
     E: ProvideErrorMetadata,
@@ -48,7 +48,7 @@ where
     let mut backoff = Backoff::new();
     loop {
         match send().await {
-            // The SDK retries what is busy, but not this.
+            // The SDK retries throttling, but not this.
             Err(error) if error.code() == Some(WRITE_IN_CONFLICT) => {
                 if !backoff.wait().await {
                     return Err(error);
@@ -60,7 +60,7 @@ where
 }
 
 impl Table {
-    /// An update that says what was there when its condition does not hold.
+    /// An update that returns the old item if its condition does not hold.
     pub(crate) fn update(&self, key: &Key, expression: Expression) -> UpdateItemFluentBuilder {
         let request = self
             .client
@@ -74,7 +74,7 @@ impl Table {
         request.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values))
     }
 
-    /// The same as a part of a transaction.
+    /// The same update as a part of a transaction.
     pub(crate) fn transact_update(
         &self,
         key: &Key,
@@ -92,7 +92,7 @@ impl Table {
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 
-    /// Puts a new item, as a part of a transaction; says what was there if it is not new.
+    /// Puts a new item, as a part of a transaction; returns the old item if there is one.
     pub(crate) fn transact_put(&self, item: Item) -> Result<TransactWriteItem, BoxError> {
         let put = Put::builder()
             .table_name(&self.name)
@@ -102,7 +102,7 @@ impl Table {
         Ok(TransactWriteItem::builder().put(put.build()?).build())
     }
 
-    /// Takes an item away if it is there, as a part of a transaction.
+    /// Deletes an item if it exists, as a part of a transaction.
     pub(crate) fn transact_delete(&self, key: &Key) -> Result<TransactWriteItem, BuildError> {
         let delete = Delete::builder()
             .table_name(&self.name)
@@ -111,10 +111,10 @@ impl Table {
         Ok(TransactWriteItem::builder().delete(delete.build()?).build())
     }
 
-    /// Sends a transaction until it is written, refused, or others have been in the way too often.
+    /// Sends a transaction until it is written or refused, or has met too many conflicts.
     ///
-    /// The token is the same on every try, so a try whose answer was lost is recognised, not repeated.
-    /// While the first item is in conflict nothing is concluded from the second: who is first decides.
+    /// The token is the same each time, so a write whose answer was lost is recognised, not repeated. While the
+    /// first item is in conflict, nothing is concluded from the second: the first decides.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Transacted {
         let token = format!("{:032x}", fastrand::u128(..));
         let mut backoff = Backoff::new();
