@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::ids::ActorId;
 use crate::money::{Currency, Money};
 
-/// One of those among whom a payment is divided.
+/// The platform or a merchant: whoever has a part in a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// The platform itself.

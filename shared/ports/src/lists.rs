@@ -6,7 +6,7 @@ use recoup_domain::time::Timestamp;
 
 use crate::ReadError;
 
-/// A refund's place in the list: when it was made, then its id.
+/// A refund's place in the list: its creation time, then its id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// When the refund was created.

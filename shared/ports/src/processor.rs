@@ -67,7 +67,7 @@ pub enum Listing {
     NotKept,
     /// The processor did not answer, or not clearly.
     Unclear,
-    /// Every refund that it made for us since then, without those made there by others.
+    /// Every refund that we had it make since then; refunds made there without us are not in it.
     Whole(Vec<Listed>),
 }
 

@@ -1,4 +1,4 @@
-//! The reports of reconciliations, and the accounts they are made for.
+//! The reports of reconciliation, and the accounts they cover.
 
 use recoup_domain::ids::Tenant;
 use recoup_domain::report::Report;
