@@ -1,4 +1,4 @@
-//! Which form of an answer a caller would rather have, by the `Accept` header (RFC 9110, section 12.5.1).
+//! Which form of an answer a caller prefers, by the `Accept` header (RFC 9110, section 12.5.1).
 
 use lambda_http::Request;
 use lambda_http::http::header::ACCEPT;
@@ -6,14 +6,14 @@ use mediatype::names::{APPLICATION, HTML, JSON, Q, TEXT};
 use mediatype::{MediaType, MediaTypeList, ReadParams};
 use rust_decimal::Decimal;
 
-/// Whether a page is wanted more than JSON; who has no preference gets JSON.
+/// Whether the caller prefers a page to JSON; without a preference, the answer is JSON.
 pub fn prefers_html(request: &Request) -> bool {
     let values = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges: Vec<MediaType> = values.flat_map(MediaTypeList::new).filter_map(Result::ok).collect();
     quality(&ranges, &MediaType::new(TEXT, HTML)) > quality(&ranges, &MediaType::new(APPLICATION, JSON))
 }
 
-/// How much a media type is wanted, 0 to 1: as the range says that names it most precisely.
+/// The weight of a media type, 0 to 1: that of the range which matches it most precisely.
 fn quality(ranges: &[MediaType], media_type: &MediaType) -> Decimal {
     let fitting = ranges.iter().filter_map(|range| {
         let of_type = range.ty == media_type.ty;
@@ -28,7 +28,7 @@ fn quality(ranges: &[MediaType], media_type: &MediaType) -> Decimal {
     fitting.max_by_key(|(precision, _)| *precision).map_or(Decimal::ZERO, |(_, weight)| weight)
 }
 
-/// `0.8`, at most three decimal places; a range without a weight is wanted wholly.
+/// The weight of a range, such as `0.8`, with at most three decimal places; 1 by default.
 fn weight(range: &MediaType) -> Option<Decimal> {
     let Some(weight) = range.get_param(Q) else { return Some(Decimal::ONE) };
     let weight = Decimal::from_str_exact(weight.as_str()).ok()?;

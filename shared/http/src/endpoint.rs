@@ -1,4 +1,4 @@
-//! A webhook endpoint, as its owner sees it, and the one that a path names.
+//! A webhook endpoint, as its owner sees it, and the endpoint that a path names.
 
 use lambda_http::Request;
 use recoup_domain::endpoint::{Endpoint, Switch};
@@ -11,7 +11,7 @@ use crate::problem::{Code, Problem};
 use crate::request::routed_parameter;
 use recoup_views::{PublicUrl, SelfLink};
 
-/// The id in the path. What is no endpoint id names no endpoint.
+/// The id in the path. A text that is not an endpoint id is a 404.
 pub fn named(request: &Request) -> Result<EndpointId, Problem> {
     let id = routed_parameter(request, "endpoint_id")?;
     EndpointId::try_from(id.as_str()).map_err(|_| not_found())
@@ -22,14 +22,14 @@ pub fn not_found() -> Problem {
     Problem::new(Code::EndpointNotFound, "There is no such webhook endpoint in this account and environment.")
 }
 
-/// The problem of a create that may or may not have made its endpoint: its secret was shown to nobody.
+/// The problem of a create that may or may not have written its endpoint, whose secret nobody was shown.
 pub fn unknown_outcome() -> Problem {
     let detail = "It is not known whether the webhook endpoint was made. Look at the list before this is sent \
         again, and delete the one whose secret you do not have.";
     Problem::new(Code::Unavailable, detail).uncertain()
 }
 
-/// A webhook endpoint. Its secret is there only where it is shown.
+/// A webhook endpoint. It has the secret only in the answer that shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct EndpointView {
     id: String,
@@ -77,7 +77,7 @@ impl EndpointView {
         }
     }
 
-    /// Shows the secret, too: only when it was made.
+    /// Adds the secret: only in the answer to the request that made the secret.
     #[must_use]
     pub fn with_secret(mut self, secret: &Secret) -> Self {
         self.secret = Some(SecretText(secret.reveal()));

@@ -1,4 +1,4 @@
-//! An event with what became of it, as its account sees it, and the one that a path names.
+//! An event with its deliveries, as its account sees it, and the event that a path names.
 
 use lambda_http::Request;
 use recoup_domain::delivery::{Attempt, Delivery, Heard, Standing, Target};
@@ -14,19 +14,19 @@ use crate::request::routed_parameter;
 use recoup_views::webhook::EventData;
 use recoup_views::{PublicUrl, SelfLink};
 
-/// The id in the path. What is no event id names no event.
+/// The id in the path. A text that is not an event id is a 404.
 pub fn named(request: &Request) -> Result<EventId, Problem> {
     let id = routed_parameter(request, "event_id")?;
     EventId::try_from(id.as_str()).map_err(|_| not_found())
 }
 
-/// The problem of an event that this tenant does not have, or no longer.
+/// The problem of an event that this tenant does not have, or no longer has.
 pub fn not_found() -> Problem {
     let detail = "There is no such event in this account and environment; events are kept for 30 days.";
     Problem::new(Code::EventNotFound, detail)
 }
 
-/// Who was told.
+/// The receiver of a delivery.
 #[derive(Clone, Debug, Serialize)]
 struct TargetView {
     endpoint_id: Option<String>,
@@ -69,7 +69,7 @@ impl From<&Delivery> for DeliveryView {
     }
 }
 
-/// What a receiver said, or why it said nothing.
+/// A receiver's answer, or why there was none.
 #[derive(Clone, Debug, Serialize)]
 pub struct HeardView {
     status: Option<u16>,
@@ -127,7 +127,7 @@ pub struct EventView {
 }
 
 impl EventView {
-    /// Shows an event; `refund` is the one it is about, at any later time. `None` if that is missing.
+    /// Shows an event; `refund` is the one it is about, read at any later time. `None` if that refund is missing.
     pub fn of(recorded: &Recorded, refund: Option<&Refund>, public_url: &PublicUrl) -> Option<Self> {
         let event = &recorded.event;
         let (refund_id, endpoint_id, sequence) = match &event.subject {
@@ -150,7 +150,7 @@ impl EventView {
     }
 }
 
-/// Every receiver's, in order; one of whom no try is known yet is due since the event happened.
+/// The delivery to each receiver, in order; one without an attempt yet is due since the event happened.
 fn deliveries(recorded: &Recorded) -> Vec<DeliveryView> {
     let event = &recorded.event;
     let due = recorded.untried().map(|target| Delivery::first(event, target.clone(), event.at()));
@@ -159,7 +159,7 @@ fn deliveries(recorded: &Recorded) -> Vec<DeliveryView> {
     all.iter().map(DeliveryView::from).collect()
 }
 
-/// The tries of all deliveries, oldest first.
+/// The attempts of all deliveries, oldest first.
 fn attempts(deliveries: &[Delivery]) -> Vec<AttemptView> {
     let of = |delivery: &Delivery| -> Vec<(Timestamp, AttemptView)> {
         let views = delivery.attempts.iter();

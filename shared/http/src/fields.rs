@@ -1,5 +1,4 @@
-//! A body's fields, taken one by one: each refusal names the parameter by its path, and what nobody took
-//! is unknown.
+//! A body's fields, taken one by one: each refusal names the parameter by its path, and fields left over are unknown.
 
 use recoup_domain::ids::InvalidId;
 use recoup_domain::money::{Currency, WrittenAmount};
@@ -9,25 +8,25 @@ use crate::idempotency::{HEADER, is_nearly_its_name};
 use crate::json::Node;
 use crate::problem::{Code, Problem};
 
-/// A value with the path that leads to it.
+/// A value with its path in the body.
 #[derive(Debug)]
 pub struct Entry {
     path: String,
     node: Node,
 }
 
-/// What an object says of a field.
+/// A field as given in an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given<T> {
-    /// Nothing: the field is not there.
+    /// The field is absent.
     Absent,
-    /// The field is there, and null.
+    /// The field is null.
     Null,
-    /// A value.
+    /// The field has a value.
     Value(T),
 }
 
-/// The fields of one object that were not taken yet.
+/// The fields of one object that have not been taken yet.
 #[derive(Debug)]
 pub struct Fields {
     path: String,
@@ -38,7 +37,7 @@ impl Fields {
     /// Reads a whole body; an empty one has no fields.
     ///
     /// `known` has each name that the body may have, by path: `amount`, `routing.merchants[].amount`, and `metadata.*`
-    /// where the caller chooses the names. What is unknown is told first: a misspelt name explains what is missing.
+    /// where the caller chooses the names. Unknown names are refused first: a misspelt name explains a missing one.
     pub fn parse(body: &[u8], known: &[&str]) -> Result<Self, Problem> {
         if body.is_empty() {
             return Ok(Self { path: String::new(), left: Vec::new() });
@@ -58,7 +57,7 @@ impl Fields {
         joined(&self.path, name)
     }
 
-    /// A field, if it is there and not null.
+    /// Takes a field, if it is there and not null.
     pub fn take(&mut self, name: &str) -> Option<Entry> {
         match self.take_nullable(name) {
             Given::Absent | Given::Null => None,
@@ -66,7 +65,7 @@ impl Fields {
         }
     }
 
-    /// A field that decides about money: null, which may be a number that got lost on the way, is refused.
+    /// Takes a field that decides about money: null is refused, since it may be a number that the caller's code lost.
     pub fn take_said(&mut self, name: &str) -> Result<Option<Entry>, Problem> {
         match self.take_nullable(name) {
             Given::Absent => Ok(None),
@@ -77,7 +76,7 @@ impl Fields {
         }
     }
 
-    /// A field, where null means something else than absent.
+    /// Takes a field for which null and absent differ.
     pub fn take_nullable(&mut self, name: &str) -> Given<Entry> {
         let Some(position) = self.left.iter().position(|(key, _)| key == name) else { return Given::Absent };
         match self.left.remove(position).1 {
@@ -86,12 +85,12 @@ impl Fields {
         }
     }
 
-    /// The names of the fields that were not taken yet.
+    /// The names of the fields that have not been taken yet.
     pub fn names(&self) -> Vec<String> {
         self.left.iter().map(|(name, _)| name.clone()).collect()
     }
 
-    /// A field that must be there.
+    /// Takes a field that must be there.
     pub fn require(&mut self, name: &str) -> Result<Entry, Problem> {
         self.take(name).ok_or_else(|| {
             let path = self.path_of(name);
@@ -104,7 +103,7 @@ impl Fields {
         self.left.iter().any(|(key, node)| key == name && *node != Node::Null)
     }
 
-    /// Refuses what was not taken.
+    /// Refuses fields that were not taken.
     pub fn finish(self) -> Result<(), Problem> {
         match self.left.first() {
             None => Ok(()),
@@ -114,12 +113,12 @@ impl Fields {
 }
 
 impl Entry {
-    /// The path that leads to the value, `routing.merchants[1].amount`.
+    /// The path of the value, such as `routing.merchants[1].amount`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The problem with this value: `<path> <what>.`
+    /// The problem with this value, whose detail is `<path> <what>.`
     pub fn invalid(&self, what: impl std::fmt::Display) -> Problem {
         invalid(&self.path, what)
     }
@@ -144,7 +143,7 @@ impl Entry {
         Ok(entries.map(|(index, node)| Entry { path: format!("{}[{index}]", self.path), node }).collect())
     }
 
-    /// A text, as it is.
+    /// A text and its path.
     pub fn string(self) -> Result<(String, String), Problem> {
         match self.node {
             Node::Text(text) => Ok((text, self.path)),
@@ -152,7 +151,7 @@ impl Entry {
         }
     }
 
-    /// A text that `read` understands.
+    /// A text, read with `read`.
     pub fn read<T, E: std::fmt::Display>(
         self,
         read: impl FnOnce(&str) -> Result<T, E>,
@@ -166,7 +165,7 @@ impl Entry {
         self.read(|text| T::try_from(text))
     }
 
-    /// One of a few names.
+    /// One of these names.
     pub fn one_of<T>(self, names: &[&str], parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Problem> {
         self.read(|text| parse(text).ok_or_else(|| format!("must be one of {}", names.join(", "))))
     }
@@ -177,7 +176,7 @@ impl Entry {
         Text::new(text).map_err(|why| invalid(&path, why))
     }
 
-    /// A currency by its code.
+    /// A currency, given as its code.
     pub fn currency(self) -> Result<Currency, Problem> {
         self.read(|code| {
             Currency::parse(code).ok_or_else(|| match Currency::parse(&code.to_ascii_uppercase()) {
@@ -219,7 +218,7 @@ impl Entry {
         }
     }
 
-    /// The caller's own pairs.
+    /// The caller's own key-value pairs.
     pub fn metadata(self) -> Result<Metadata, Problem> {
         let path = self.path.clone();
         let mut pairs = std::collections::BTreeMap::new();
@@ -237,7 +236,7 @@ fn joined(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// Where a value stands, for the caller (`merchants[1].id`) and for the list of what is known (`merchants[].id`).
+/// A value's place, for the caller (`merchants[1].id`) and for the list of known names (`merchants[].id`).
 #[derive(Default)]
 struct Place {
     path: String,
@@ -273,7 +272,7 @@ fn refuse_unknown(node: &Node, known: &[&str], place: &Place) -> Result<(), Prob
     }
 }
 
-/// NUL is in no text that people write, and many a receiver's database cannot store it.
+/// No text that people write contains NUL, and many receivers' databases cannot store it.
 fn refuse_nul(node: &Node, path: &str) -> Result<(), Problem> {
     match node {
         Node::Text(text) if text.contains('\0') => Err(invalid(path, "must not contain NUL (U+0000)")),
@@ -293,7 +292,7 @@ fn refuse_nul(node: &Node, path: &str) -> Result<(), Problem> {
     }
 }
 
-/// The problem of a parameter that does not exist, and where to say what it means.
+/// The problem of a parameter that does not exist, with a hint where the value belongs.
 pub(crate) fn unknown(path: &str) -> Problem {
     let mut detail = format!("{path} is not a parameter here.");
     if is_nearly_its_name(path) || path == HEADER {

@@ -1,4 +1,4 @@
-//! The idempotency key of a request, and what is nearly one: taken for none, it would let a retry refund twice.
+//! The idempotency key of a request. A misspelt header is refused: ignored, it would let a retry refund twice.
 
 use lambda_http::Request;
 use recoup_domain::ids::IdempotencyKey;
@@ -25,7 +25,7 @@ pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Prob
     }
     let text = value.to_str().map_err(|_| problem("must be 1 to 255 visible ASCII characters"))?.trim();
     let key = match text.strip_prefix('"') {
-        // HTTP lets whoever passes a header on join two into one, so `a,b` may be two keys.
+        // HTTP lets a proxy join two headers of one name, so `a,b` may be two keys.
         None if text.contains(',') => {
             let what =
                 "stands twice, or holds a comma; send one, and a key with a comma within quotes: \"a,b\"";
@@ -34,7 +34,7 @@ pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Prob
         None => text,
         Some(rest) => {
             let inner = rest.strip_suffix('"').filter(|inner| !inner.contains('"'));
-            // Half a quoted key, taken as it stands, would be another key, and the retry another refund.
+            // Half a quoted key, taken as it is, would be a different key, and a retry a second refund.
             inner.ok_or_else(|| problem("begins with a quote and is not one quoted string"))?
         }
     };
@@ -45,7 +45,7 @@ fn problem(why: &str) -> Problem {
     Problem::new(Code::InvalidIdempotencyKey, format!("The Idempotency-Key {why}."))
 }
 
-/// Whether a name means the header and is not it: `X-Idempotency-Key`, `idempotency_key`, `Idempotent-Key`.
+/// Whether a name is a misspelling of the header: `X-Idempotency-Key`, `idempotency_key`, `Idempotent-Key`.
 pub(crate) fn is_nearly_its_name(name: &str) -> bool {
     name != HEADER && name.to_ascii_lowercase().contains("idempot")
 }

@@ -1,15 +1,15 @@
-//! JSON read strictly: a key twice, a number with a fraction or nesting without end is an error, because
-//! whatever this reads decides about money.
+//! JSON, read strictly: a duplicate key or deep nesting is an error, and a number with a fraction is never taken for
+//! a whole one, because what is read here decides about money.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Deepest nesting of a body; the API's own deepest is 4.
+/// Deepest nesting of a body; the API's own bodies nest 4 levels at most.
 const DEPTH_MAX: usize = 16;
 
-/// A JSON value that keeps what `serde_json::Value` would smooth over.
+/// A JSON value that keeps distinctions which `serde_json::Value` would lose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     Null,
@@ -26,7 +26,7 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// Reads one JSON document; the error says where and what, in a sentence fit for the caller.
+    /// Reads one JSON document; the error says what is wrong and where, and may be shown to the caller.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let node: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         if node.depth() > DEPTH_MAX {

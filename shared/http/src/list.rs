@@ -1,4 +1,4 @@
-//! Lists: their parameters, their opaque cursor, and how a page looks.
+//! Lists: their parameters, their opaque cursor, and their pages.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,19 +12,19 @@ use crate::fields::{invalid, unknown};
 use crate::problem::Problem;
 use crate::respond::unwritable;
 
-/// Entries of a page where nothing is said.
+/// Entries of a page by default.
 const LIMIT_DEFAULT: u16 = 20;
-/// The one parameter that is a list: `expand=a,b`, `expand[]=a&expand[]=b`, or the name twice, as clients write lists.
+/// The only parameter that is a list: `expand=a,b`, `expand[]=a&expand[]=b`, or the name twice, as clients write lists.
 pub const EXPAND: &str = "expand";
 /// Most entries of a page.
 const LIMIT_MAX: u16 = 100;
 
-/// The parameters of a query string, taken one by one; what nobody took is unknown.
+/// The parameters of a query string, taken one by one; those left over are unknown.
 #[derive(Debug)]
 pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Those of a request; one that stands twice is refused, but for [`EXPAND`], which is a list.
+    /// The parameters of a request; a duplicate is refused, except of [`EXPAND`], which is a list.
     pub fn of(request: &Request) -> Result<Self, Problem> {
         let mut left: Vec<(String, String)> = Vec::new();
         if let Some(given) = request.query_string_parameters_ref() {
@@ -46,7 +46,7 @@ impl Parameters {
         Ok(Self(left))
     }
 
-    /// A parameter that `read` understands, if it is there.
+    /// Takes a parameter, if it is there, and reads it with `read`.
     pub fn take<T, E: std::fmt::Display>(
         &mut self,
         name: &str,
@@ -57,13 +57,13 @@ impl Parameters {
         read(&value).map(Some).map_err(|why| invalid(name, why))
     }
 
-    /// A moment.
+    /// Takes a time.
     pub fn moment(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
         let what = "must be an RFC 3339 time such as 2026-11-22T00:00:00.000Z";
         self.take(name, |text| Timestamp::parse(text).ok_or(what))
     }
 
-    /// How many entries a page may have.
+    /// Takes the most entries that a page may have.
     pub fn limit(&mut self) -> Result<u16, Problem> {
         let read = |text: &str| {
             let limit: Option<u16> = text.parse().ok();
@@ -72,12 +72,12 @@ impl Parameters {
         Ok(self.take("limit", read)?.unwrap_or(LIMIT_DEFAULT))
     }
 
-    /// Where the page before ended.
+    /// Takes the position at which the page before ended.
     pub fn cursor<P: Position>(&mut self) -> Result<Option<P>, Problem> {
         self.take("cursor", |text| position(text).ok_or("must be the next_cursor of the page before"))
     }
 
-    /// Refuses what was not taken.
+    /// Refuses parameters that were not taken.
     pub fn finish(self) -> Result<(), Problem> {
         match self.0.into_iter().next() {
             None => Ok(()),
@@ -86,12 +86,12 @@ impl Parameters {
     }
 }
 
-/// Where a page of a list ended; a cursor is its text, made opaque.
+/// The position at which a page of a list ended; a cursor is its text in opaque form.
 pub trait Position: Sized {
-    /// As it is written.
+    /// The position as text.
     fn text(&self) -> String;
 
-    /// Reads it back.
+    /// Reads a position back.
     fn read(text: &str) -> Option<Self>;
 }
 
@@ -116,7 +116,7 @@ impl Position for EventId {
     }
 }
 
-/// An endpoint's place: when it was made, then its id. It stays a place when the endpoint is gone.
+/// An endpoint's place: its creation time, then its id. It stays valid when the endpoint is deleted.
 impl Position for (Timestamp, EndpointId) {
     fn text(&self) -> String {
         format!("{}#{}", self.0.rfc3339(), self.1)
@@ -136,7 +136,7 @@ fn position<P: Position>(cursor: &str) -> Option<P> {
     P::read(&String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?)
 }
 
-/// Most bytes of a page's entries as Lambda answers them: it gives 6 MB.
+/// Most bytes of a page's entries in Lambda's response, which may have 6 MB.
 pub const PAGE_BYTES_MAX: usize = 5_000_000;
 
 /// A page of a list.
@@ -150,7 +150,7 @@ pub struct Page<T> {
     unreadable: Vec<String>,
 }
 
-/// The entries of a page, as many as fit.
+/// The entries of a page, up to its size.
 #[derive(Debug)]
 pub struct Entries<T> {
     data: Vec<T>,
@@ -165,7 +165,7 @@ impl<T> Default for Entries<T> {
 }
 
 impl<T: Serialize> Entries<T> {
-    /// Takes an entry, or says that the page is full: the next one starts with it. The first is always taken.
+    /// Takes an entry; false if the page is full, and the next page starts with this entry. The first is always taken.
     pub fn takes(&mut self, entry: T) -> Result<bool, Problem> {
         let text = serde_json::to_string(&entry).map_err(unwritable)?;
         let bytes = self.bytes.saturating_add(answered_bytes(&text));
@@ -184,19 +184,19 @@ impl<T: Serialize> Entries<T> {
         }
     }
 
-    /// How many have been looked at: those that are shown, and those that cannot be.
+    /// The number of entries so far, including the unreadable ones.
     pub fn count(&self) -> usize {
         self.data.len().saturating_add(self.unreadable.len())
     }
 
-    /// The page; `next` is where the one behind it starts, if there is one.
+    /// The page; `next` is the position at which it ends, if another page follows.
     pub fn page(self, next: Option<&impl Position>) -> Page<T> {
         let Self { data, unreadable, .. } = self;
         Page { object: "list", data, has_more: next.is_some(), next_cursor: next.map(cursor), unreadable }
     }
 }
 
-/// The bytes of a text in Lambda's answer, which is JSON that holds our JSON as a string.
+/// The bytes of a text in Lambda's response, which is JSON that holds our JSON as a string.
 fn answered_bytes(text: &str) -> usize {
     let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
     text.len().saturating_add(escaped).saturating_add(1)

@@ -1,4 +1,4 @@
-//! A payment with its money sorted, as two functions show it.
+//! A payment with its balances, as two functions show it.
 
 use recoup_domain::balance::Balances;
 use recoup_domain::payment::Payment;
@@ -18,13 +18,13 @@ pub async fn show(
 ) -> Result<PaymentView, Problem> {
     let refunds = match payment.refunds.as_slice() {
         [] => Vec::new(),
-        // Where its money is cannot be told without one of them.
+        // The balances need every refund.
         ids => store.refunds(&payment.tenant, ids).await?.whole()?,
     };
     view(payment, &refunds, public_url)
 }
 
-/// Shows a payment, with all its refunds as they were read after it.
+/// Shows a payment with all its refunds, which must have been read after it.
 pub fn view(payment: &Payment, refunds: &[Refund], public_url: &PublicUrl) -> Result<PaymentView, Problem> {
     let balances = Balances::of(payment, refunds).ok_or_else(|| {
         tracing::error!(payment.id = %payment.id, "the payment and its refunds do not add up");

@@ -1,4 +1,4 @@
-//! RFC 9457 problems: every refusal of the API, with a code a program can act on and a sentence for people.
+//! RFC 9457 problems: every refusal of the API, with a code for programs and a sentence for people.
 
 use lambda_http::http::{HeaderValue, StatusCode};
 use recoup_domain::or_abort::OrAbort;
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $status:literal $text:literal $title:literal;)+) => {
-        /// What is wrong, as a program reads it.
+        /// The code of a problem, for programs.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Code { $($(#[$doc])* $name),+ }
 
@@ -19,7 +19,7 @@ macro_rules! codes {
             /// The HTTP status.
             pub fn status(self) -> StatusCode {
                 let status: u16 = match self { $(Self::$name => $status),+ };
-                StatusCode::from_u16(status).or_abort("the statuses below are all of HTTP")
+                StatusCode::from_u16(status).or_abort("every status below is an HTTP status")
             }
 
             fn title(self) -> &'static str {
@@ -30,21 +30,21 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The body is no JSON this API reads.
+    /// The body is not JSON that this API reads.
     InvalidJson = 400 "invalid_json" "The body cannot be read";
     /// A required parameter is absent.
     MissingParameter = 400 "missing_parameter" "A parameter is missing";
     /// A parameter has a value it cannot have.
     InvalidParameter = 400 "invalid_parameter" "A parameter is invalid";
-    /// A parameter that does not exist.
+    /// There is no such parameter.
     UnknownParameter = 400 "unknown_parameter" "A parameter is unknown";
-    /// The `Idempotency-Key` header is no key.
+    /// The `Idempotency-Key` header does not hold a valid key.
     InvalidIdempotencyKey = 400 "invalid_idempotency_key" "The idempotency key is invalid";
-    /// The body is no notification of this processor's.
+    /// The body is not a notification from this processor.
     InvalidNotification = 400 "invalid_notification" "The notification cannot be read";
-    /// Nobody we know signed this notification.
+    /// The notification is not signed with a secret we know.
     InvalidSignature = 403 "invalid_signature" "The signature is not accepted";
-    /// Nobody has this credential.
+    /// The credential is not accepted.
     InvalidCredential = 403 "invalid_credential" "The credential is not accepted";
     /// The credential lacks a scope.
     InsufficientScope = 403 "insufficient_scope" "The credential may not do this";
@@ -54,85 +54,85 @@ codes! {
     RefundNotFound = 404 "refund_not_found" "No such refund";
     /// This tenant has no such webhook endpoint.
     EndpointNotFound = 404 "endpoint_not_found" "No such webhook endpoint";
-    /// This tenant has no such event, or no longer.
+    /// This tenant has no such event, or no longer has it.
     EventNotFound = 404 "event_not_found" "No such event";
-    /// Nothing is heard from such a processor.
+    /// No such processor sends notifications.
     ProcessorNotFound = 404 "processor_not_found" "No such processor";
-    /// No report is kept of that day, or of any.
+    /// There is no report for that day, or none at all.
     ReportNotFound = 404 "report_not_found" "No such report";
-    /// No route has such a path.
+    /// No route has this path.
     UnknownRoute = 404 "unknown_route" "No such path";
-    /// The path has routes, and none of this method.
+    /// The path has routes, but none with this method.
     MethodNotAllowed = 405 "method_not_allowed" "The path does not take this method";
-    /// The same key is being written right now.
+    /// Another request with the same key is being written.
     IdempotencyKeyInUse = 409 "idempotency_key_in_use" "The idempotency key is in use";
-    /// The guard does not hold.
+    /// The refundable amount is not the expected one.
     RefundableAmountChanged = 409 "refundable_amount_changed" "Another amount is refundable";
-    /// A payment cannot be registered so.
+    /// The payment is registered with other facts.
     PaymentConflict = 409 "payment_conflict" "The payment is registered otherwise";
-    /// Past the point where it can be withdrawn.
+    /// The refund can no longer be cancelled.
     RefundNotCancellable = 409 "refund_not_cancellable" "The refund cannot be cancelled";
-    /// No room for one more.
+    /// The account has the most endpoints it may have.
     TooManyEndpoints = 409 "too_many_endpoints" "There are too many webhook endpoints";
-    /// One more rotation would break a promised overlap.
+    /// Another rotation would break a promised overlap.
     TooManySecrets = 409 "too_many_secrets" "Too many secrets are valid";
-    /// It is switched off.
+    /// The endpoint is switched off.
     EndpointDisabled = 409 "endpoint_disabled" "The webhook endpoint is disabled";
-    /// Nobody is to be told.
+    /// The event has no receiver.
     NoReceiver = 409 "no_receiver" "Nobody is to be told";
-    /// More than 64 KiB; of a notification, 256.
+    /// The body has more than 64 KiB, or a notification more than 256 KiB.
     BodyTooLarge = 413 "body_too_large" "The body is too large";
-    /// Not JSON, or packed.
+    /// The body is not JSON, or is compressed.
     UnsupportedMediaType = 415 "unsupported_media_type" "The body is not plain JSON";
-    /// The key named another request.
+    /// The key was used for another request.
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The idempotency key was used for another request";
-    /// More than is left.
+    /// The amount is more than is left.
     AmountExceedsRefundable = 422 "amount_exceeds_refundable" "More than is refundable";
-    /// More than an actor has left.
+    /// An actor would give more than it has left.
     ActorAmountExceedsRefundable = 422 "actor_amount_exceeds_refundable" "More than an actor can give back";
-    /// Not captured, or full of refunds.
+    /// The payment is not captured, or has the most refunds it may have.
     PaymentNotRefundable = 422 "payment_not_refundable" "The payment cannot be refunded";
-    /// Nothing is left.
+    /// Nothing is left to refund.
     PaymentAlreadyRefunded = 422 "payment_already_refunded" "The payment is already refunded";
-    /// Only in full.
+    /// The payment can only be refunded in full.
     PartialRefundNotAllowed = 422 "partial_refund_not_allowed" "Partial refunds are not allowed";
-    /// Not in part yet.
+    /// The payment cannot be refunded in part before its payout.
     PartialRefundBeforePayout = 422 "partial_refund_before_payout" "Partial refunds wait for the payout";
-    /// Who gives?
+    /// The routing must say which actors give how much.
     RoutingRequired = 422 "routing_required" "Routing is required";
     /// The routing does not fit.
     RoutingMismatch = 422 "routing_mismatch" "The routing does not fit";
-    /// Another currency.
+    /// The currency is not the payment's.
     CurrencyMismatch = 422 "currency_mismatch" "The currency differs";
-    /// Under dispute.
+    /// The payment is disputed.
     PaymentDisputed = 422 "payment_disputed" "The payment is disputed";
-    /// Too late.
+    /// The time for refunds is over.
     RefundWindowExpired = 422 "refund_window_expired" "The time for refunds is over";
-    /// No such line.
+    /// The payment has no such line.
     InvoiceDetailUnknown = 422 "invoice_detail_unknown" "No such invoice line";
-    /// The line is taken.
+    /// Another refund covers the line.
     InvoiceDetailAlreadyRefunded = 422 "invoice_detail_already_refunded" "The invoice line is already refunded";
-    /// A fault of ours.
+    /// An internal fault.
     Internal = 500 "internal_error" "An internal fault";
-    /// Come back soon.
+    /// The service cannot answer now; try again.
     Unavailable = 503 "unavailable" "Temporarily unavailable";
 }
 
-/// A refusal on its way to the caller. Nothing in it comes from a cause: causes go to the log.
+/// A refusal, as the caller reads it. It never holds the text of a cause: causes go to the log.
 #[derive(Clone, Debug)]
 pub struct Problem {
     code: Code,
     detail: String,
     param: Option<String>,
     extra: Map<String, Value>,
-    /// The methods that the path takes, where this one is none of them.
+    /// The methods that the path takes, if the request's is not one of them.
     allowed: Option<String>,
-    /// Whether sending the same again could do the same twice.
+    /// Whether repeating the request could do its work twice.
     uncertain: bool,
 }
 
 impl Problem {
-    /// A problem with one sentence of ours.
+    /// A problem with a code and a sentence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), param: None, extra: Map::new(), allowed: None, uncertain: false }
     }
@@ -144,14 +144,14 @@ impl Problem {
         self
     }
 
-    /// Adds something that helps.
+    /// Adds a member that helps the caller.
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Self {
         self.extra.insert(name.to_owned(), value);
         self
     }
 
-    /// Says that the request may have been carried out, so that it must not just be sent again.
+    /// Marks the problem of a request that may have been carried out, and must not simply be repeated.
     #[must_use]
     pub fn uncertain(mut self) -> Self {
         self.uncertain = true;
@@ -171,7 +171,7 @@ impl Problem {
         Some(methods.or_abort("the methods of our routes are plain words"))
     }
 
-    /// What is wrong.
+    /// The problem's code.
     pub fn code(&self) -> Code {
         self.code
     }

@@ -1,4 +1,4 @@
-//! What a refund would take, and what it would leave.
+//! A quote: what a refund would take, and what it would leave.
 
 use recoup_domain::money::Money;
 use recoup_domain::payment::Payment;
@@ -40,7 +40,7 @@ struct Routing {
     merchants: Vec<MerchantTaken>,
 }
 
-/// A quote: every actor of the payment is named, also one that would give nothing.
+/// A quote. It names every actor of the payment, even one that would give nothing.
 #[derive(Debug, Serialize)]
 pub struct QuoteView {
     object: &'static str,
@@ -53,7 +53,7 @@ pub struct QuoteView {
 }
 
 impl QuoteView {
-    /// Shows a refund that was decided on a payment and not written.
+    /// Shows a refund of a payment that was decided on but not written.
     pub fn of(payment: &Payment, refund: &Refund) -> Result<Self, Problem> {
         let after = payment.after_reserving(refund).ok_or_else(|| {
             tracing::error!(payment.id = %payment.id, "a decided refund does not fit its payment");

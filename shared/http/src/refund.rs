@@ -6,7 +6,7 @@ use recoup_domain::ids::RefundId;
 use crate::problem::{Code, Problem};
 use crate::request::routed_parameter;
 
-/// The id in the path. What is no refund id names no refund.
+/// The id in the path. A text that is not a refund id is a 404.
 pub fn named(request: &Request) -> Result<RefundId, Problem> {
     let id = routed_parameter(request, "refund_id")?;
     RefundId::try_from(id.as_str()).map_err(|_| not_found())

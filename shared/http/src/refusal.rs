@@ -1,4 +1,4 @@
-//! The one map from a domain refusal to the problem its caller reads.
+//! The one map from a domain refusal to the problem that its caller reads.
 
 use recoup_domain::decide::{Refusal, ShortActor};
 use recoup_domain::money::Money;

@@ -1,4 +1,4 @@
-//! The report of a reconciliation, as its account and the administrator see it.
+//! A reconciliation report, as its account and the administrator see it.
 
 use recoup_domain::report::{Checked, Finding, Report};
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::problem::{Code, Problem};
 use recoup_views::{PublicUrl, SelfLink};
 
-/// The problem of a report that this tenant does not have, or no longer.
+/// The problem of a report that this tenant does not have, or no longer has.
 pub fn not_found() -> Problem {
     let detail = format!(
         "There is no such report of this account and environment; reports are kept for {} days.",
@@ -54,7 +54,7 @@ impl From<&Finding> for FindingView {
     }
 }
 
-/// A report without links: for whoever reads those of all accounts, and has no API key for any.
+/// A report without links, for the administrator, who has no API key for the accounts.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportFacts {
     object: &'static str,
@@ -97,7 +97,7 @@ pub struct ReportView {
 }
 
 impl ReportView {
-    /// Shows a report under its date, also where it was asked for as the latest one.
+    /// Shows a report. Its link names the date, even if the request was for the latest report.
     pub fn of(report: &Report, public_url: &PublicUrl) -> Self {
         let this = public_url.link("reports/reconciliation", &report.date());
         Self { facts: report.into(), _links: SelfLink { this } }

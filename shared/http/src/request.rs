@@ -1,4 +1,4 @@
-//! What every handler needs of a request: who calls, the body, the path.
+//! What every handler needs from a request: the caller, the body, the path.
 
 use std::collections::HashMap;
 
@@ -18,16 +18,16 @@ use crate::route::stray;
 /// Most bytes in a body: 64 KiB.
 pub const BODY_BYTES_MAX: usize = 65_536;
 
-/// Who calls, as the authorizer found. There is no other way to a tenant.
+/// The caller, as the authorizer identified it. There is no other way to a tenant.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Whose data the call is about.
+    /// The tenant whose data the request is about.
     pub tenant: Tenant,
     scopes: Vec<Scope>,
 }
 
 impl Caller {
-    /// Reads what the authorizer put into the request's context, and asks for a scope.
+    /// Reads the caller from the authorizer's context, and requires a scope.
     pub fn with_scope(request: &Request, scope: Scope) -> Result<Self, Problem> {
         let caller = Self::of(request)?;
         if caller.scopes.contains(&scope) {
@@ -37,13 +37,12 @@ impl Caller {
         Err(Problem::new(Code::InsufficientScope, detail))
     }
 
-    /// Reads what the authorizer put into the request's context, whatever the caller may do.
+    /// Reads the caller from the authorizer's context, whatever its scopes.
     ///
-    /// The gateway lets everybody through who shows a credential: one that nobody has comes with the reason of its
-    /// refusal and without a tenant. A request with neither did not come through the authorizer: that is a fault of
-    /// the deployment.
+    /// The gateway lets every request with a credential through: a refused credential comes with the reason and without
+    /// a tenant. A request with neither did not pass the authorizer, which is a fault of the deployment.
     pub fn of(request: &Request) -> Result<Self, Problem> {
-        let fields = told_by_the_authorizer(request);
+        let fields = authorizer_context(request);
         if let Some(reason) = fields.and_then(|fields| fields.get("refused")) {
             return Err(refused(reason.as_str().and_then(Refused::parse)));
         }
@@ -62,8 +61,8 @@ impl Caller {
     }
 }
 
-/// What stands under `authorizer.lambda` in the event.
-fn told_by_the_authorizer(request: &Request) -> Option<&HashMap<String, Value>> {
+/// The fields under `authorizer.lambda` in the event.
+fn authorizer_context(request: &Request) -> Option<&HashMap<String, Value>> {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => Some(&context.authorizer.as_ref()?.fields),
         _ => None,
@@ -91,7 +90,7 @@ fn refused(why: Option<Refused>) -> Problem {
 /// The fields of the request's JSON body; an empty body has none. Each name that the body may have is in `known`,
 /// as [`Fields::parse`] reads it.
 ///
-/// A request with a body says all that it says there, so a query string has nothing to add.
+/// A request with a body takes no query parameters.
 pub fn body(request: &Request, known: &[&str]) -> Result<Fields, Problem> {
     Parameters::of(request)?.finish()?;
     let bytes: &[u8] = match request.body() {
@@ -124,17 +123,16 @@ pub fn body(request: &Request, known: &[&str]) -> Result<Fields, Problem> {
     Fields::parse(bytes, known)
 }
 
-/// How gzip begins: as it is, and as what a gateway makes of it that takes it for text.
+/// The first bytes of gzip: as sent, and after a gateway has taken them for text.
 const GZIP: [&[u8]; 2] = [b"\x1f\x8b", b"\x1f\xef\xbf\xbd\x08"];
-/// Of UTF-8, and of UTF-16 in both orders.
+/// The byte-order marks of UTF-8, and of UTF-16 in both orders.
 const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// A parameter of the path that every route to this function has. A request without it was led astray by the
-/// deployment.
+/// A parameter of the path that the request's route must have. A request without it is a fault of the deployment.
 pub fn routed_parameter(request: &Request, name: &str) -> Result<String, Problem> {
     path_parameter(request, name).ok_or_else(|| stray(request))
 }

@@ -1,4 +1,4 @@
-//! Answers: every one has `request-id`, and an internal fault leaves a log line that finds it.
+//! Answers: each has a `request-id`, and the log of an internal fault names it.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::problem::{Code, Problem};
 use crate::request::request_id;
 use crate::route::{Creating, Managing, key};
 
-/// Longest work on one request where nothing else is said: a second less than the 10 s that the template gives its functions, so that
-/// the answer is still ours.
+/// Longest work on one request by default: a second less than the 10 s that the template gives a function, so that the
+/// answer is still ours.
 pub const WORK_MAX: Duration = Duration::from_secs(9);
 
-/// What a handler has to say.
+/// A handler's answer.
 #[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
@@ -29,7 +29,7 @@ pub struct Answer {
     replayed: bool,
 }
 
-/// What a body is.
+/// The media type of a body.
 #[derive(Clone, Copy, Debug)]
 enum Media {
     Json,
@@ -37,23 +37,23 @@ enum Media {
 }
 
 impl Answer {
-    /// 200 or 201 with an object.
+    /// An answer with an object: 200, 201 or 202.
     pub fn new(status: StatusCode, view: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_string(view).map_err(unwritable)?;
         Ok(Self { status, body: Some(body), media: Media::Json, replayed: false })
     }
 
-    /// 200 with a page of HTML for people, which needs nothing from anywhere and may run nothing.
+    /// 200 with an HTML page for people, which loads nothing and may run no scripts.
     pub fn page(html: String) -> Self {
         Self { status: StatusCode::OK, body: Some(html), media: Media::Page, replayed: false }
     }
 
-    /// 204: it is done, and there is nothing to say.
+    /// 204: done, without a body.
     pub fn done() -> Self {
         Self { status: StatusCode::NO_CONTENT, body: None, media: Media::Json, replayed: false }
     }
 
-    /// Marks the answer as one that was given before.
+    /// Marks the answer as a replay.
     #[must_use]
     pub fn replayed(mut self) -> Self {
         self.replayed = true;
@@ -61,8 +61,8 @@ impl Answer {
     }
 }
 
-/// Runs a handler's work in a span that names the request, and writes its answer or its problem. Work that
-/// takes too long is dropped: what it has written is found by whoever sends the request again.
+/// Runs a handler's work in a span that names the request, and writes its answer or its problem. Work that takes too
+/// long is dropped: whoever sends the request again finds what it has written.
 pub async fn respond(
     request: &Request,
     work: impl Future<Output = Result<Answer, Problem>>,
@@ -70,7 +70,7 @@ pub async fn respond(
     respond_within(WORK_MAX, request, work).await
 }
 
-/// The same with another limit, where the template gives the function more time.
+/// [`respond`] with another limit, where the template gives the function more time.
 pub async fn respond_within(
     limit: Duration,
     request: &Request,
@@ -119,7 +119,7 @@ fn write(request: &Request, id: &str, outcome: Result<Answer, Problem>) -> Respo
             }
         }
         Err(problem) => {
-            // An answer to HEAD has no body, not even of a problem.
+            // An answer to HEAD has no body, not even a problem's.
             let body = (request.method() != Method::HEAD).then(|| problem.body(request.uri().path(), id));
             response = Response::new(body.map_or(Body::Empty, Body::from));
             *response.status_mut() = problem.code().status();
@@ -139,7 +139,7 @@ fn write(request: &Request, id: &str, outcome: Result<Answer, Problem>) -> Respo
     response
 }
 
-/// A page holds an account's data: nothing of it is kept by a browser, and no markup in it could do anything.
+/// A page holds an account's data, so browsers must not store it, and no markup in it may run or load anything.
 fn add_page_headers(headers: &mut HeaderMap) {
     for (name, value) in [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -151,7 +151,7 @@ fn add_page_headers(headers: &mut HeaderMap) {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes the error by value")]
 pub(crate) fn unwritable(error: serde_json::Error) -> Problem {
     tracing::error!(%error, "a view could not be written as JSON");
     internal()
@@ -168,7 +168,7 @@ fn unavailable() -> Problem {
     )
 }
 
-/// Doing the same twice does it once, but for two: a refund that is made without a key, and an endpoint.
+/// Every request may be repeated, except two that would do their work twice: a refund without a key, and an endpoint.
 fn too_late(request: &Request) -> Problem {
     let keyed = request.headers().contains_key("idempotency-key");
     match (Creating::parse(key(request)), Managing::parse(key(request))) {
@@ -178,7 +178,7 @@ fn too_late(request: &Request) -> Problem {
     }
 }
 
-/// The problem of a create without a key that may or may not have made its refund.
+/// The problem of a create without a key that may or may not have written its refund.
 pub fn unknown_outcome() -> Problem {
     let detail = "It is not known whether the refund was made, and no Idempotency-Key was sent by which to ask. \
         Look at the payment before this is sent again.";
@@ -217,7 +217,7 @@ impl From<SettleError> for Problem {
 
 impl From<ReserveError> for Problem {
     fn from(error: ReserveError) -> Self {
-        tracing::warn!(error = causes(&error), "a reservation has no outcome");
+        tracing::warn!(error = causes(&error), "a reservation failed");
         match error {
             ReserveError::KeyInUse => Problem::new(
                 Code::IdempotencyKeyInUse,

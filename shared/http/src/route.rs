@@ -1,7 +1,7 @@
 //! Every route of the API by the gateway's own key, and the function that serves it.
 //!
-//! The gateway has chosen the route by then. Whoever guessed it again from the path would take a payment that is
-//! called `refunds` for a list.
+//! The gateway has already chosen the route. To guess it again from the path would take a payment called `refunds` for
+//! a list.
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
@@ -17,18 +17,18 @@ macro_rules! routes {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-            #[allow(missing_docs, reason = "each is its key")]
+            #[allow(missing_docs, reason = "the route's key describes each")]
             pub enum $name { $($route),+ }
 
             impl $name {
-                /// The route by which the gateway sent a request here.
+                /// The route that the gateway chose for a request.
                 pub fn of(request: &Request) -> Result<Self, Problem> {
                     let route = Self::parse(key(request)).ok_or_else(|| stray(request))?;
                     refuse_nul(request)?;
                     Ok(route)
                 }
 
-                /// Reads the gateway's key of a route.
+                /// Reads the gateway's route key.
                 pub fn parse(key: &str) -> Option<Self> {
                     match key {
                         $($key => Some(Self::$route),)+
@@ -45,7 +45,7 @@ macro_rules! routes {
 }
 
 routes! {
-    /// What is read, and whatever has no route of its own.
+    /// Reads, and every request that no other route takes.
     "get-refund" Reading {
         Refund = "GET /v1/refunds/{refund_id}",
         Refunds = "GET /v1/refunds",
@@ -55,13 +55,13 @@ routes! {
         LatestReport = "GET /v1/reports/reconciliation/latest",
         Unrouted = "$default",
     }
-    /// How a refund is made or quoted.
+    /// Creating or quoting a refund.
     "create-refund" Creating {
         Refund = "POST /v1/refunds",
         RefundOfPayment = "POST /v1/payments/{payment_id}/refunds",
         Quote = "POST /v1/refunds/quote",
     }
-    /// How a refund is changed.
+    /// Changing or cancelling a refund.
     "update-refund" Updating {
         Metadata = "PATCH /v1/refunds/{refund_id}",
         Cancel = "POST /v1/refunds/{refund_id}/cancel",
@@ -79,7 +79,7 @@ routes! {
         GetEvent = "GET /v1/events/{event_id}",
         Redeliver = "POST /v1/events/{event_id}/redeliver",
     }
-    // Functions with one route have nothing to tell apart.
+    // Functions with only one route, which need not be told apart.
     alone {
         "register-payment" = "PUT /v1/payments/{payment_id}",
         "issue-token" = "POST /v1/oauth/token",
@@ -87,7 +87,7 @@ routes! {
     }
 }
 
-/// The gateway's key of the route that a request took; empty if it says none.
+/// The gateway's key of the route that a request took; empty if there is none.
 pub(crate) fn key(request: &Request) -> &str {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref().unwrap_or_default(),
@@ -95,7 +95,7 @@ pub(crate) fn key(request: &Request) -> &str {
     }
 }
 
-/// A route that the template leads to another function, or without its parameter, is a fault of the deployment.
+/// The problem of a route that belongs to another function, or lacks its parameter: a fault of the deployment.
 pub(crate) fn stray(request: &Request) -> Problem {
     tracing::error!(http.route = key(request), "the request took a route that this function does not serve");
     Problem::new(Code::Internal, "The request was led astray here.")
@@ -107,9 +107,9 @@ fn refuse_nul(request: &Request) -> Result<(), Problem> {
     found.map_or(Ok(()), |(name, _)| Err(invalid(name, "must not contain NUL (U+0000)")))
 }
 
-/// The problem of a request that no route takes: another method where the path is known, else no such path.
+/// The problem of a request that no route takes: 405 where the path is known, else 404.
 pub fn unrouted(request: &Request) -> Problem {
-    // Before it may stand what a custom domain maps to this API.
+    // A custom domain may map this API under a path of its own, which then comes first.
     let path = request.raw_http_path();
     let path = path.find("/v1/").and_then(|at| path.get(at..)).unwrap_or(path);
     let methods = methods_of(path);
@@ -126,7 +126,7 @@ pub fn unrouted(request: &Request) -> Problem {
     Problem::new(Code::MethodNotAllowed, detail).allowing(allowed)
 }
 
-/// A known path that only lacks its beginning, or has a slash too many at its end.
+/// A known path that differs only in a missing `/v1` or a slash at the end.
 fn nearest(path: &str) -> Option<String> {
     let bare = path.trim_matches('/');
     let candidates = [format!("/{bare}"), format!("/v1/{bare}")];
@@ -146,7 +146,7 @@ fn methods_of(path: &str) -> Vec<&'static str> {
     methods
 }
 
-/// Whether a path is one of a template's: a parameter is any segment that is not empty.
+/// Whether a path matches a template: a parameter matches any segment that is not empty.
 fn fits(template: &str, path: &str) -> bool {
     let (mut wanted, mut found) = (template.split('/'), path.split('/'));
     loop {

@@ -1,4 +1,4 @@
-//! Which URLs may be told.
+//! Which URLs may receive webhooks.
 
 use recoup_domain::text::TargetUrl;
 use recoup_ports::webhooks::Reach;
@@ -22,14 +22,14 @@ pub fn target_url(text: &str, reach: Reach) -> Result<TargetUrl, String> {
     if reach == Reach::Public && !port_allowed {
         return Err("must use port 443 or one from 1024".to_owned());
     }
-    let is_here = |name: &str| {
+    let is_localhost = |name: &str| {
         let name = name.strip_suffix('.').unwrap_or(name);
         name == "localhost" || name.ends_with(".localhost")
     };
-    if reach == Reach::Public && matches!(url.host(), Some(Host::Domain(name)) if is_here(name)) {
+    if reach == Reach::Public && matches!(url.host(), Some(Host::Domain(name)) if is_localhost(name)) {
         return Err("must lead to a public address".to_owned());
     }
-    // Written out, what is not ASCII is longer.
+    // Percent-encoding makes a URL longer.
     if url.as_str().len() > TargetUrl::MAX {
         return Err(format!("must have at most {} characters when it is percent-encoded", TargetUrl::MAX));
     }

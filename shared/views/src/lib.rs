@@ -1,4 +1,4 @@
-//! What callers and receivers see: amounts both ways, times in RFC 3339. No request, no header, no status is known here.
+//! What callers and receivers see: amounts in minor and major units, times in RFC 3339. Nothing here knows of HTTP.
 
 mod payment;
 mod refund;
@@ -11,12 +11,12 @@ use serde::Serialize;
 pub use payment::PaymentView;
 pub use refund::RefundView;
 
-/// The API's own address, to which links are added.
+/// The API's own address, from which links are made.
 #[derive(Clone, Debug)]
 pub struct PublicUrl(String);
 
 impl PublicUrl {
-    /// Takes the address, without the slash at its end.
+    /// Takes the address, with or without a slash at the end.
     pub fn new(address: &str) -> Self {
         Self(address.trim_end_matches('/').to_owned())
     }
@@ -35,16 +35,16 @@ impl PublicUrl {
     }
 }
 
-/// A link of `_links`.
+/// A link in `_links`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Link {
     href: String,
 }
 
-/// Where an object itself is found.
+/// The `_links` of an object that links only to itself.
 #[derive(Clone, Debug, Serialize)]
 pub struct SelfLink {
-    /// Its own address.
+    /// The object's own address.
     #[serde(rename = "self")]
     pub this: Link,
 }

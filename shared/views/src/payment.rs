@@ -1,4 +1,4 @@
-//! A payment, with its money sorted.
+//! A payment with its balances.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ struct ProcessorView {
     reference: String,
 }
 
-/// A payment, with its money sorted.
+/// A payment with its balances.
 #[derive(Clone, Debug, Serialize)]
 pub struct PaymentView {
     id: String,

@@ -62,7 +62,7 @@ struct ArrivalView {
     latest: String,
 }
 
-/// The payment by its id, or the payment itself where it was asked for.
+/// The payment's id, or the payment itself where the caller expands it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 enum Transaction {
@@ -106,7 +106,7 @@ pub struct RefundView {
 }
 
 impl RefundView {
-    /// Business days (weekdays, UTC) until the money is usually there.
+    /// Business days (weekdays, UTC) until the money usually arrives.
     const ARRIVAL_DAYS: (u8, u8) = (3, 5);
 
     /// Shows a refund.

@@ -1,4 +1,4 @@
-//! What a webhook says.
+//! The body of a webhook.
 
 use recoup_domain::event::{Event, EventType, Subject};
 use recoup_domain::refund::Refund;
@@ -14,7 +14,7 @@ struct Body<T> {
     data: T,
 }
 
-/// An endpoint that was switched off, as the others are told of it.
+/// An endpoint that was switched off, as the account's other endpoints see it.
 #[derive(Clone, Debug, Serialize)]
 pub struct DisabledView {
     id: String,
@@ -28,14 +28,14 @@ pub struct DisabledView {
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum EventData {
-    /// The refund, as it was then.
+    /// The refund, as it was when the event happened.
     Refund(Box<RefundView>),
-    /// The endpoint.
+    /// The endpoint that was switched off.
     Endpoint(DisabledView),
 }
 
 impl EventData {
-    /// Of an event; `refund` is the one it is about, at any later time. `None` if that is missing.
+    /// The data of an event; `refund` is the one it is about, read at any later time. `None` if that refund is missing.
     pub fn of(event: &Event, refund: Option<&Refund>, public_url: &PublicUrl) -> Option<Self> {
         match &event.subject {
             Subject::Refund { version, .. } => {
