@@ -1,7 +1,7 @@
-//! Queue and stream batches, read record by record, so that a record nobody can read sinks alone.
+//! Queue and stream batches, read record by record, so that an unreadable record fails alone.
 //!
-//! The readers are written by hand over [`Value`]: a typed event (`SqsEvent`, `SqsEventObj<T>`) is all or
-//! nothing, and one bad record would take its whole batch to the dead letters. Records borrow from the event.
+//! The readers are written by hand over [`Value`]: a typed event (`SqsEvent`, `SqsEventObj<T>`) is read all or nothing,
+//! so one bad record would dead-letter its whole batch. Records borrow from the event.
 
 mod queue;
 mod stream;
@@ -14,31 +14,31 @@ use serde_json::Value;
 pub use queue::{QueueRecord, queue_records};
 pub use stream::{Change, Image, StreamRecord, stream_records};
 
-/// An event that is no batch, or holds a record without an id. It cannot be answered in part, so the whole
-/// batch must fail: leaving the nameless record out of the answer would delete it.
+/// An event that is not a batch, or that holds a record without an id. The whole batch must fail: a response that
+/// leaves the record without an id out would delete it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnreadableEvent(&'static str);
 
 impl fmt::Display for UnreadableEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the event is no batch of records: {}", self.0)
+        write!(f, "the event is not a batch of records: {}", self.0)
     }
 }
 
 impl std::error::Error for UnreadableEvent {}
 
-/// A record that has an id and lacks something else.
+/// A record that has an id but lacks something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadRecord<'event> {
-    /// By which the batch response names it.
+    /// The id by which the batch response names it.
     pub id: &'event str,
-    /// What it lacks; no part of its content.
+    /// What the record lacks; never any of its content.
     pub why: &'static str,
     raw: &'event Value,
 }
 
 impl BadRecord<'_> {
-    /// The record as it came, as JSON text.
+    /// The record as it was received, as JSON text.
     pub fn text(&self) -> String {
         self.raw.to_string()
     }
@@ -50,8 +50,8 @@ struct Failure {
     item_identifier: String,
 }
 
-/// What Lambda is told about a batch. A queue keeps the failed records and deletes the others; a stream
-/// comes again from the lowest failed sequence number on, so whatever follows it is seen twice.
+/// The batch response to Lambda. A queue keeps the failed records and deletes the others; a stream continues at the
+/// lowest failed sequence number, so every later record is received twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {

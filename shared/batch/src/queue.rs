@@ -1,4 +1,4 @@
-//! Messages of an SQS queue.
+//! The messages of an SQS queue.
 
 use serde_json::Value;
 
@@ -7,17 +7,17 @@ use crate::{BadRecord, UnreadableEvent, records, text_at};
 /// A message, as it was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueRecord<'event> {
-    /// By which the batch response names it.
+    /// The id by which the batch response names it.
     pub message_id: &'event str,
-    /// By which its visibility is changed; valid for this receipt alone.
+    /// The handle that changes its visibility; valid for this receipt only.
     pub receipt_handle: &'event str,
-    /// How often it was received, this time included: from 1.
+    /// How often it was received, including this time: from 1.
     pub receive_count: u32,
-    /// What was sent.
+    /// The message's body.
     pub body: &'event str,
 }
 
-/// The messages of an event, each read alone, in the event's order.
+/// The messages of an event, each read separately, in the event's order.
 pub fn queue_records(event: &Value) -> Result<Vec<Result<QueueRecord<'_>, BadRecord<'_>>>, UnreadableEvent> {
     records(event, "/messageId", |message_id, record| {
         let count = text_at(record, "/attributes/ApproximateReceiveCount");

@@ -1,4 +1,4 @@
-//! Changes of a DynamoDB table, as its stream tells them.
+//! The changes of a DynamoDB table, as its stream reports them.
 
 use serde_json::{Map, Value};
 
@@ -7,39 +7,39 @@ use crate::{BadRecord, UnreadableEvent, records, text_at};
 /// An item in DynamoDB's own JSON: `{"pk": {"S": "…"}}`.
 pub type Image = Map<String, Value>;
 
-/// What became of the item.
+/// The kind of a change to an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is new.
+    /// The item is new.
     Insert,
-    /// It was there and differs.
+    /// The item has changed.
     Modify,
-    /// It is gone.
+    /// The item is deleted.
     Remove,
 }
 
 /// One change of one item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamRecord<'event> {
-    /// By which the batch response names it.
+    /// The number by which the batch response names it.
     pub sequence_number: &'event str,
-    /// What became of the item.
+    /// The kind of the change.
     pub change: Change,
-    /// The item before; always there unless it is new.
+    /// The item before the change; always there unless the item is new.
     pub old_image: Option<&'event Image>,
-    /// The item after; always there unless it is gone.
+    /// The item after the change; always there unless the item is deleted.
     pub new_image: Option<&'event Image>,
     raw: &'event Value,
 }
 
 impl StreamRecord<'_> {
-    /// The record as it came, as JSON text: what is buried if nobody can read its images.
+    /// The record as it was received, as JSON text: it is dead-lettered if its images cannot be read.
     pub fn text(&self) -> String {
         self.raw.to_string()
     }
 }
 
-/// The changes of an event, each read alone, in the order in which the stream has them.
+/// The changes of an event, each read separately, in the stream's order.
 pub fn stream_records(
     event: &Value,
 ) -> Result<Vec<Result<StreamRecord<'_>, BadRecord<'_>>>, UnreadableEvent> {

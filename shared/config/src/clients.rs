@@ -1,4 +1,4 @@
-//! The AWS clients: one each, without the SDK's default credential chain and root store.
+//! The AWS clients: one for each service, without the SDK's default credential chain and root store.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use aws_types::SdkConfig;
 
 use crate::{ConfigError, Settings};
 
-/// The roots under which AWS's own endpoints are certified. Loading the system's roots instead would be
-/// four fifths of a cold start's work.
+/// The roots under which AWS's own endpoints are certified. Loading the system's roots instead would be four fifths of
+/// a cold start's work.
 const AMAZON_ROOTS: [&[u8]; 5] = [
     include_bytes!("../roots/amazon-root-ca-1.pem"),
     include_bytes!("../roots/amazon-root-ca-2.pem"),
@@ -25,12 +25,12 @@ const AMAZON_ROOTS: [&[u8]; 5] = [
     include_bytes!("../roots/starfield-services-root-g2.pem"),
 ];
 
-/// One try of one call; three of them fit into the shortest function's time.
+/// The longest attempt at one call; three of them fit in the shortest function's time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const TRIES_MAX: u32 = 3;
 
-/// What every AWS client of this process shares.
+/// The configuration that all AWS clients of this process share.
 pub struct Aws {
     config: SdkConfig,
     dynamodb_endpoint: Option<String>,
@@ -39,7 +39,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Reads region, credentials and endpoints from where Lambda puts them.
+    /// Reads the region, credentials and endpoints from the environment that Lambda sets.
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
         let credentials = Credentials::new(
             settings.required("AWS_ACCESS_KEY_ID")?,
@@ -79,7 +79,7 @@ impl Aws {
         aws_sdk_sqs::Client::new(&self.config_at(self.sqs_endpoint.as_deref()))
     }
 
-    /// For a client of any service, at its own endpoint if it has one.
+    /// The configuration for a client of any service, with an endpoint of its own if given.
     pub fn config_at(&self, endpoint: Option<&str>) -> SdkConfig {
         match endpoint {
             None => self.config.clone(),

@@ -1,7 +1,7 @@
-//! Typed settings and the AWS clients, read and built once at cold start.
+//! Typed settings, read at cold start, and the AWS clients, built then.
 //!
-//! What is missing is named, and nothing falls back to a fake. `aws-config` and its credential chain are
-//! absent on purpose: Lambda hands region and credentials over in the environment.
+//! An error names what is missing, and nothing falls back to a fake. `aws-config` and its credential chain are absent
+//! on purpose: Lambda passes the region and credentials in the environment.
 
 mod clients;
 mod surroundings;
@@ -21,13 +21,13 @@ pub struct ConfigError {
     why: &'static str,
 }
 
-/// The environment's variables.
+/// The environment variables.
 pub struct Settings {
     read: fn(&'static str) -> Option<OsString>,
 }
 
 impl Settings {
-    /// The process's own.
+    /// The environment of this process.
     pub fn from_environment() -> Self {
         Self { read: |name| std::env::var_os(name) }
     }
@@ -53,7 +53,7 @@ impl Settings {
         }
     }
 
-    /// A text that `parse` understands.
+    /// A text that must be there, read with `parse`.
     pub fn parsed<T>(
         &self,
         name: &'static str,
@@ -62,7 +62,7 @@ impl Settings {
         parse(self.required(name)?).ok_or(ConfigError { name, why: "has a value that cannot be used" })
     }
 
-    /// A text that may be absent, and that `parse` understands where it is there.
+    /// A text that may be absent, read with `parse` where it is there.
     pub fn parsed_if_set<T>(
         &self,
         name: &'static str,

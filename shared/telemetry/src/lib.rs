@@ -1,4 +1,4 @@
-//! Logs as JSON lines on standard output, which Lambda keeps.
+//! Logs, as JSON lines on standard output, which Lambda sends to CloudWatch.
 
 use tracing_subscriber::filter::LevelFilter;
 
@@ -12,6 +12,6 @@ pub fn init() {
     let logs = tracing_subscriber::fmt().json().flatten_event(true).with_target(false);
     let logs =
         logs.with_current_span(true).with_span_list(false).with_max_level(level.unwrap_or(LevelFilter::INFO));
-    // Only a second start can fail, and then the first one logs.
+    // Only a second start can fail, and then logging is already on.
     let _ = logs.try_init();
 }
