@@ -46,7 +46,7 @@ pub struct DeadLettersError(#[source] pub BoxError);
 #[derive(Debug, Error)]
 pub enum PutBackError {
     /// The message was not sent.
-    #[error("its queue did not take it")]
+    #[error("its queue did not accept it")]
     NotSent(#[source] SendJobError),
     /// The message was sent, but could not be deleted here: putting it back again makes a harmless duplicate.
     #[error("it was put back, but could not be deleted")]

@@ -110,7 +110,7 @@ pub enum Job {
 
 /// Why a message did not reach its queue.
 #[derive(Debug, Error)]
-#[error("the queue did not take the message")]
+#[error("the queue did not accept the message")]
 pub struct SendJobError(#[source] pub BoxError);
 
 /// Sends messages. No message reaches a queue any other way.

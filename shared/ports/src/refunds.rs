@@ -53,7 +53,7 @@ pub enum ReserveError {
     #[error("another request with this idempotency key is being written")]
     KeyInUse,
     /// Other writes to the payment kept conflicting; nothing was written.
-    #[error("the payment is being written by too many at once")]
+    #[error("too many concurrent writes to the payment")]
     Contended,
     /// The table did not answer in time. The refund may be written or not; a retry with the same key finds out.
     #[error("the table did not answer")]

@@ -112,7 +112,7 @@ impl Accounts for Table {
         match self.transact(writes).await {
             // The id is 128 random bits, so an existing account is this one, written by a call whose answer was lost.
             Transacted::Done | Transacted::Refused(_) => Ok(()),
-            Transacted::Contended(_) => Err(failed("the account is being written by too many at once")),
+            Transacted::Contended(_) => Err(failed("too many concurrent writes to the account")),
             Transacted::Failed(cause) => Err(failed(cause)),
         }
     }

@@ -108,7 +108,7 @@ impl KeepEndpoints for Table {
             // The id is 128 random bits, so an existing endpoint is this one, written by a call whose answer was lost.
             Transacted::Refused(reasons) if reasons.first().is_some_and(condition_failed) => Ok(Created::Yes),
             Transacted::Refused(_) => Ok(Created::TooMany),
-            Transacted::Contended(_) => Err(failed("the account is being written by too many at once")),
+            Transacted::Contended(_) => Err(failed("too many concurrent writes to the account")),
             Transacted::Failed(cause) => Err(failed(cause)),
         }
     }
@@ -141,7 +141,7 @@ impl KeepEndpoints for Table {
         match self.transact(writes).await {
             Transacted::Done => Ok(Changed::Yes),
             Transacted::Refused(_) => Ok(Changed::Missing),
-            Transacted::Contended(_) => Err(failed("the account is being written by too many at once")),
+            Transacted::Contended(_) => Err(failed("too many concurrent writes to the account")),
             Transacted::Failed(cause) => Err(failed(cause)),
         }
     }
