@@ -4,12 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// What a caller shows.
+/// A caller's credential.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Credential {
-    /// An API key, or what pretends to be one.
+    /// An API key, not yet checked.
     Key(String),
-    /// An access token, or what pretends to be one.
+    /// An access token, not yet checked.
     Token(String),
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn of_event(event: &Value) -> Option<Credential> {
         return None;
     }
     let decoded = String::from_utf8(STANDARD.decode(credential).ok()?).ok()?;
-    // `<key>:` or `<anything>:<key>`; a key holds no colon.
+    // `<key>:` or `<anything>:<key>`; a key has no colon.
     let (user, password) = decoded.rsplit_once(':')?;
     Some(Credential::Key(if password.is_empty() { user } else { password }.to_owned()))
 }

@@ -1,8 +1,8 @@
-//! Tells the gateway who calls: the account, environment and scopes of the key or token, or that it is nobody's.
+//! Tells the gateway who calls: the account, environment and scopes of the key or token, or why it is refused.
 //!
-//! The gateway keeps the answer for a minute, so a revoked key works for at most that long. A refusal lets the request
-//! pass, too, with the reason and without a tenant: so it is kept like a permission, and the function that gets the
-//! request can say what is wrong. A fault of ours is an error, which is not kept, and never a refusal.
+//! The gateway caches the answer for a minute, so a revoked key works for at most that long. A refusal also lets the
+//! request pass, with the reason and without a tenant: so it is cached like a permission, and the function that gets
+//! the request can say what is wrong. A fault of ours is an error, which is not cached, and never a refusal.
 
 mod credential;
 
@@ -20,9 +20,9 @@ use crate::credential::Credential;
 
 /// What the function needs.
 pub struct Context<K> {
-    /// Where the keys are.
+    /// The store of keys.
     pub keys: K,
-    /// Under which they are hashed, and tokens are signed.
+    /// The secret that hashes keys and signs tokens.
     pub pepper: Pepper,
     /// The clock.
     pub now: fn() -> Timestamp,
@@ -31,27 +31,27 @@ pub struct Context<K> {
 /// The gateway's "simple response".
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Decision {
-    /// Whether the request goes on to a function: always.
+    /// Whether the request is passed on to a function: always.
     #[serde(rename = "isAuthorized")]
     pub is_authorized: bool,
-    /// What the function will read.
-    pub context: Told,
+    /// The context that the function reads.
+    pub context: Verdict,
 }
 
-/// Who calls, or that it is nobody.
+/// The caller's identity, or a refusal.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Told {
-    /// A caller.
+pub enum Verdict {
+    /// The caller's identity.
     Caller(Identity),
-    /// Nobody: there is no tenant, so there is nothing that a function could read or write for this request.
-    Nobody {
-        /// Why.
+    /// A refusal. It has no tenant, so a function can read or write nothing for this request.
+    Refused {
+        /// The reason.
         refused: &'static str,
     },
 }
 
-/// Who calls.
+/// Who a caller is, and what it may do.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// The account.
@@ -60,7 +60,7 @@ pub struct Identity {
     pub environment: &'static str,
     /// The scopes, separated by spaces.
     pub scopes: String,
-    /// The key, for the log.
+    /// The key's id, for the log.
     pub key_id: String,
 }
 
@@ -76,7 +76,7 @@ impl Identity {
     }
 }
 
-/// One question of the gateway: an authorizer event of payload format 2.0.
+/// Answers one authorizer event of payload format 2.0.
 pub async fn handle<K: Keys>(context: &Context<K>, event: &Value) -> Result<Decision, Error> {
     let identity = match credential::of_event(event) {
         Some(Credential::Token(token)) => token_of(context, &token),
@@ -84,13 +84,13 @@ pub async fn handle<K: Keys>(context: &Context<K>, event: &Value) -> Result<Deci
         None => Err(Refused::Malformed),
     };
     let context = match identity {
-        Ok(identity) => Told::Caller(identity),
-        Err(reason) => Told::Nobody { refused: reason.as_str() },
+        Ok(identity) => Verdict::Caller(identity),
+        Err(reason) => Verdict::Refused { refused: reason.as_str() },
     };
     Ok(Decision { is_authorized: true, context })
 }
 
-/// A token says itself what it is good for; nothing is read.
+/// A token carries its own claims, so nothing is read.
 fn token_of<K>(context: &Context<K>, token: &str) -> Result<Identity, Refused> {
     let claims = Claims::read(token, &context.pepper, (context.now)())?;
     Ok(Identity::new(&claims.tenant, &claims.scopes, &claims.client))

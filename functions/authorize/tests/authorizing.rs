@@ -1,7 +1,7 @@
 //! `authorize`, driven with the gateway's event over a real table.
 #![cfg(test)]
 
-use authorize::{Context, Decision, Told, handle};
+use authorize::{Context, Decision, Verdict, handle};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Refused, Scope, StoredKey};
@@ -31,7 +31,7 @@ fn bearer(secret: &str) -> Value {
 }
 
 fn is_caller(decision: &Decision) -> bool {
-    decision.is_authorized && matches!(decision.context, Told::Caller(_))
+    decision.is_authorized && matches!(decision.context, Verdict::Caller(_))
 }
 
 /// A function over a table that knows one key, which may read refunds and payments.
@@ -198,7 +198,7 @@ fn token(expires_in_millis: u64, pepper: &Pepper) -> String {
 async fn a_token_is_good_until_it_expires_and_nothing_is_read() {
     let world = World::new().await;
     let (decision, calls) = world.ask(&bearer(&token(1, &pepper(1)))).await;
-    let Told::Caller(caller) = decision.context else { panic!("the token is good") };
+    let Verdict::Caller(caller) = decision.context else { panic!("the token is good") };
     assert_eq!((decision.is_authorized, calls), (true, 0));
     assert_eq!((caller.scopes.as_str(), caller.environment), ("refunds:write", "sandbox"));
     assert_eq!(caller.account_id, fixtures::tenant().account.as_str());

@@ -1,4 +1,4 @@
-//! The form that asks for a token, with the client's credentials in it or in a Basic header.
+//! The form of a token request, with the client's credentials in it or in a Basic header.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use lambda_http::{Body, Request};
 
 use crate::Refused;
 
-/// Most bytes of a form; an honest one has a few hundred.
+/// Most bytes of a form; a genuine one has a few hundred.
 const BYTES_MAX: usize = 8_192;
 
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! `POST /v1/oauth/token`: client credentials in, an hour's access token out (RFC 6749, section 4.4).
 //!
-//! The one route without the authorizer. Its errors are RFC 6749's, not RFC 9457's. A token is not kept
-//! anywhere: revoking a client ends the making of new ones, and the last one within the hour.
+//! This route has no authorizer. Its errors are RFC 6749's, not RFC 9457's. Tokens are not stored: once a client is
+//! revoked, no new ones are issued, and the last one expires within the hour.
 
 mod form;
 
@@ -20,15 +20,15 @@ use serde_json::{Value, json};
 
 /// What the function needs.
 pub struct Context<K> {
-    /// Where clients are.
+    /// The store of clients.
     pub keys: K,
-    /// Under which their secrets are hashed, and tokens are signed.
+    /// The secret that hashes client secrets and signs tokens.
     pub pepper: Pepper,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
 
-/// Why no token is given, by RFC 6749's own names.
+/// Why no token is issued, by RFC 6749's own names.
 #[derive(Debug)]
 pub(crate) enum Refused {
     InvalidRequest(&'static str),
@@ -38,7 +38,7 @@ pub(crate) enum Refused {
     Unavailable,
 }
 
-/// One request for a token.
+/// Answers one token request.
 pub async fn handle<K: Keys>(context: &Context<K>, request: &Request) -> Response<Body> {
     let id = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(gateway)) => gateway.request_id.clone().unwrap_or_default(),
@@ -51,7 +51,7 @@ pub async fn handle<K: Keys>(context: &Context<K>, request: &Request) -> Respons
     }
     let (status, body) = match &answer {
         Ok(token) => (StatusCode::OK, token.clone()),
-        Err(refused) => refused.told(),
+        Err(refused) => refused.answer(),
     };
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
@@ -92,7 +92,7 @@ async fn issue<K: Keys>(context: &Context<K>, request: &Request) -> Result<Value
     }))
 }
 
-/// The client, if its secret is genuine; an unknown one and a wrong secret look the same.
+/// The client, if its secret is genuine; the error is the same for an unknown client and a wrong secret.
 async fn client_of<K: Keys>(context: &Context<K>, form: &form::Form) -> Result<StoredKey, Refused> {
     let secret = ApiKey::parse(&form.client_secret).filter(|key| key.r#use() == KeyUse::Client);
     let secret = secret.filter(|key| key.id().as_str() == form.client_id).ok_or(Refused::InvalidClient)?;
@@ -103,7 +103,7 @@ async fn client_of<K: Keys>(context: &Context<K>, form: &form::Form) -> Result<S
     stored.filter(|stored| stored.admits(&secret, &context.pepper)).ok_or(Refused::InvalidClient)
 }
 
-/// A part of what the client may do; never more.
+/// The requested scopes, if the client has all of them.
 fn narrowed(allowed: &[Scope], wanted: &str) -> Result<Vec<Scope>, Refused> {
     let scopes = wanted.split(' ').map(Scope::parse).collect::<Option<Vec<_>>>();
     let scopes = scopes.filter(|scopes| scopes.iter().all(|scope| allowed.contains(scope)));
@@ -111,7 +111,7 @@ fn narrowed(allowed: &[Scope], wanted: &str) -> Result<Vec<Scope>, Refused> {
 }
 
 impl Refused {
-    fn told(&self) -> (StatusCode, Value) {
+    fn answer(&self) -> (StatusCode, Value) {
         let (status, error, description) = match self {
             Self::InvalidRequest(why) => (StatusCode::BAD_REQUEST, "invalid_request", *why),
             Self::InvalidClient => {
