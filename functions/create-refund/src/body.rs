@@ -1,4 +1,4 @@
-//! The body of a create, read into domain values. Nothing behind it checks a string again.
+//! The body of a create, parsed into domain values. No later code checks a string again.
 
 use lambda_http::Request;
 use recoup_domain::ids::{LineId, PaymentId};
@@ -71,7 +71,7 @@ pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Wanted, Problem> 
 fn payment_id(request: &Request, fields: &mut Fields) -> Result<PaymentId, Problem> {
     let mut found: Option<PaymentId> = None;
     if let Some(id) = request::path_parameter(request, "payment_id") {
-        // No payment can be registered under such an id, so there is none.
+        // An invalid id cannot be a payment's, so this is a 404.
         found = Some(PaymentId::try_from(id.as_str()).map_err(|_| not_found())?);
     }
     for name in ["payment_id", "transaction_id"] {
@@ -106,7 +106,7 @@ fn routing(entry: Entry) -> Result<WantedRouting, Problem> {
     let mut fields = entry.object()?;
     if let Some(split) = fields.take("split") {
         split.one_of(&["proportional"], |name| (name == "proportional").then_some(()))?;
-        // Whatever else the routing says would contradict it.
+        // Anything else in the routing would contradict it.
         fields.finish()?;
         return Ok(WantedRouting::Proportional);
     }
@@ -133,7 +133,7 @@ fn routing(entry: Entry) -> Result<WantedRouting, Problem> {
     Ok(WantedRouting::Parts(WantedParts { platform, merchants }))
 }
 
-/// `account_id` as payments have it, or `id`, its synonym in a refund.
+/// A merchant's part: `account_id` as in a payment, or its synonym `id`.
 fn merchant(entry: Entry) -> Result<WantedPart, Problem> {
     let mut fields = entry.object()?;
     let synonym = fields.take("id");

@@ -1,4 +1,4 @@
-//! Decides a refund and reserves its amount: read, decide, ONE transaction.
+//! Decides on a refund and reserves its amount: one read, a decision, one transaction.
 
 mod body;
 mod losses;
@@ -27,11 +27,11 @@ use losses::Losses;
 
 /// What the function needs.
 pub struct Context<S> {
-    /// Where payments and refunds lie.
+    /// The store of payments and refunds.
     pub store: S,
     /// The API's own address.
     pub public_url: PublicUrl,
-    /// Which webhook targets are taken.
+    /// Which webhook URLs are accepted.
     pub reach: Reach,
     /// The clock.
     pub now: fn() -> Timestamp,
@@ -54,7 +54,7 @@ pub async fn handle<S: Reserve>(context: &Context<S>, request: Request) -> Respo
     respond(&request, answer).await
 }
 
-/// What a create would do with the same body, decided by the same function. Writes nothing.
+/// Shows what a create with the same body would do, decided by the same function. Writes nothing.
 async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::RefundsWrite)?.tenant;
     let wanted = body::parse(request, context.reach)?;
@@ -66,7 +66,7 @@ async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<An
     Answer::new(StatusCode::OK, &QuoteView::of(&payment, &refund)?)
 }
 
-/// `endpoint` is method and path: the same wish at the other endpoint is another request.
+/// Creates a refund. `endpoint` is method and path: the same body sent to another endpoint is another request.
 async fn create<S: Reserve>(
     context: &Context<S>,
     request: &Request,
@@ -74,44 +74,44 @@ async fn create<S: Reserve>(
 ) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::RefundsWrite)?.tenant;
     let key = idempotency_key(request)?;
-    let asked = Asked { endpoint, wanted: body::parse(request, context.reach)? };
+    let wanted = RefundRequest { endpoint, body: body::parse(request, context.reach)? };
     let id = match &key {
         Some(key) => RefundId::of_key(&tenant, key),
         None => RefundId::from_bits((context.random)()),
     };
     let keyed = key.is_some().then_some(&id);
-    let found = context.store.payment_and_refund(&tenant, &asked.wanted.payment_id, keyed).await?;
+    let found = context.store.payment_and_refund(&tenant, &wanted.body.payment_id, keyed).await?;
     if let Some(refund) = found.refund {
-        return asked.replay(&refund, &context.public_url);
+        return wanted.replay(&refund, &context.public_url);
     }
     let mut payment = found.payment.ok_or_else(not_found)?;
     let (started, mut losses) = ((context.now)(), Losses::default());
     loop {
-        let reservation = asked.decided(&payment, &id, (context.now)())?;
+        let reservation = wanted.decided(&payment, &id, (context.now)())?;
         let reserved = context.store.reserve(&reservation).await;
         match reserved.map_err(|error| no_outcome(error, keyed))? {
             Reserved::New => return created(&reservation.refund, &context.public_url),
-            Reserved::Existing(refund) => return asked.replay(&refund, &context.public_url),
-            // What the payment has become may refuse the refund: that is told at once.
-            Reserved::PaymentChanged(changed) => drop(asked.decided(&changed, &id, (context.now)())?),
+            Reserved::Existing(refund) => return wanted.replay(&refund, &context.public_url),
+            // If the changed payment no longer allows the refund, the refusal is answered at once.
+            Reserved::PaymentChanged(changed) => drop(wanted.decided(&changed, &id, (context.now)())?),
         }
         let elapsed = (context.now)().since(started);
         tokio::time::sleep(losses.wait(elapsed, (context.random)()).ok_or_else(keeps_changing)?).await;
-        // What was seen before the wait is old by now, and decided on it the next race would be lost, too.
-        let found = context.store.payment_and_refund(&tenant, &asked.wanted.payment_id, keyed).await?;
+        // After the wait the payment seen before it is stale, and deciding on it would lose the next race, too.
+        let found = context.store.payment_and_refund(&tenant, &wanted.body.payment_id, keyed).await?;
         if let Some(refund) = found.refund {
-            return asked.replay(&refund, &context.public_url);
+            return wanted.replay(&refund, &context.public_url);
         }
         payment = found.payment.ok_or_else(not_found)?;
     }
 }
 
-/// Certainly nothing was written, so the same request may be sent again, with a key or without.
+/// The problem after too many lost races. Nothing was written, so the request may be sent again, even without a key.
 fn keeps_changing() -> Problem {
     Problem::new(Code::Unavailable, "The payment keeps changing. The same request may be sent again.")
 }
 
-/// Where it is unknown whether the refund was made, a request without a key must not just be sent again.
+/// The problem of a failed reservation. If the refund may exist, a request without a key must not simply be repeated.
 fn no_outcome(error: ReserveError, keyed: Option<&RefundId>) -> Problem {
     let unknown = matches!(error, ReserveError::KeyInUse | ReserveError::Unavailable(_));
     let problem = Problem::from(error);
@@ -121,23 +121,23 @@ fn no_outcome(error: ReserveError, keyed: Option<&RefundId>) -> Problem {
     unknown_outcome()
 }
 
-/// A request as it can be recognised again.
-struct Asked {
+/// A request to create a refund, by which a replay is recognised.
+struct RefundRequest {
     endpoint: String,
-    wanted: Wanted,
+    body: Wanted,
 }
 
-impl Asked {
-    /// The refund that this request makes of a payment as it stands.
+impl RefundRequest {
+    /// The refund that this request makes of a payment as it is now.
     fn decided(&self, payment: &Payment, id: &RefundId, now: Timestamp) -> Result<Reservation, Problem> {
-        let fingerprint = self.wanted.fingerprint(&self.endpoint, payment.amount.currency());
+        let fingerprint = self.body.fingerprint(&self.endpoint, payment.amount.currency());
         let identity = Identity { id: id.clone(), fingerprint, now };
-        Ok(decide(payment, &self.wanted, identity)?)
+        Ok(decide(payment, &self.body, identity)?)
     }
 
-    /// The refund as it now stands, if it is this request's; else the key was used for another one.
+    /// The refund as it is now, if this request made it; else the key was used for another request.
     fn replay(&self, refund: &Refund, public_url: &PublicUrl) -> Result<Answer, Problem> {
-        if self.wanted.fingerprint(&self.endpoint, refund.amount.currency()) != refund.fingerprint {
+        if self.body.fingerprint(&self.endpoint, refund.amount.currency()) != refund.fingerprint {
             let detail = "This Idempotency-Key was used for a request with another path or other parameters.";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
         }

@@ -1,10 +1,10 @@
-//! Waiting out those who change the same payment: with full jitter, so that they do not meet again, and only for so long.
+//! Backoff while other requests change the same payment: with full jitter, so that they part, and for a bounded time.
 
 use std::time::Duration;
 
 use recoup_domain::or_abort::OrAbort;
 
-/// So long a refund is decided anew; a write that begins within it ends within the request's own time.
+/// The longest time for new decisions on a refund; a write that begins within it ends within the request's own time.
 pub(crate) const TRYING_MAX: Duration = Duration::from_secs(6);
 const CEILING_FIRST_MS: u64 = 20;
 const CEILING_LONGEST_MS: u64 = 1_000;
@@ -17,7 +17,7 @@ pub(crate) struct Losses {
 }
 
 impl Losses {
-    /// How long to wait after one more loss, `elapsed` after the first decision; none once there is no time left.
+    /// How long to wait after another loss, `elapsed` after the first decision; `None` once the time is used up.
     pub(crate) fn wait(&mut self, elapsed: Duration, random: u128) -> Option<Duration> {
         let doubled = CEILING_FIRST_MS.saturating_mul(1_u64.checked_shl(self.count).unwrap_or(u64::MAX));
         let ceiling = doubled.min(CEILING_LONGEST_MS);
@@ -25,7 +25,7 @@ impl Losses {
         let below = below.or_abort("the ceiling is above zero, and a remainder is below it");
         let wait = Duration::from_millis(below.saturating_add(1));
         self.count = self.count.saturating_add(1);
-        // Its own waits count even where the clock stands still.
+        // The waits count even if the clock stands still.
         let elapsed = elapsed.max(self.waited).saturating_add(wait);
         self.waited = self.waited.saturating_add(wait);
         (elapsed <= TRYING_MAX).then_some(wait)

@@ -1,4 +1,4 @@
-//! `?expand=`: which references of a refund are shown as the objects they name.
+//! `?expand=`: which ids in a refund are replaced by the objects they name.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,11 +13,11 @@ use recoup_ports::refunds::Refunds;
 use recoup_ports::rows::Rows;
 use recoup_views::{PaymentView, PublicUrl, RefundView};
 
-/// Most refunds that are read to sort the money of a page's payments, beside those of its first payment. Behind so
-/// many the page ends.
+/// Most refunds read for the balances of a page's payments, not counting those of its first payment. Beyond so many the
+/// page ends.
 const REFUNDS_READ_MAX: usize = 1_000;
 
-/// What is to be expanded.
+/// Which ids are to be expanded.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Expand {
     payment: bool,
@@ -59,16 +59,16 @@ impl Expand {
 #[derive(Default)]
 pub(crate) struct Payments {
     views: HashMap<PaymentId, PaymentView>,
-    /// Those for which this page has no room.
+    /// Payments for which this page has no room.
     put_off: HashSet<PaymentId>,
 }
 
 /// A refund with its payment.
 pub(crate) enum Expanded {
     Whole(Box<RefundView>),
-    /// The page ends before it.
+    /// The page ends before this refund.
     NextPage,
-    /// Its payment cannot be told.
+    /// The refund's payment cannot be shown.
     Unreadable,
 }
 
@@ -85,9 +85,9 @@ impl Payments {
     }
 }
 
-/// Reads the payments of a page of refunds, each once, as far as they have not too many refunds to be sorted.
+/// Reads the payments of a page of refunds, each once, until they have too many refunds for one page.
 ///
-/// `read` is the payment of all of them, where that is known.
+/// `read` is the payment of all these refunds, if they have the same one.
 pub(crate) async fn payments<S: ports::Payments + Refunds>(
     store: &S,
     tenant: &Tenant,
@@ -104,7 +104,7 @@ pub(crate) async fn payments<S: ports::Payments + Refunds>(
     let mut payments = Payments::default();
     let (mut fitting, mut ids): (Vec<Payment>, Vec<RefundId>) = (Vec::new(), Vec::new());
     for refund in page {
-        // One that is not there any more was taken already, or cannot be read.
+        // A payment that is missing here was already taken, or cannot be read.
         let Some(payment) = by_id.remove(&refund.payment_id) else { continue };
         if !fitting.is_empty() && ids.len().saturating_add(payment.refunds.len()) > REFUNDS_READ_MAX {
             payments.put_off.insert(payment.id);
@@ -116,7 +116,7 @@ pub(crate) async fn payments<S: ports::Payments + Refunds>(
     }
     let rows = if ids.is_empty() { Rows::default() } else { store.refunds(tenant, &ids).await? };
     let lost: HashSet<&str> = rows.unreadable.iter().map(|row| row.id.as_str()).collect();
-    // Without one of its refunds nobody can tell where a payment's money is; that is logged, and harms no other.
+    // A payment's balances need all its refunds. One that cannot be read is logged, and affects no other payment.
     fitting.retain(|payment| !payment.refunds.iter().any(|id| lost.contains(id.as_str())));
     let mut by_payment: HashMap<PaymentId, Vec<Refund>> = HashMap::new();
     for refund in rows.read {
@@ -124,7 +124,7 @@ pub(crate) async fn payments<S: ports::Payments + Refunds>(
     }
     for payment in fitting {
         let refunds = by_payment.remove(&payment.id).unwrap_or_default();
-        // So is a payment that does not add up.
+        // A payment that does not add up is logged, too.
         if let Ok(view) = view(&payment, &refunds, public_url) {
             payments.views.insert(payment.id, view);
         }

@@ -1,5 +1,5 @@
-//! Reads: one refund, one payment, a list of refunds, or a report of a reconciliation; always as last written, but for
-//! the account-wide list, in which a refund that was just made may be missing for a moment.
+//! Reads: one refund, one payment, a list of refunds, or a reconciliation report; always as last written, except that
+//! a refund that was just created may be missing from the account's list for a moment.
 
 mod expand;
 mod list;
@@ -25,18 +25,18 @@ use recoup_views::{PublicUrl, RefundView};
 
 /// What the function needs.
 pub struct Context<S> {
-    /// Where payments and refunds lie.
+    /// The store of payments and refunds.
     pub store: S,
     /// The API's own address.
     pub public_url: PublicUrl,
 }
 
-/// All that it asks of the table.
+/// What the function needs from the store.
 pub trait Store: Payments + Refunds + RefundList + Reports + Sync {}
 
 impl<S: Payments + Refunds + RefundList + Reports + Sync> Store for S {}
 
-/// Every read of [`Reading`], and the refusal of what has no route.
+/// Every route of [`Reading`], and the refusal of requests without a route.
 pub async fn handle<S: Store>(context: &Context<S>, request: Request) -> Response<Body> {
     let answer = async {
         match Reading::of(&request)? {
@@ -47,7 +47,7 @@ pub async fn handle<S: Store>(context: &Context<S>, request: Request) -> Respons
             Reading::Report => reports::of_day(context, &request).await,
             Reading::LatestReport => reports::latest(context, &request).await,
             Reading::Unrouted => {
-                // Whoever is nobody learns first of all that.
+                // A refused credential is answered before an unknown path.
                 Caller::of(&request)?;
                 Err(unrouted(&request))
             }
@@ -56,7 +56,7 @@ pub async fn handle<S: Store>(context: &Context<S>, request: Request) -> Respons
     respond(&request, answer).await
 }
 
-/// The payment in the path. No payment can be registered under what is no id, so there is none.
+/// The payment in the path. A text that is not a payment id is a 404.
 fn payment_of_path(request: &Request) -> Result<PaymentId, Problem> {
     let id = routed_parameter(request, "payment_id")?;
     PaymentId::try_from(id.as_str()).map_err(|_| not_found())

@@ -1,8 +1,8 @@
 //! Pages of refunds, newest first: of the account, or of one payment.
 //!
-//! A page is stable under new refunds, because they come before its cursor. It may be shorter than its limit while
-//! `has_more` is true: under a status filter, because so many refunds are looked through and no more; and because an
-//! answer holds so many bytes and no more.
+//! New refunds do not change a page, since they come before its cursor. A page may be shorter than its limit while
+//! `has_more` is true: with a status filter, because the number of refunds that are searched is bounded; and because
+//! the size of an answer is.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,10 +25,10 @@ use recoup_views::RefundView;
 use crate::Context;
 use crate::expand::{self, Expand, Expanded};
 
-/// Most windows that one page looks through.
+/// Most reads of the list for one page.
 const LOOKS_MAX: usize = 10;
 
-/// What is listed.
+/// The requested page.
 pub(crate) struct Wanted {
     payment: Option<PaymentId>,
     status: Option<Status>,
@@ -55,17 +55,17 @@ pub(crate) fn parse(request: &Request, payment: Option<PaymentId>) -> Result<Wan
     Ok(wanted)
 }
 
-/// Where the ids come from.
+/// The list that is paged.
 enum Source {
     Account,
     /// All refunds of one payment, oldest first, as the payment itself lists them.
     Payment(Box<Payment>),
 }
 
-/// One place of the page.
+/// One entry of the page.
 struct Entry {
     place: Place,
-    /// Nothing, where it cannot be read.
+    /// The refund; `None` if it cannot be read.
     refund: Option<Refund>,
 }
 
@@ -98,12 +98,12 @@ pub(crate) async fn page<S: Payments + Refunds + RefundList>(
     Answer::new(StatusCode::OK, &entries.page(cut.or(next).as_ref()))
 }
 
-/// A window of the list.
+/// One read of the list.
 struct Look {
     places: Vec<Place>,
     refunds: HashMap<RefundId, Refund>,
     unreadable: HashSet<String>,
-    /// Whether there are more behind it.
+    /// Whether more refunds follow.
     more: bool,
 }
 
@@ -126,7 +126,7 @@ async fn look<S: Refunds + RefundList>(
     })
 }
 
-/// Adds what a look has found; true if the page had enough before the look's end.
+/// Adds the refunds that one read found; true if the page was full before all of them were used.
 fn gather(wanted: &mut Wanted, found: &mut Vec<Entry>, mut look: Look) -> bool {
     for place in look.places {
         if found.len() == usize::from(wanted.limit) {
@@ -141,7 +141,7 @@ fn gather(wanted: &mut Wanted, found: &mut Vec<Entry>, mut look: Look) -> bool {
     false
 }
 
-/// The page's entries as they are shown, and where it was cut, for not all may fit.
+/// The page's entries as shown, and the last place if the page was cut because not all fit.
 async fn shown<S: Payments + Refunds>(
     context: &Context<S>,
     tenant: &Tenant,
@@ -187,7 +187,7 @@ impl Wanted {
     }
 }
 
-/// The places behind the cursor, newest first: one more than the limit, to know whether there are more.
+/// The places after the cursor, newest first: one beyond the limit, to know whether more follow.
 async fn next_places<S: RefundList>(
     context: &Context<S>,
     tenant: &Tenant,
@@ -207,7 +207,7 @@ async fn next_places<S: RefundList>(
                     older.ok_or_else(|| invalid("cursor", "belongs to another list"))?
                 }
             };
-            // Here a place is found by its id alone.
+            // In a payment's list a place is found by its id alone.
             let place = |id: &RefundId| Place { created_at: payment.created_at, id: id.clone() };
             Ok(older.iter().rev().take(usize::from(count)).map(place).collect())
         }

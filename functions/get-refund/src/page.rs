@@ -1,4 +1,4 @@
-//! A report as a page for people: one file that needs nothing from anywhere, runs nothing, and can be read on a phone.
+//! A report as a page for people: one file that loads nothing, runs no scripts, and can be read on a phone.
 
 use std::cmp::Reverse;
 
@@ -7,7 +7,7 @@ use recoup_domain::or_abort::OrAbort;
 use recoup_domain::report::{Finding, Mismatch, Remedy, Report};
 use recoup_domain::time::Timestamp;
 
-/// All that is not ours to vouch for passes here on its way into the page.
+/// Escapes a text for HTML. Every text that we did not write must pass through here.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
@@ -23,7 +23,7 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-fn told(mismatch: Mismatch) -> &'static str {
+fn sentence(mismatch: Mismatch) -> &'static str {
     match mismatch {
         Mismatch::JobMissing => "A refund had no job on its way.",
         Mismatch::JobOverdue => "The next question about a refund was overdue.",
@@ -53,7 +53,7 @@ fn done(remedy: Remedy) -> &'static str {
     }
 }
 
-/// What a person has to see to stands first.
+/// Sorts findings that wait for a person first.
 fn urgency(remedy: Remedy) -> u8 {
     match remedy {
         Remedy::None => 0,
@@ -62,7 +62,7 @@ fn urgency(remedy: Remedy) -> u8 {
     }
 }
 
-/// The verdict, with the class that colours it.
+/// The verdict, and the CSS class for its colour.
 fn verdict(report: &Report) -> (&'static str, String) {
     match (report.drift, report.complete) {
         (0, true) => ("good", "Nothing astray.".to_owned()),
@@ -124,7 +124,7 @@ fn row(finding: &Finding) -> String {
          <td data-label=\"About\">{}</td>\
          <td data-label=\"Done\">{}</td>\
          <td data-label=\"Found\">{}</td></tr>\n",
-        told(finding.mismatch),
+        sentence(finding.mismatch),
         escaped(finding.detail.as_str()),
         ids.join(" "),
         done(finding.remedy),
@@ -173,5 +173,5 @@ pub(crate) fn of(report: &Report) -> String {
     )
 }
 
-/// Light or dark as the reader has it; on a narrow screen each row becomes a card.
+/// Light or dark as the reader prefers; on a narrow screen each row becomes a card.
 const STYLE: &str = include_str!("page.css");

@@ -1,4 +1,4 @@
-//! The report of one day's reconciliation: JSON for programs, a page for people.
+//! One day's reconciliation report: JSON for programs, a page for people.
 
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
@@ -17,7 +17,7 @@ use recoup_ports::reports::Reports;
 
 use crate::{Context, page};
 
-/// What stands in the place of a date and names the newest report: as a route of its own, or percent-encoded.
+/// The word in place of a date that names the newest report. It has its own route, but arrives here if percent-encoded.
 const LATEST: &str = "latest";
 
 /// The report of the day in the path.

@@ -1,4 +1,4 @@
-//! Changes a refund's metadata, or withdraws it before it is handed to the processor.
+//! Changes a refund's metadata, or cancels a refund before it is handed to the processor.
 
 mod metadata;
 
@@ -16,12 +16,12 @@ use recoup_http::route::Updating;
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_views::{PublicUrl, RefundView};
 
-/// How often a change is decided again because the refund moved meanwhile.
+/// Most decisions on one change; another is needed when the refund has changed meanwhile.
 const TRIES_MAX: usize = 5;
 
 /// What the function needs.
 pub struct Context<S> {
-    /// Where refunds lie.
+    /// The store of refunds.
     pub store: S,
     /// The API's own address.
     pub public_url: PublicUrl,

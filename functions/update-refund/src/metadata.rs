@@ -8,7 +8,7 @@ use recoup_http::fields::{Given, invalid};
 use recoup_http::problem::Problem;
 use recoup_http::request;
 
-/// The new value of each key that is named; none takes the key away.
+/// The new value of each named key; `None` removes the key.
 pub(crate) struct Change(BTreeMap<String, Option<String>>);
 
 pub(crate) fn parse(request: &Request) -> Result<Change, Problem> {
@@ -27,7 +27,7 @@ pub(crate) fn parse(request: &Request) -> Result<Change, Problem> {
 }
 
 impl Change {
-    /// What the metadata become; their bounds are those of a new refund, but for what is already above them.
+    /// The changed metadata. Their bounds are those of a new refund, unless the stored metadata already exceed them.
     pub(crate) fn applied_to(&self, metadata: &Metadata) -> Result<Metadata, Problem> {
         let mut pairs = metadata.pairs().clone();
         for (key, value) in &self.0 {
