@@ -1,4 +1,4 @@
-//! One try: read what it needs, send, write what came of it.
+//! One attempt: read what it needs, send the webhook, write the outcome.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use recoup_views::webhook::{EventData, body};
 
 use crate::Context;
 
-/// How often what a try brought is written again because somebody else wrote meanwhile.
-const NOTES_MAX: usize = 4;
+/// Most writes of one outcome; another is needed when the delivery has changed meanwhile.
+const WRITES_MAX: usize = 4;
 
-/// A delivery must have failed so often before its endpoint is switched off for failing: after days without traffic
-/// the last failure says little, and one more answer that went wrong may be a blip.
-const TRIES_OF_A_BLIP: u32 = 4;
+/// Fewest failed attempts of a delivery before its endpoint is switched off for failing: after days without traffic
+/// the last failure says little, and one more may be a blip.
+const FAILED_ATTEMPTS_MIN: u32 = 4;
 
-/// What became of a message, for the log.
+/// The outcome of a message, for the log.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) why: &'static str,
@@ -57,14 +57,14 @@ impl Done {
     }
 }
 
-/// Where one try goes.
-struct Way<'prepared> {
+/// Where one attempt is sent.
+struct Destination<'prepared> {
     url: &'prepared TargetUrl,
     secrets: &'prepared Secrets,
     endpoint: Option<&'prepared Endpoint>,
 }
 
-/// Works on one message. An error keeps it.
+/// Works on one message. After an error it stays in its queue.
 pub(crate) async fn work<S, R>(context: &Context<S, R>, job: &WebhookJob) -> Result<Done, BoxError>
 where
     S: PrepareTries + NoteDeliveries + EndpointHealth,
@@ -73,38 +73,38 @@ where
     let prepared = context.store.prepare(job).await?;
     let from = prepared.delivery.as_ref();
     let Some(event) = &prepared.event else {
-        // Reconcile announces what should have been recorded.
+        // If the event should have been recorded, reconcile announces it.
         tracing::error!(event.id = %job.event, account.id = %job.tenant.account, "the event of a job is not recorded");
         return Ok(Done::nothing("event is not recorded"));
     };
     let current = match from {
         Some(delivery) if delivery.awaits(job.turn) => delivery.clone(),
         None if job.turn == 1 => Delivery::first(event, job.target.clone(), (context.now)()),
-        // Its try was made, or given up, or another one has taken its place.
+        // This attempt has been made or given up, or another one has replaced it.
         Some(_) | None => return Ok(Done::nothing("message is stale")),
     };
-    let way = match &prepared.receiver {
+    let destination = match &prepared.receiver {
         Receiver::Missing => return give_up(context, event, from, &current, GivenUp::EndpointDeleted).await,
         Receiver::Endpoint(endpoint) if endpoint.switch != Switch::On => {
             return give_up(context, event, from, &current, GivenUp::EndpointDisabled).await;
         }
         Receiver::Endpoint(endpoint) => {
-            Way { url: &endpoint.url, secrets: &endpoint.secrets, endpoint: Some(endpoint) }
+            Destination { url: &endpoint.url, secrets: &endpoint.secrets, endpoint: Some(endpoint) }
         }
-        Receiver::RefundUrl(url, secrets) => Way { url, secrets, endpoint: None },
+        Receiver::RefundUrl(url, secrets) => Destination { url, secrets, endpoint: None },
     };
-    let (attempt, retry_after) = send(context, event, prepared.refund.as_ref(), &way).await?;
+    let (attempt, retry_after) = send(context, event, prepared.refund.as_ref(), &destination).await?;
     let next = current.after(attempt, retry_after, (context.jitter_permille)());
     let succeeded = next.standing == Standing::Delivered;
-    if let Some(endpoint) = way.endpoint.filter(|_| !succeeded) {
+    if let Some(endpoint) = destination.endpoint.filter(|_| !succeeded) {
         note_failure(context, endpoint, &next).await?;
     }
     note(context, from, &next).await?;
-    if let Some(endpoint) = way.endpoint.filter(|_| succeeded)
+    if let Some(endpoint) = destination.endpoint.filter(|_| succeeded)
         && let Err(error) = context.store.note_recovered(endpoint).await
     {
-        // The next success notes it.
-        tracing::warn!(endpoint.id = %endpoint.id, error = causes(&error), "a recovery was not noted");
+        // The next success records it.
+        tracing::warn!(endpoint.id = %endpoint.id, error = causes(&error), "a recovery was not recorded");
     }
     Ok(Done::with(event, &next))
 }
@@ -113,14 +113,14 @@ async fn send<S, R: Deliver>(
     context: &Context<S, R>,
     event: &Event,
     refund: Option<&Refund>,
-    way: &Way<'_>,
+    destination: &Destination<'_>,
 ) -> Result<(Attempt, Option<Duration>), BoxError> {
     let data = EventData::of(event, refund, &context.public_url);
     let data = data.ok_or("the refund of this event does not exist")?;
     let body = body(event.r#type, event.at(), &data)?;
     let at = (context.now)();
-    let message = sign(event.id.as_str(), at, body, way.secrets);
-    let reply = context.receivers.deliver(way.url, &message).await;
+    let message = sign(event.id.as_str(), at, body, destination.secrets);
+    let reply = context.receivers.deliver(destination.url, &message).await;
     let took = (context.now)().since(at);
     Ok(match reply {
         Ok(reply) => {
@@ -131,7 +131,8 @@ async fn send<S, R: Deliver>(
     })
 }
 
-/// Before the delivery is written: a crash in between makes the message come again, and nothing is forgotten.
+/// Records a failure of an endpoint. This must come before the delivery is written: after a crash in between, the
+/// message is received again and the failure is not lost.
 async fn note_failure<S: EndpointHealth, R>(
     context: &Context<S, R>,
     endpoint: &Endpoint,
@@ -140,7 +141,7 @@ async fn note_failure<S: EndpointHealth, R>(
     let now = (context.now)();
     let reason = if next.standing == Standing::DeadLettered(GivenUp::Gone) {
         DisabledReason::Gone
-    } else if endpoint.has_failed_too_long(now) && next.tries >= TRIES_OF_A_BLIP {
+    } else if endpoint.has_failed_too_long(now) && next.tries >= FAILED_ATTEMPTS_MIN {
         DisabledReason::Failing
     } else {
         return context.store.note_failing(endpoint, now).await;
@@ -148,7 +149,7 @@ async fn note_failure<S: EndpointHealth, R>(
     context.store.switch_off(endpoint, reason, now).await?;
     tracing::warn!(
         endpoint.id = %endpoint.id, account.id = %endpoint.tenant.account, reason = reason.as_str(),
-        "a webhook endpoint is switched off, unless its owner changed it at this moment"
+        "webhook endpoint switched off, unless its owner changed it at the same moment"
     );
     Ok(())
 }
@@ -165,15 +166,15 @@ async fn give_up<S: NoteDeliveries, R>(
     Ok(Done::with(event, &next))
 }
 
-/// Writes what came of a try. If somebody else wrote meanwhile (a message that came twice, a redelivery), theirs
-/// stands, but for one thing: that the receiver has it is true whatever else is.
+/// Writes the outcome of an attempt. If the delivery has changed meanwhile (a duplicate message, a redelivery), that
+/// change stays, except that a success is always added: the receiver has the event.
 async fn note<S: NoteDeliveries, R>(
     context: &Context<S, R>,
     from: Option<&Delivery>,
     next: &Delivery,
 ) -> Result<(), BoxError> {
     let (mut from, mut next) = (from.cloned(), next.clone());
-    for _ in 0..NOTES_MAX {
+    for _ in 0..WRITES_MAX {
         match context.store.note_delivery(from.as_ref(), &next).await? {
             Noted::Yes => return Ok(()),
             Noted::Overtaken(stored) => {
@@ -186,5 +187,5 @@ async fn note<S: NoteDeliveries, R>(
             }
         }
     }
-    Err("the delivery is being written by too many at once".into())
+    Err("too many concurrent writes to the delivery".into())
 }

@@ -1,10 +1,9 @@
-//! Signs announcements and delivers them to their receivers: one try per message.
+//! Signs events and delivers them to their receivers: one attempt per message.
 //!
-//! What a try brought is written in the delivery's item, and that item is what the next try comes from: the
-//! table's stream tells `relay-events`, which sends the next message when it is due. So a message lives only for
-//! its own try, and one that comes twice is recognised by the number of its try. A message stays in its queue
-//! only if the table did not answer; after a few receipts it moves to the dead letters, from where it can be put
-//! back at any time.
+//! The outcome of an attempt is written into the delivery's item, and the next attempt comes from that item: through
+//! the table's stream `relay-events` sends the next message when it is due. So a message is for one attempt only, and a
+//! duplicate is recognised by the attempt's number. A message stays in its queue only if the table did not answer;
+//! after [`RECEIVES_MAX`] receives it is dead-lettered, and can be put back at any time.
 
 mod attempt;
 mod places;
@@ -23,19 +22,19 @@ use serde_json::Value;
 use attempt::{Done, work};
 use places::Places;
 
-/// Most messages that are worked on at once: a whole batch.
+/// Most messages worked on at once: a whole batch.
 pub const AT_ONCE: usize = 10;
-/// Most tries at once to one receiver, in one process. A batch of [`AT_ONCE`] messages to one that takes the whole
-/// 15 s each time is three rounds of these, and so within the function's time.
+/// Most attempts at once to one receiver, in one process. [`AT_ONCE`] messages to a receiver that takes the whole 15 s
+/// each time are three rounds, which fit in the function's time.
 pub const AT_ONCE_TO_ONE: usize = 4;
-/// How often a message that cannot be worked on comes: the queues' `maxReceiveCount` in `template.yaml`.
+/// How often a failing message is received before it is dead-lettered: `maxReceiveCount` in `template.yaml`.
 pub const RECEIVES_MAX: u32 = 8;
 
 /// What the function needs.
 pub struct Context<Store, Receivers> {
-    /// Where deliveries, endpoints and refunds lie.
+    /// The store of deliveries, endpoints and refunds.
     pub store: Store,
-    /// Reaches the receivers.
+    /// Sends to receivers.
     pub receivers: Receivers,
     /// The API's own address, for links.
     pub public_url: PublicUrl,
@@ -45,7 +44,7 @@ pub struct Context<Store, Receivers> {
     pub jitter_permille: fn() -> u32,
 }
 
-/// Tries every message of the batch once, side by side; the answer names those to keep.
+/// Works on all messages of the batch concurrently; the answer names those that stay in the queue.
 pub async fn handle<S, R>(
     context: &Context<S, R>,
     event: &Value,
@@ -93,7 +92,7 @@ where
             tracing::error!(
                 event.id = %job.event, account.id = %job.tenant.account, webhook.target = job.target.as_str(),
                 message.id = record.message_id, message.receives = record.receive_count,
-                error = causes(error.as_ref()), "a webhook's try has no record; its message comes again"
+                error = causes(error.as_ref()), "an attempt was not recorded; its message will be received again"
             );
             kept
         }

@@ -1,4 +1,4 @@
-//! How many tries go to one receiver at once.
+//! Limits the attempts at once to one receiver.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +9,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::AT_ONCE_TO_ONE;
 
-/// The places of each receiver of a batch.
+/// The places of each receiver in a batch.
 #[derive(Default)]
 pub(crate) struct Places(Mutex<HashMap<String, Arc<Semaphore>>>);
 
 impl Places {
-    /// Waits for a place. The refunds' own URLs of one account share theirs: they usually are one receiver.
+    /// Waits for a place. The own URLs of one account's refunds share their places: they usually are one receiver.
     pub(crate) async fn take(&self, job: &WebhookJob) -> Option<OwnedSemaphorePermit> {
         let receiver = match &job.target {
             Target::Endpoint(id) => id.to_string(),
@@ -27,7 +27,7 @@ impl Places {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry(receiver).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE_TO_ONE))))
         };
-        // Never closed, so there always is one in the end.
+        // The semaphore is never closed, so this always gets a place in the end.
         semaphore.acquire_owned().await.ok()
     }
 }

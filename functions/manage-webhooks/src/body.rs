@@ -1,4 +1,4 @@
-//! The bodies of requests about endpoints, read into domain values.
+//! The bodies of requests about endpoints, parsed into domain values.
 
 use std::time::Duration;
 
@@ -16,28 +16,28 @@ use recoup_http::request;
 use recoup_http::webhook::target_url;
 use recoup_ports::webhooks::Reach;
 
-/// Most entries of a list of event types; there are fewer types.
+/// Most entries in a list of event types; there are fewer types.
 const EVENTS_MAX: usize = 16;
 
-/// What is said of an endpoint. What is absent stays as it is, or has its default.
+/// The wanted fields of an endpoint. An absent one keeps its value, or has its default in a new endpoint.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct WantedEndpoint {
     url: Option<TargetUrl>,
     events: Option<EventFilter>,
     enabled: Option<bool>,
     description: Given<Text<255>>,
 }
 
-pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Said, Problem> {
+pub(crate) fn parse(request: &Request, reach: Reach) -> Result<WantedEndpoint, Problem> {
     let mut fields = request::body(request, &["url", "events", "enabled", "description"])?;
-    let said = Said {
+    let wanted = WantedEndpoint {
         url: fields.take("url").map(|url| url.read(|text| target_url(text, reach))).transpose()?,
         events: fields.take("events").map(filter).transpose()?,
         enabled: fields.take("enabled").map(Entry::boolean).transpose()?,
         description: description(&mut fields)?,
     };
     fields.finish()?;
-    Ok(said)
+    Ok(wanted)
 }
 
 fn description(fields: &mut Fields) -> Result<Given<Text<255>>, Problem> {
@@ -48,7 +48,7 @@ fn description(fields: &mut Fields) -> Result<Given<Text<255>>, Problem> {
     })
 }
 
-/// The types that an endpoint can ask for.
+/// The types of events that an endpoint may receive.
 fn types() -> impl Iterator<Item = &'static str> {
     let sample = EventType::EndpointTest.as_str();
     EventType::NAMES.iter().copied().filter(move |name| *name != sample)
@@ -71,7 +71,7 @@ fn off_by_owner(now: Timestamp) -> Switch {
     Switch::Off { reason: DisabledReason::ByOwner, at: now }
 }
 
-impl Said {
+impl WantedEndpoint {
     /// A new endpoint.
     pub(crate) fn endpoint(
         self,
@@ -99,12 +99,12 @@ impl Said {
         })
     }
 
-    /// What it makes of an endpoint; `None` if that stays as it is.
+    /// The changed endpoint; `None` if nothing changes.
     pub(crate) fn applied_to(&self, endpoint: &Endpoint, now: Timestamp) -> Option<Endpoint> {
         let mut next = endpoint.clone();
         if let Some(url) = self.url.as_ref().filter(|url| **url != endpoint.url) {
             next.url.clone_from(url);
-            // What was learnt of the old one says nothing of the new one.
+            // The health of the old URL says nothing about the new one.
             next.failing_since = None;
         }
         if let Some(events) = &self.events {
@@ -127,7 +127,7 @@ impl Said {
     }
 }
 
-/// For how long the secret before still signs.
+/// How long the replaced secret still signs.
 pub(crate) fn overlap(request: &Request) -> Result<Duration, Problem> {
     let mut fields = request::body(request, &["overlap_hours"])?;
     let hours =
@@ -136,7 +136,7 @@ pub(crate) fn overlap(request: &Request) -> Result<Duration, Problem> {
     Ok(Secrets::overlap(hours).or_abort("more hours than the most are refused above"))
 }
 
-/// To which endpoint alone an event is sent again, if one is named.
+/// The only endpoint to which an event is sent again, if the body names one.
 pub(crate) fn only_endpoint(request: &Request) -> Result<Option<EndpointId>, Problem> {
     let mut fields = request::body(request, &["endpoint_id"])?;
     let only = fields.take("endpoint_id").map(Entry::id).transpose()?;

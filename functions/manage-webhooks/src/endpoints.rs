@@ -1,4 +1,4 @@
-//! Endpoints: made, listed, read, changed, deleted, and given another secret.
+//! Endpoints: creating, listing, reading, changing and deleting them, and rotating their secrets.
 
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
@@ -16,7 +16,7 @@ use recoup_ports::rows::Rows;
 
 use crate::{Context, Store, body};
 
-/// How often a change is made again because somebody else changed the endpoint meanwhile.
+/// Most attempts at one change; another is needed when the endpoint has changed meanwhile.
 const TRIES_MAX: usize = 5;
 
 impl<S, R> Context<S, R> {
@@ -34,18 +34,18 @@ pub(crate) async fn create<S: Store, R>(
     request: &Request,
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
-    let said = body::parse(request, context.reach)?;
+    let wanted = body::parse(request, context.reach)?;
     let id = EndpointId::from_bits((context.random)());
     let secrets = Secrets::first(context.secret());
-    let endpoint = said.endpoint(tenant, id, secrets, (context.now)())?;
+    let endpoint = wanted.endpoint(tenant, id, secrets, (context.now)())?;
     let created = context.store.create_endpoint(&endpoint).await.map_err(|error| {
-        // Says into the log what went wrong.
+        // This logs what went wrong.
         drop(Problem::from(error));
         unknown_outcome()
     })?;
     match created {
         Created::Yes => {
-            tracing::info!(endpoint.id = %endpoint.id, account.id = %tenant.account, "webhook endpoint made");
+            tracing::info!(endpoint.id = %endpoint.id, account.id = %tenant.account, "webhook endpoint created");
             let view = context.view(&endpoint).with_secret(&endpoint.secrets.current);
             Answer::new(StatusCode::CREATED, &view)
         }
@@ -78,14 +78,14 @@ pub(crate) async fn list<S: Store, R>(
         }
         last = Some(place(endpoint));
     }
-    // They have no place that could be read, so every page names them.
+    // An unreadable endpoint has no place in the list, so every page names it.
     for row in unreadable {
         entries.name_unreadable(row.id);
     }
     Answer::new(StatusCode::OK, &entries.page(next.as_ref()))
 }
 
-/// The endpoint that the path names.
+/// The endpoint with this id, or a 404.
 pub(crate) async fn found<S: Store, R>(
     context: &Context<S, R>,
     tenant: &Tenant,
@@ -104,7 +104,7 @@ pub(crate) async fn get<S: Store, R>(
     Answer::new(StatusCode::OK, &context.view(&endpoint))
 }
 
-/// Changes an endpoint as `next` says, as often as somebody else is faster. `None` is no change, and not written.
+/// Changes an endpoint to what `next` returns, and again when another change came first. `None` is not written.
 async fn changed<S: Store, R>(
     context: &Context<S, R>,
     tenant: &Tenant,
@@ -130,8 +130,8 @@ pub(crate) async fn change<S: Store, R>(
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
     let id = named(request)?;
-    let said = body::parse(request, context.reach)?;
-    let next = |endpoint: &Endpoint| Ok(said.applied_to(endpoint, (context.now)()));
+    let wanted = body::parse(request, context.reach)?;
+    let next = |endpoint: &Endpoint| Ok(wanted.applied_to(endpoint, (context.now)()));
     let endpoint = changed(context, tenant, &id, next).await?;
     Answer::new(StatusCode::OK, &context.view(&endpoint))
 }

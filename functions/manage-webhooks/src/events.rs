@@ -1,4 +1,4 @@
-//! Events: one, or a page of them, each with the refund it is about.
+//! Events: one event, or a page of them, each with the refund it is about.
 
 use std::collections::{HashMap, HashSet};
 
@@ -40,7 +40,7 @@ pub(crate) async fn list<S: Store, R>(
     Answer::new(StatusCode::OK, &entries.page(next.as_ref()))
 }
 
-/// As much of a page as an answer may hold; the next page starts behind it.
+/// The entries that fit in one answer, and the last one if the page goes on after it.
 fn fitting<S, R>(
     context: &Context<S, R>,
     page: EventPage,
@@ -86,7 +86,7 @@ impl Subjects {
     }
 }
 
-/// The refunds that events are about, in as few calls as can be.
+/// Reads the refunds that events are about, in as few calls as possible.
 async fn refunds_of<S: Refunds>(
     store: &S,
     tenant: &Tenant,
@@ -117,14 +117,14 @@ fn view<S, R>(context: &Context<S, R>, recorded: &Recorded, refund: Option<&Refu
     view
 }
 
-/// An event, with the refund it is about as that is now.
+/// An event, and the refund it is about as it is now.
 pub(crate) struct Found {
     pub(crate) recorded: Recorded,
     pub(crate) refund: Option<Refund>,
 }
 
 impl Found {
-    /// Shows it.
+    /// The answer that shows the event.
     pub(crate) fn answer<S, R>(
         &self,
         context: &Context<S, R>,
@@ -147,7 +147,7 @@ pub(crate) async fn get<S: Store, R>(
     found(context, tenant, &id).await?.answer(context, StatusCode::OK)
 }
 
-/// The event of an id, as long as it is shown.
+/// The event with this id, or a 404 if there is none or it is no longer shown.
 pub(crate) async fn found<S: Store, R>(
     context: &Context<S, R>,
     tenant: &Tenant,

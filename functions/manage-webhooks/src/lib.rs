@@ -1,7 +1,7 @@
-//! Keeps an account's webhook endpoints, shows its events with what became of each, and sends them again.
+//! Manages an account's webhook endpoints, shows its events with their deliveries, and redelivers them.
 //!
-//! It sends nothing itself but the samples that are asked for: a redelivery is a write, and the table's stream
-//! tells `relay-events`, as for every other try.
+//! It sends nothing itself except samples: a redelivery is a write, and the table's stream has `relay-events` send it,
+//! as for every other attempt.
 
 mod body;
 mod endpoints;
@@ -25,19 +25,19 @@ use recoup_ports::refunds::Refunds;
 use recoup_ports::webhooks::{Deliver, Reach};
 use recoup_views::PublicUrl;
 
-/// Longest work on a sample, which waits for its receiver for 15 s: a second less than the 20 s that the
-/// template gives this function.
+/// Longest work on a sample, which waits 15 s for its receiver: a second less than the 20 s that the template gives
+/// this function.
 const SAMPLE_MAX: Duration = Duration::from_secs(19);
 
 /// What the function needs.
 pub struct Context<Store, Receivers> {
-    /// Where endpoints, events and refunds lie.
+    /// The store of endpoints, events and refunds.
     pub store: Store,
-    /// Reaches the receivers, for samples.
+    /// Sends samples to receivers.
     pub receivers: Receivers,
     /// The API's own address.
     pub public_url: PublicUrl,
-    /// How far webhooks may go.
+    /// Which webhook URLs are accepted.
     pub reach: Reach,
     /// The clock.
     pub now: fn() -> Timestamp,
@@ -45,7 +45,7 @@ pub struct Context<Store, Receivers> {
     pub random: fn() -> u128,
 }
 
-/// All that it asks of the table.
+/// What the function needs from the store.
 pub trait Store: KeepEndpoints + Events + NoteDeliveries + Refunds + Sync {}
 
 impl<S: KeepEndpoints + Events + NoteDeliveries + Refunds + Sync> Store for S {}
@@ -57,7 +57,7 @@ pub async fn handle<S: Store, R: Deliver + Sync>(
 ) -> Response<Body> {
     let route = Managing::of(&request);
     let limit = if matches!(route, Ok(Managing::SendSample)) { SAMPLE_MAX } else { WORK_MAX };
-    // The work of ten routes in one future is too large to be moved about.
+    // One future for the work of ten routes is too large to move about.
     let work = Box::pin(async { grant(context, &request, route?).await });
     respond_within(limit, &request, work).await
 }

@@ -1,4 +1,4 @@
-//! Which events are asked for, and a page of them: of the whole account, or of one refund.
+//! Pages of events: of the whole account, or of one refund.
 
 use std::time::Duration;
 
@@ -14,32 +14,32 @@ use recoup_ports::ReadError;
 use recoup_ports::events::{EventWindow, Events, InFeed};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
-/// Most windows that one page looks through.
+/// Most reads of the list for one page.
 const LOOKS_MAX: usize = 10;
-/// So many are read at once where only some are wanted.
+/// Events per read where only some types are wanted.
 const FILTERED: u16 = 100;
-/// Most events of one refund that are read side by side.
+/// Most events of one refund that are read concurrently.
 const AT_ONCE: usize = 10;
 
-/// What is listed.
+/// The requested page.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     r#type: Option<EventType>,
     pub(crate) refund: Option<RefundId>,
-    /// From this id on.
+    /// Only events with this id or a later one.
     from: EventId,
-    /// Before this one.
+    /// Only events with an earlier id.
     before: Option<EventId>,
     limit: u16,
 }
 
-/// Events, newest first, and where the page behind them starts if there may be more.
+/// Events, newest first, and the cursor of the next page if there may be more.
 pub(crate) struct EventPage {
     pub(crate) events: Vec<InFeed>,
     pub(crate) next: Option<EventId>,
 }
 
-/// What happened before it is shown no more, whether or not the table has forgotten it yet.
+/// The time of the oldest event that is shown; older ones are not, even if the table still has them.
 pub(crate) fn oldest(now: Timestamp) -> Timestamp {
     let kept = Duration::from_hours(Event::DAYS_KEPT.saturating_mul(24)).saturating_sub(MILLISECOND);
     now.minus(kept)
@@ -64,12 +64,12 @@ impl Wanted {
         Ok(Self { r#type, refund, from: EventId::earliest_at(from), before, limit })
     }
 
-    /// Whether an event of this id lies between the bounds.
+    /// Whether an event with this id lies between the bounds.
     fn spans(&self, id: &EventId) -> bool {
         *id >= self.from && self.before.as_ref().is_none_or(|before| id < before)
     }
 
-    /// Whether an event is asked for; what cannot be read may be.
+    /// Whether an event matches the filter; an unreadable one may.
     fn accepts(&self, event: &InFeed) -> bool {
         match event {
             InFeed::Recorded(recorded) => self.r#type.is_none_or(|wanted| wanted == recorded.event.r#type),
@@ -78,15 +78,15 @@ impl Wanted {
     }
 }
 
-/// A page of the account's events. It may hold fewer than its limit although there are more: so much is looked
-/// through, and no more.
+/// A page of the account's events. It may be shorter than its limit although more follow, since the number of events
+/// that are searched is bounded.
 pub(crate) async fn of_account<S: Events>(
     store: &S,
     tenant: &Tenant,
     wanted: &Wanted,
 ) -> Result<EventPage, ReadError> {
     let limit = usize::from(wanted.limit);
-    // One more than asked for tells whether there are more.
+    // One beyond the limit, to know whether more follow.
     let count = if wanted.r#type.is_some() { FILTERED } else { wanted.limit.saturating_add(1) };
     let mut window = EventWindow { from: wanted.from.clone(), before: wanted.before.clone() };
     let mut events = Vec::new();
@@ -112,8 +112,8 @@ pub(crate) async fn of_account<S: Events>(
     Ok(EventPage { events, next: window.before })
 }
 
-/// A page of one refund's events, each read where it lies: the refund knows their ids. At most
-/// [`Refund::CHANGES_KEPT`] and one are looked at.
+/// A page of one refund's events, each read by its id, which the refund knows. There are at most
+/// [`Refund::CHANGES_KEPT`] and one.
 pub(crate) async fn of_refund<S: Events + Sync>(
     store: &S,
     refund: &Refund,
@@ -121,7 +121,7 @@ pub(crate) async fn of_refund<S: Events + Sync>(
 ) -> Result<EventPage, ReadError> {
     let limit = usize::from(wanted.limit);
     let mut ids: Vec<EventId> = refund.event_ids().filter(|id| wanted.spans(id)).collect();
-    // Changes of the same millisecond have their order from their ids, as in the account's list.
+    // Changes in the same millisecond are ordered by their ids, as in the account's list.
     ids.sort_by(|one, other| other.cmp(one));
     let (mut events, mut next) = (Vec::new(), None);
     for some in ids.chunks(limit) {

@@ -1,4 +1,4 @@
-//! Another round of tries for an event, the first of them now.
+//! Redelivery: a new round of attempts for an event, the first of them now.
 
 use futures_util::future::try_join_all;
 use lambda_http::Request;
@@ -15,8 +15,8 @@ use recoup_ports::events::Noted;
 use crate::events::{Found, found};
 use crate::{Context, Store, body, endpoints};
 
-/// How often a delivery is scheduled again because a try was written meanwhile.
-const NOTES_MAX: usize = 5;
+/// Most attempts to schedule a delivery; another is needed when the delivery has changed meanwhile.
+const WRITES_MAX: usize = 5;
 
 pub(crate) async fn redeliver<S: Store, R>(
     context: &Context<S, R>,
@@ -41,7 +41,7 @@ pub(crate) async fn redeliver<S: Store, R>(
     found.answer(context, StatusCode::ACCEPTED)
 }
 
-/// Who is told again: the endpoint that was named, or all who would be told if it happened now.
+/// The receivers of a redelivery: the named endpoint, or all that would receive the event if it happened now.
 async fn targets<S: Store, R>(
     context: &Context<S, R>,
     found: &Found,
@@ -69,14 +69,14 @@ async fn targets<S: Store, R>(
     Ok(targets)
 }
 
-/// Writes that a try is due now. The table's stream does the rest.
+/// Writes that an attempt is due now. The table's stream does the rest.
 async fn schedule<S: Store, R>(
     context: &Context<S, R>,
     event: &Event,
     mut from: Option<Delivery>,
     target: Target,
 ) -> Result<Delivery, Problem> {
-    for _ in 0..NOTES_MAX {
+    for _ in 0..WRITES_MAX {
         let now = (context.now)();
         let to = match &from {
             Some(standing) => standing.again(now),

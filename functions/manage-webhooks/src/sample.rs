@@ -1,4 +1,4 @@
-//! A sample event to one endpoint, so that its owner sees whether it arrives and verifies.
+//! Samples: a sample event is sent to one endpoint, so that its owner sees whether it arrives and verifies.
 
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::endpoints::found;
 use crate::{Context, Store};
 
-/// What a sample brought.
+/// The outcome of sending a sample.
 #[derive(Serialize)]
 struct SampleView {
     object: &'static str,
@@ -36,8 +36,8 @@ struct SampleView {
     duration_ms: u64,
 }
 
-/// Sends a sample, also to an endpoint that is switched off, and says what came of it. Nothing is kept of it, and
-/// it changes nothing about the endpoint.
+/// Sends a sample, even to an endpoint that is switched off, and shows the outcome. Nothing is stored, and the
+/// endpoint does not change.
 pub(crate) async fn send<S: Store, R: Deliver>(
     context: &Context<S, R>,
     request: &Request,

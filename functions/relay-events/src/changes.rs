@@ -1,4 +1,4 @@
-//! What one record of the stream asks for.
+//! What has to be done about one record of the stream.
 
 use recoup_batch::{Image, StreamRecord};
 use recoup_domain::delivery::Delivery;
@@ -9,28 +9,28 @@ use recoup_domain::time::Timestamp;
 use recoup_ports::images::{Images, Shown, UnreadableImage};
 use recoup_ports::jobs::RefundJob;
 
-/// What is to be done about a change.
+/// What has to be done about a change.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// A change of a refund.
     Refund {
-        /// The announcement, if it is to be announced.
+        /// The event, if the change is announced.
         event: Option<Event>,
-        /// Whether the refund has a URL of its own that is told.
+        /// Whether the refund has a URL of its own for webhooks.
         has_url: bool,
-        /// Its processor is to be asked: for the first time, or again and when.
+        /// The job that asks the processor, and when it is due, if it has to be sent.
         ask: Option<(RefundJob, Timestamp)>,
     },
-    /// A try is due, or will be before a queue would give it back.
-    Try {
-        /// Of this delivery.
+    /// A message for an attempt has to be sent.
+    Attempt {
+        /// The delivery.
         delivery: Box<Delivery>,
-        /// When.
+        /// When the attempt is due.
         at: Timestamp,
     },
-    /// An endpoint was switched off because it failed.
+    /// An endpoint was switched off because its deliveries failed.
     SwitchedOff(Event),
-    /// Nothing.
+    /// Nothing has to be done.
     Nothing,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn change(
 }
 
 fn refund_changed(before: Option<&Refund>, refund: &Refund) -> Change {
-    // A change that is not announced, such as the hand-over, leaves the sequence as it was.
+    // A change that is not announced, such as the hand-over, does not raise the sequence.
     let is_announced = before.is_none_or(|before| before.version.sequence != refund.version.sequence);
     let event = is_announced.then(|| Event::of_change(before, refund));
     let is_new = before.is_none() && refund.version.state == State::Initiated && refund.wait.is_none();
@@ -74,12 +74,12 @@ fn asked_again_at(before: Option<&Refund>, refund: &Refund) -> Option<Timestamp>
     wait.is_to_be_sent(before.and_then(|before| before.wait), same_turn).then_some(wait.at)
 }
 
-/// A wait that rests in the table is nobody's business until it is woken.
+/// A message for the attempt that became due. A wait that rests in the table is left alone until it is woken.
 fn due(before: Option<&Delivery>, delivery: Box<Delivery>) -> Change {
     let same_turn = before.is_some_and(|before| before.turn == delivery.turn);
     match delivery.wait() {
         Some(wait) if wait.is_to_be_sent(before.and_then(Delivery::wait), same_turn) => {
-            Change::Try { delivery, at: wait.at }
+            Change::Attempt { delivery, at: wait.at }
         }
         Some(_) | None => Change::Nothing,
     }

@@ -1,4 +1,4 @@
-//! Records events, and chooses whom to tell: every endpoint of its account that listens, and the refund's own URL.
+//! Records events and chooses their receivers: every endpoint of the account that listens, and the refund's own URL.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use recoup_ports::events::RecordEvents;
 use recoup_ports::jobs::{Job, Lane, WebhookJob};
 use recoup_ports::rows::Rows;
 
-/// The endpoints of the accounts of one batch, read once each.
+/// The endpoints of each account in one batch, read once.
 pub(crate) struct FanOut<'store, S> {
     store: &'store S,
     known: HashMap<Tenant, Rows<Endpoint>>,
@@ -33,17 +33,17 @@ impl<'store, S: Endpoints + RecordEvents> FanOut<'store, S> {
         }
         let endpoints = self.known.entry(event.tenant.clone()).or_default();
         let chosen = receivers(endpoints, event, has_url);
-        let told = self.store.record_event(event, &chosen).await?;
+        let recorded = self.store.record_event(event, &chosen).await?;
         let job = |target: Target| {
-            // One that fails has its tries beside the others', so that they do not wait for it.
+            // A failing receiver has its own lane, so that the others do not wait for it.
             let lane = if is_failing(endpoints, &target) { Lane::Retries } else { Lane::First };
             Job::Webhook { job: WebhookJob::first(event, target), lane, delay: Duration::ZERO }
         };
-        Ok(told.into_iter().map(job).collect())
+        Ok(recorded.into_iter().map(job).collect())
     }
 }
 
-/// Who is told. An endpoint that cannot be read may listen: its tries wait until it can be read again.
+/// The receivers of an event. An unreadable endpoint may listen: its attempts wait until it can be read again.
 fn receivers(endpoints: &Rows<Endpoint>, event: &Event, has_url: bool) -> Vec<Target> {
     let listening = endpoints.read.iter().filter(|endpoint| endpoint.hears(event.r#type));
     // A row whose very id is none of ours was logged when it was read, and nobody can be chosen by it.

@@ -1,10 +1,9 @@
-//! The only sender to the queues: turns what the table's stream tells into jobs.
+//! Turns the changes in the table's stream into jobs. No other function sends to the queues.
 //!
 //! A new refund becomes a refund job, and so does one whose processor is to be asked again. Every announced change is
-//! recorded as an event with its receivers, and becomes a webhook job for each of them; a delivery whose next try is
-//! due becomes a webhook job again. A stream comes again from the first record that failed, so records behind it are
-//! seen twice; every job is safe to do twice, an event's id is made from what happened, and its receivers stay those
-//! that were chosen first.
+//! recorded as an event with its receivers, and becomes a webhook job for each of them; a delivery whose next attempt
+//! is due becomes a webhook job again. A stream continues at the first record that failed, so later records may come
+//! twice: every job may be done twice, an event's id is derived from what happened, and its receivers stay the first.
 
 mod changes;
 mod fan_out;
@@ -27,7 +26,7 @@ use fan_out::FanOut;
 pub struct Context<I, S, J> {
     /// Reads the stream's items.
     pub images: I,
-    /// Where endpoints and events lie.
+    /// The store of endpoints and events.
     pub store: S,
     /// The queues.
     pub jobs: J,
@@ -40,7 +39,7 @@ pub struct Context<I, S, J> {
 struct Gathered {
     jobs: Vec<Job>,
     origins: Vec<usize>,
-    /// The positions of records that have to come again.
+    /// The positions of records that have to be received again.
     failed: Vec<usize>,
 }
 
@@ -96,7 +95,7 @@ where
     })))
 }
 
-/// What a change asks for. The jobs stand even if the rest fails: money does not wait for an announcement.
+/// The jobs of a change. The refund job is sent even if the event fails: money does not wait for an announcement.
 async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
     context: &Context<I, S, J>,
     fan_out: &mut FanOut<'_, S>,
@@ -105,7 +104,7 @@ async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
     let now = (context.now)();
     let (mut jobs, event, has_url) = match change {
         Change::Nothing => return (Vec::new(), Ok(())),
-        Change::Try { delivery, at } => {
+        Change::Attempt { delivery, at } => {
             let delay = at.since(now);
             let job = Job::Webhook { job: WebhookJob::of(*delivery), lane: Lane::Retries, delay };
             return (vec![job], Ok(()));
