@@ -1,4 +1,4 @@
-//! Shows what the queues gave up, by the names of the refunds and never by content, and puts it back.
+//! Shows dead letters, by the ids of their refunds and never by content, and puts them back.
 
 use std::time::Duration;
 
@@ -18,15 +18,15 @@ pub(crate) type Image = Map<String, Value>;
 
 /// Most messages that one command shows.
 pub(crate) const SHOWN_MAX: usize = 100;
-/// Most messages that one command looks at in order to put them back.
+/// Most messages that one command reads in order to put them back.
 pub(crate) const LOOKED_AT_MAX: usize = 1_000;
-/// It reads nothing new after so long; the function's time in `template.yaml` is longer, and what it read is hidden
-/// for longer still.
+/// After so long a command reads nothing new; the function's time in `template.yaml` is longer, and messages stay
+/// hidden for longer still.
 const BUDGET: Duration = Duration::from_secs(20);
-/// The name of a message that Lambda itself wrote about the stream.
+/// The field by which a message that Lambda itself wrote about the stream is recognised.
 const BATCH_NOTE: &str = "DDBStreamBatchInfo";
 
-/// A queue, as a command names it.
+/// The name of a queue in a command.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum QueueName {
@@ -45,7 +45,7 @@ impl From<QueueName> for DeadLetterQueue {
     }
 }
 
-/// What a person is shown of a message.
+/// A message as a person sees it.
 #[derive(Default, Serialize)]
 struct Shown {
     message_id: String,
@@ -60,7 +60,7 @@ struct Shown {
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_queue: Option<String>,
-    /// What Lambda noted about a batch that it gave up on: where in the stream it lies.
+    /// The place in the stream of a batch that Lambda gave up on.
     #[serde(skip_serializing_if = "Option::is_none")]
     batch: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,7 +111,7 @@ impl Shown {
             Some(Named { tenant, refund, event }) => {
                 shown = shown.owned_by(&tenant, refund.as_ref());
                 shown.event_id = event.map(|event| event.to_string());
-                shown.problem = Some("a change of the table that nobody could read".to_owned());
+                shown.problem = Some("a change of the table that could not be read".to_owned());
             }
             None => shown.problem = Some("it names no item of this table".to_owned()),
         }
@@ -119,7 +119,7 @@ impl Shown {
     }
 }
 
-/// Where in the stream a batch lies; only facts that hold nothing of its records.
+/// The place of a batch in the stream; nothing from its records.
 fn place_of(note: &Value) -> Value {
     let fact = |name: &str| note.get(name).cloned().unwrap_or_default();
     json!({
@@ -130,14 +130,14 @@ fn place_of(note: &Value) -> Value {
     })
 }
 
-/// The item of a whole record, before or after its change.
+/// The item in a complete record, after or before its change.
 fn image(record: &Value) -> Option<Image> {
     let change = record.get("dynamodb")?;
     let image = ["NewImage", "OldImage", "Keys"].iter().find_map(|name| change.get(name)?.as_object());
     image.cloned()
 }
 
-/// The key of a record whose end was cut off. Within a text the quotes would be escaped, so this is no text.
+/// The key in a truncated record. Inside a string its quotes would be escaped, so this cannot be part of one.
 fn key(body: &str) -> Option<Image> {
     let (_, keys) = body.split_once("\"Keys\":")?;
     serde_json::Deserializer::from_str(keys).into_iter().next()?.ok()
@@ -146,14 +146,14 @@ fn key(body: &str) -> Option<Image> {
 /// Reads a message of one queue.
 type Parse = fn(&str) -> Result<Job, UnreadableJob>;
 
-/// How the messages of a queue of jobs are read; nothing for the relay's, which are no jobs.
+/// How the messages of a queue are read as jobs; `None` for the relay's, which are not jobs.
 fn parser(queue: QueueName) -> Option<Parse> {
     match queue {
         QueueName::RefundJobs => Some(|body| {
             let refund = |job| Job::Refund { job, delay: Duration::ZERO };
             read_job::<RefundJob>(body).map(refund)
         }),
-        // All of them go back to the lane of those that failed: they do not stand before first tries.
+        // All of them go back to the retries, so that they do not delay first attempts.
         QueueName::WebhookJobs => Some(|body| {
             let webhook = |job| Job::Webhook { job, lane: Lane::Retries, delay: Duration::ZERO };
             read_job::<WebhookJob>(body).map(webhook)
@@ -166,7 +166,7 @@ fn shown(letter: &DeadLetter, queue: QueueName, names: &impl Names<Image>) -> Sh
     let Some(parse) = parser(queue) else { return Shown::of_change(letter, names) };
     match parse(&letter.body) {
         Ok(job) => Shown::of_job(letter, &job),
-        // The reason says where it cannot be read, and never what stands there.
+        // The reason says where the job is wrong, never what it holds.
         Err(why) => Shown { problem: Some(why.to_string()), ..Shown::of(letter) },
     }
 }
@@ -179,7 +179,7 @@ pub(crate) async fn show<A, D: DeadLetters, N: Names<Image>>(
     let count = context.dead_letters.count(queue.into()).await?;
     let started = (context.now)();
     let (mut messages, mut handles, mut ended) = (Vec::new(), Vec::new(), false);
-    // One more is looked for than is shown: it tells whether there are more.
+    // One message beyond those shown is read, to know whether there are more.
     while !ended && handles.len() <= SHOWN_MAX && (context.now)().since(started) < BUDGET {
         let letters = match context.dead_letters.read(queue.into()).await {
             Ok(letters) => letters,
@@ -199,10 +199,10 @@ pub(crate) async fn show<A, D: DeadLetters, N: Names<Image>>(
     Ok(json!({ "queue": queue, "approximate_count": count, "messages": messages, "more": more }))
 }
 
-/// What is not released shows itself a minute later: no reason to withhold an answer.
+/// Makes messages visible again. A failure is only logged, since they are visible anyway a minute later.
 async fn release<A, D: DeadLetters, N>(context: &Context<A, D, N>, queue: QueueName, handles: &[String]) {
     if let Err(error) = context.dead_letters.release(queue.into(), handles).await {
-        tracing::warn!(queue = ?queue, error = causes(&error), "what was read stays hidden for a minute");
+        tracing::warn!(queue = ?queue, error = causes(&error), "messages stay hidden for a minute");
     }
 }
 
@@ -210,13 +210,13 @@ async fn release<A, D: DeadLetters, N>(context: &Context<A, D, N>, queue: QueueN
 #[derive(Default)]
 struct Done {
     put_back: usize,
-    /// By what is named: those that can never be put back.
+    /// Messages that can never be put back, each with its problem.
     skipped: Vec<Value>,
-    /// Those that stay, whatever the reason.
+    /// The handles of messages that stay, whatever the reason.
     left: Vec<String>,
 }
 
-/// Sends the messages back to where they came from: all, or those of one refund.
+/// Puts messages back on their queues: all, or those of one refund.
 pub(crate) async fn put_back<A, D: DeadLetters, N>(
     context: &Context<A, D, N>,
     queue: QueueName,
@@ -246,7 +246,7 @@ pub(crate) async fn put_back<A, D: DeadLetters, N>(
         messages.put_back = done.put_back, messages.left = left, messages.more = more, "dead letters put back"
     );
     match failed {
-        // What was done must be told, so only a command that did nothing fails.
+        // The answer must say what was done, so only a command that did nothing fails.
         Some(error) if done.put_back == 0 => Err(error.into()),
         Some(_) | None => {
             Ok(json!({ "put_back": done.put_back, "left": left, "skipped": done.skipped, "more": more }))
@@ -259,7 +259,7 @@ impl Done {
         self.put_back.saturating_add(self.left.len())
     }
 
-    /// Keeps what goes back, and notes the rest.
+    /// Returns the messages to put back, and records the rest.
     fn sort(
         &mut self,
         letters: Vec<DeadLetter>,
@@ -273,7 +273,7 @@ impl Done {
                     jobs.push((letter, job));
                 }
                 Ok(_) => self.left.push(letter.receipt_handle),
-                // It would only come here again.
+                // Put back, it would only be dead-lettered again.
                 Err(why) => {
                     self.skipped.push(json!({ "message_id": letter.message_id, "problem": why.to_string() }));
                     self.left.push(letter.receipt_handle);

@@ -1,7 +1,7 @@
-//! Keeps accounts and API keys, puts back what a queue gave up, and reads what reconciliations reported. It has no HTTP
-//! route: whoever may invoke it under IAM is an administrator.
+//! Manages accounts and API keys, puts dead letters back, and reads reconciliation reports. It has no HTTP route:
+//! whoever may invoke it under IAM is an administrator.
 //!
-//! Secrets are in the answer, once, and nowhere else; the answer is never logged.
+//! Secrets appear once, in the answer, and nowhere else; the answer is never logged.
 
 mod dead_letters;
 mod reports;
@@ -28,13 +28,13 @@ const NAME_MAX: usize = 100;
 
 /// What the function needs.
 pub struct Context<A, D, N> {
-    /// Where accounts and keys lie.
+    /// The store of accounts, keys and reports.
     pub accounts: A,
-    /// What the queues gave up.
+    /// The dead-letter queues.
     pub dead_letters: D,
-    /// Names items that nobody could read.
+    /// Identifies items that cannot be read.
     pub names: N,
-    /// Under which keys are hashed.
+    /// The secret that hashes keys.
     pub pepper: Pepper,
     /// The clock.
     pub now: fn() -> Timestamp,
@@ -62,31 +62,31 @@ pub enum AdminError {
     /// The command itself is wrong.
     #[error("the command cannot be read: {0}")]
     Command(String),
-    /// A name of the wrong length.
+    /// The name is empty or too long.
     #[error("name must have 1 to 100 characters")]
     Name,
-    /// A malformed id.
+    /// An id is malformed.
     #[error("{0} {1}")]
     Id(&'static str, InvalidId),
-    /// Neither sandbox nor live.
+    /// The environment is neither sandbox nor live.
     #[error("environment must be sandbox or live")]
     Environment,
-    /// A scope that does not exist, or none at all.
+    /// A scope does not exist, or none is named.
     #[error(
         "scopes must name one or more of payments:read, payments:write, refunds:read, refunds:write, webhooks:manage"
     )]
     Scopes,
-    /// An overlap out of bounds.
+    /// The overlap is out of bounds.
     #[error("overlap_hours must be 0 to 168")]
     Overlap,
-    /// None, or too many at once.
+    /// No account is named, or too many are.
     #[error("account_ids must have 1 to 100 ids")]
     AccountIds,
-    /// Earlier rotations are not over yet.
+    /// Too many earlier secrets are still valid.
     #[error(transparent)]
     TooManySecrets(#[from] TooManySecrets),
-    /// Another rotation came in between.
-    #[error("the secret was rotated by somebody else at the same moment; look whether that suffices")]
+    /// Another rotation was written at the same time.
+    #[error("somebody else rotated the secret at the same time; check whether another rotation is needed")]
     Overtaken,
     /// The account does not exist.
     #[error("there is no such account")]
@@ -94,19 +94,19 @@ pub enum AdminError {
     /// The key does not exist.
     #[error("there is no such key")]
     NoSuchKey,
-    /// What the stream could not tell is no job that could be sent again.
+    /// The dead letters of the relay are not jobs, so they cannot be sent again.
     #[error(
-        "what lies in relay is no job and cannot be put back; \
-         the function reconcile announces again what the table has and nobody was told"
+        "messages in relay are not jobs and cannot be put back; \
+         the function reconcile announces the changes that they were about"
     )]
     NoJobs,
-    /// The queue failed.
+    /// The dead-letter queue did not answer.
     #[error("the dead letters cannot be read")]
     Queue(#[from] DeadLettersError),
-    /// The table failed.
+    /// A read of the table failed.
     #[error("the table cannot be read")]
     Read(#[from] ReadError),
-    /// The table failed.
+    /// A write to the table failed.
     #[error("the table cannot be written")]
     Write(#[from] WriteError),
 }
@@ -138,14 +138,14 @@ impl From<AdminError> for Diagnostic {
     }
 }
 
-/// One command, see the README for each.
+/// Carries out one command; see the README for each.
 pub async fn handle<A, D, N>(context: &Context<A, D, N>, event: Value) -> Result<Value, AdminError>
 where
     A: Accounts + WebhookSecrets + ListTenants + Reports + Sync,
     D: DeadLetters,
     N: Names<dead_letters::Image>,
 {
-    // Why it cannot be read is fit to be told: commands carry no secrets.
+    // The reason may be shown: commands carry no secrets.
     let command: Command =
         serde_json::from_value(event).map_err(|error| AdminError::Command(error.to_string()))?;
     match command {
@@ -224,7 +224,7 @@ async fn create_account<A: Accounts, D, N>(
         created_at: (context.now)(),
     };
     context.accounts.create_account(&account).await?;
-    tracing::info!(account.id = %account.id, "account made");
+    tracing::info!(account.id = %account.id, "account created");
     Ok(json!({
         "account_id": account.id.as_str(),
         "webhook_secrets": {
@@ -234,7 +234,7 @@ async fn create_account<A: Accounts, D, N>(
     }))
 }
 
-/// 256 random bits.
+/// A secret of 256 random bits.
 fn secret(random: fn() -> u128) -> Secret {
     Secret::of_256_bits([random(), random()])
 }
@@ -257,7 +257,7 @@ async fn create_key<A: Accounts, D, N>(
     let stored =
         StoredKey { id: key.id().clone(), hash: key.hash(&context.pepper), tenant, scopes, revoked: false };
     context.accounts.create_key(&stored, (context.now)()).await?;
-    tracing::info!(key.id = %stored.id, account.id = %stored.tenant.account, "key made");
+    tracing::info!(key.id = %stored.id, account.id = %stored.tenant.account, "key created");
     let scopes: Vec<&str> = stored.scopes.iter().copied().map(Scope::as_str).collect();
     let (id_name, secret_name) = match r#use {
         KeyUse::Api => ("id", "secret"),

@@ -1,4 +1,4 @@
-//! The newest reports of all accounts in one answer, and the accounts that reports are made for.
+//! The newest reports of all accounts in one answer, and the list of accounts that get reports.
 
 use futures_util::future::join_all;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::AdminError;
 
-/// Tenants that are read at once; a report may have 300 KB.
+/// Tenants whose reports are read at once; a report may have 300 KB.
 const TENANTS_AT_ONCE: u16 = 10;
-/// Most reports in an answer.
+/// Most reports in one answer.
 const REPORTS_MAX: usize = 50;
-/// Most bytes of reports in an answer: Lambda gives 6 MB, in which each quote of this JSON may take two.
+/// Most bytes of reports in one answer: Lambda allows 6 MB, in which each quote of this JSON may take two.
 const REPORTS_BYTES_MAX: usize = 3_000_000;
-/// Most accounts that are indexed at once.
+/// Most accounts in one command.
 const ACCOUNTS_MAX: usize = 100;
 
 /// What has been gathered so far.
@@ -62,12 +62,12 @@ impl Gathered {
     }
 }
 
-/// Nothing in a report fails to be JSON; if that should change, it is told as what it is.
+/// The error of a report that cannot be written as JSON. No report should be.
 fn unwritable(error: &serde_json::Error) -> AdminError {
     AdminError::Read(ReadError::Unreadable { key: "report".to_owned(), why: error.to_string() })
 }
 
-/// Those of the newest reports in which something was found, over all accounts and environments.
+/// The newest reports with findings, over all accounts and environments.
 pub(crate) async fn latest(store: &(impl Tenants + Reports + Sync)) -> Result<Value, AdminError> {
     let mut gathered = Gathered::default();
     let mut behind: Option<Tenant> = None;
@@ -77,7 +77,7 @@ pub(crate) async fn latest(store: &(impl Tenants + Reports + Sync)) -> Result<Va
         for (tenant, report) in tenants.iter().zip(reports) {
             match report {
                 Ok(report) => gathered.add(report.as_ref())?,
-                // One account's trouble is no other's.
+                // An unreadable report affects only its own account.
                 Err(ReadError::Unreadable { .. }) => gathered.name_unreadable(tenant),
                 Err(error @ ReadError::Unavailable(_)) => return Err(error.into()),
             }
@@ -104,13 +104,13 @@ pub(crate) async fn latest(store: &(impl Tenants + Reports + Sync)) -> Result<Va
     Ok(answer)
 }
 
-/// Lists both tenants of accounts that were made before there was a list.
+/// Lists both tenants of accounts that were created before there was a list.
 pub(crate) async fn index(store: &impl ListTenants, account_ids: &[String]) -> Result<Value, AdminError> {
     if account_ids.is_empty() || account_ids.len() > ACCOUNTS_MAX {
         return Err(AdminError::AccountIds);
     }
     let ids = account_ids.iter().map(|id| AccountId::try_from(id.as_str()));
-    // All of them are read before the first is written.
+    // Every id is checked before the first write.
     let ids: Vec<_> = ids.collect::<Result<_, _>>().map_err(|why| AdminError::Id("account_ids", why))?;
     let (mut indexed, mut unknown) = (Vec::new(), Vec::new());
     for account in ids {
@@ -119,8 +119,8 @@ pub(crate) async fn index(store: &impl ListTenants, account_ids: &[String]) -> R
             let tenant = Tenant { environment, account: account.clone() };
             found &= store.list_tenant(&tenant).await? == Listed::Yes;
         }
-        let told = if found { &mut indexed } else { &mut unknown };
-        told.push(account.to_string());
+        let list = if found { &mut indexed } else { &mut unknown };
+        list.push(account.to_string());
     }
     tracing::info!(indexed = indexed.len(), unknown = unknown.len(), "accounts indexed");
     Ok(json!({ "indexed": indexed, "unknown": unknown }))

@@ -1,8 +1,8 @@
-//! Wakes what has waited in the table for its time: once a minute, everything that falls due until the next one.
+//! Wakes waits that rest in the table: once a minute, all that fall due before the next run.
 //!
-//! It only marks it as woken; the table's stream tells `relay-events`, which sends the message, with the rest of the
-//! wait as the queue's delay. Nothing is lost by a crash here: what was not woken is still in the index a minute
-//! later, and what was woken stays in it for an hour, to be found again should its message be lost on the way.
+//! It only marks a wait as woken; the table's stream has `relay-events` send the message, with the rest of the wait as
+//! the queue's delay. A crash here loses nothing: a wait that was not woken is still in the index a minute later, and a
+//! woken one is found again after an hour if its message was lost.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use recoup_ports::{ReadError, WriteError, causes};
 use serde::Serialize;
 use thiserror::Error;
 
-/// How far ahead it looks: past the next run, so that a wait ends in time even if that one is late.
+/// How far ahead a run looks: past the next run, so that a wait ends in time even if that run is late.
 pub const AHEAD: Duration = Duration::from_secs(90);
-/// Most of one shard that is read at once.
+/// Most waits in one read of a shard.
 const PAGE: u16 = 100;
-/// Most writes at once in each part of the index.
+/// Most writes at once in each shard.
 const WAKES_AT_ONCE: usize = 4;
-/// It starts nothing new after so long; the function's time in `template.yaml` is longer.
+/// After so long a run starts nothing new; the function's time in `template.yaml` is longer.
 pub const BUDGET: Duration = Duration::from_secs(45);
 
 /// What the function needs.
 pub struct Context<D> {
-    /// Where waits rest.
+    /// The index of waits.
     pub due: D,
     /// The clock.
     pub now: fn() -> Timestamp,
@@ -34,32 +34,32 @@ pub struct Context<D> {
 /// What one run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Released {
-    /// So many were woken.
+    /// The number of waits woken.
     pub woken: usize,
-    /// Whether more was due than there was time for; the next run goes on.
+    /// Whether more waits were due than there was time for; the next run continues.
     pub more: bool,
 }
 
-/// Why a run stopped. What it has woken until then is woken.
+/// Why a run did not wake everything. What it has woken stays woken.
 #[derive(Debug, Error)]
 pub enum ReleaseError {
     /// The index cannot be read.
-    #[error("what is due cannot be read")]
+    #[error("the index of waits cannot be read")]
     Read(#[from] ReadError),
     /// The table cannot be written.
-    #[error("what is due cannot be woken")]
+    #[error("a due wait cannot be woken")]
     Write(#[from] WriteError),
 }
 
 impl From<ReleaseError> for Diagnostic {
     fn from(error: ReleaseError) -> Self {
-        tracing::error!(error = causes(&error), "not all was released; the next run goes on");
+        tracing::error!(error = causes(&error), "not every due wait was woken; the next run continues");
         Self { error_type: "Unavailable".to_owned(), error_message: error.to_string() }
     }
 }
 
-/// One run over all parts of the index, side by side. What fails is logged and left to the next run; it stands in
-/// nobody's way.
+/// One run over all shards of the index, concurrently. A failure is logged and left to the next run; it does not stop
+/// the other shards.
 pub async fn handle<D: Due>(context: &Context<D>) -> Result<Released, ReleaseError> {
     let started = (context.now)();
     let shards = stream::iter(0..SHARDS).map(|shard| release(context, shard, started));
@@ -75,7 +75,7 @@ pub async fn handle<D: Due>(context: &Context<D>) -> Result<Released, ReleaseErr
     first_error.map_or(Ok(released), Err)
 }
 
-/// What became of one part of the index.
+/// What a run did in one shard of the index.
 #[derive(Default)]
 struct Shard {
     released: Released,
