@@ -1,4 +1,4 @@
-//! Logs, as JSON lines on standard output, which Lambda sends to CloudWatch.
+//! Logs, as JSON lines on standard output, which Lambda sends to `CloudWatch`.
 
 use tracing_subscriber::filter::LevelFilter;
 
