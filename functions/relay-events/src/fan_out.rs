@@ -24,8 +24,8 @@ impl<'store, S: Endpoints + RecordEvents> FanOut<'store, S> {
         Self { store, known: HashMap::new() }
     }
 
-    /// The first try of an event to each who is to be told, once the event is recorded with them. An event that was
-    /// recorded before keeps the receivers that were chosen then.
+    /// Records an event with its receivers, and returns the job of the first attempt to each. An event recorded before
+    /// keeps the receivers chosen then.
     pub(crate) async fn first_tries(&mut self, event: &Event, has_url: bool) -> Result<Vec<Job>, WriteError> {
         if !self.known.contains_key(&event.tenant) {
             let endpoints = self.store.endpoints(&event.tenant).await?;
@@ -46,7 +46,7 @@ impl<'store, S: Endpoints + RecordEvents> FanOut<'store, S> {
 /// The receivers of an event. An unreadable endpoint may listen: its attempts wait until it can be read again.
 fn receivers(endpoints: &Rows<Endpoint>, event: &Event, has_url: bool) -> Vec<Target> {
     let listening = endpoints.read.iter().filter(|endpoint| endpoint.hears(event.r#type));
-    // A row whose very id is none of ours was logged when it was read, and nobody can be chosen by it.
+    // A row whose id is not one of ours was logged when it was read, and names no receiver.
     let unreadable = endpoints.unreadable.iter().filter_map(|row| EndpointId::try_from(row.id.as_str()).ok());
     let ids = listening.map(|endpoint| endpoint.id.clone()).chain(unreadable);
     ids.map(Target::Endpoint).chain(has_url.then_some(Target::RefundUrl)).collect()

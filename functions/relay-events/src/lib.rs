@@ -75,11 +75,11 @@ where
             }
             Err(why) => Some(why),
         };
-        // Nobody can read it, now or later: it is kept where a person will find it, and the stream goes on.
+        // A retry would not make it readable: it is kept where a person will find it, and the stream goes on.
         if let Some(why) = unreadable {
-            tracing::error!(error = why, "what cannot be read is put to the dead letters");
+            tracing::error!(error = why, "a stream record cannot be processed and is dead-lettered");
             if let Err(error) = context.jobs.bury(&text).await {
-                tracing::error!(%error, "the dead letters did not take it");
+                tracing::error!(%error, "the record was not dead-lettered");
                 gathered.failed.push(position);
             }
         }

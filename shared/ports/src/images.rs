@@ -1,4 +1,4 @@
-//! Reading the items that the table's stream carries, in whatever form it carries them.
+//! Reading the item images that the table's stream carries, in whatever form it carries them.
 
 use recoup_domain::delivery::Delivery;
 use recoup_domain::endpoint::Endpoint;
@@ -6,7 +6,7 @@ use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
 use thiserror::Error;
 
-/// An image of ours that cannot be read.
+/// An image of one of our items that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the image {key} cannot be read: {why}")]
 pub struct UnreadableImage {
@@ -31,7 +31,7 @@ pub enum Shown {
 
 /// Reads images.
 pub trait Images<Image> {
-    /// What an image shows.
+    /// The item that an image holds.
     fn shown(&self, image: &Image) -> Result<Shown, UnreadableImage>;
 }
 
@@ -46,8 +46,8 @@ pub struct Named {
     pub event: Option<EventId>,
 }
 
-/// Names items that cannot be read.
+/// Identifies items that cannot be read.
 pub trait Names<Image> {
-    /// What an image, or a bare key, gives away; nothing if the key is not of ours.
+    /// What the key in an image, or a bare key, says; none if the key is not one of ours.
     fn named(&self, image: &Image) -> Option<Named>;
 }

@@ -199,7 +199,7 @@ impl NoteDeliveries for Table {
         });
         let Some(mut stored) = refused.await? else { return Ok(Noted::Yes) };
         if let Some(from) = from.filter(|_| stored.contains_key(TYPE)) {
-            // Version 0.1 told the event in its delivery: it gets its own item before that is written over.
+            // Version 0.1 stored the event in its delivery: the event gets its own item before that is overwritten.
             let (event, receivers) = read_event(stored.clone())?;
             self.record_event(&event, &receivers).await?;
             let refused = self.put_if(item, |put| {
@@ -257,7 +257,7 @@ impl PrepareTries for Table {
         let refund = refund.and_then(|key| take(&key)).map(read_refund).transpose()?;
         let receiver = take(&receiver);
         let delivery = take(&delivery);
-        // Version 0.1 told the event in each of its deliveries, and nowhere else.
+        // Version 0.1 stored the event in each of its deliveries, and nowhere else.
         let event = take(&event).or_else(|| delivery.clone().filter(|item| item.contains_key(TYPE)));
         let event = event.map(read_event).transpose()?.map(|(event, _)| event);
         // A job of version 0.1 does not name its refund.
