@@ -46,7 +46,7 @@ macro_rules! routes {
 
 routes! {
     /// Reads, and every request that no other route takes.
-    "get-refund" Reading {
+    "read-books" Reading {
         Refund = "GET /v1/refunds/{refund_id}",
         Refunds = "GET /v1/refunds",
         Payment = "GET /v1/payments/{payment_id}",

@@ -41,7 +41,7 @@ async fn serve(table: &TestTable, key: &str, event: &Event) -> Response<Body> {
     let random = || 7;
     let served = SERVED.iter().find(|(_, keys)| keys.contains(&key));
     match served.map(|(function, _)| *function) {
-        Some("get-refund") => get_refund::handle(&get_refund::Context { store, public_url }, request).await,
+        Some("read-books") => read_books::handle(&read_books::Context { store, public_url }, request).await,
         Some("create-refund") => {
             let context = create_refund::Context { store, public_url, reach, now, random };
             create_refund::handle(&context, request).await

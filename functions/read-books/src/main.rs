@@ -1,9 +1,9 @@
-//! Wires `get-refund` to its table.
+//! Wires `read-books` to its table.
 
 use std::convert::Infallible;
 
-use get_refund::{Context, handle};
 use lambda_http::{Error, run, service_fn};
+use read_books::{Context, handle};
 use recoup_config::{Aws, Settings};
 use recoup_storage::Table;
 use recoup_views::PublicUrl;

@@ -1,4 +1,4 @@
-//! `get-refund`, driven with the gateway's events over a real table.
+//! `read-books`, driven with the gateway's events over a real table.
 #![cfg(test)]
 
 mod expanding;
@@ -11,7 +11,7 @@ mod reports;
 mod unrouted;
 
 use gateway::{Event, Reply};
-use get_refund::{Context, handle};
+use read_books::{Context, handle};
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::wanted::Wanted;

@@ -1,5 +1,5 @@
-//! Reads: one refund, one payment, a list of refunds, or a reconciliation report; always as last written, except that
-//! a refund that was just created may be missing from the account's list for a moment.
+//! Reads the books: one refund, one payment, a list of refunds, or a reconciliation report; always as last written, except
+//! that a refund that was just created may be missing from the account's list for a moment.
 
 mod expand;
 mod list;
