@@ -6,6 +6,7 @@ use recoup_domain::text::{TargetUrl, Text};
 use recoup_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use serde_with::skip_serializing_none;
 
 use crate::keys::{Key, owner_of_endpoints};
 use crate::secret_item::{RetiredItem, from_items, to_items};
@@ -21,26 +22,23 @@ pub(crate) const REVISION: &str = "revision";
 pub(crate) const UPDATED_AT: &str = "updated_at";
 
 /// An endpoint's attributes.
+#[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct EndpointItem {
     pk: String,
     sk: String,
-    url: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
+    url: TargetUrl,
+    description: Option<Text<255>>,
     events: Vec<String>,
     webhook_secret: ByteBuf,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     retired_secrets: Vec<RetiredItem>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    disabled_reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    disabled_at: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    failing_since: Option<String>,
+    disabled_reason: Option<DisabledReason>,
+    disabled_at: Option<Timestamp>,
+    failing_since: Option<Timestamp>,
     revision: u32,
-    created_at: String,
-    updated_at: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
 impl From<&Endpoint> for EndpointItem {
@@ -64,17 +62,17 @@ impl From<&Endpoint> for EndpointItem {
         Self {
             pk,
             sk,
-            url: url.as_str().to_owned(),
-            description: description.as_ref().map(|text| text.as_str().to_owned()),
+            url: url.clone(),
+            description: description.clone(),
             events: events.names().into_iter().map(str::to_owned).collect(),
             webhook_secret,
             retired_secrets,
-            disabled_reason: off.map(|(reason, _)| reason.as_str().to_owned()),
-            disabled_at: off.map(|(_, at)| at.rfc3339()),
-            failing_since: failing_since.map(Timestamp::rfc3339),
+            disabled_reason: off.map(|(reason, _)| reason),
+            disabled_at: off.map(|(_, at)| at),
+            failing_since: *failing_since,
             revision: *revision,
-            created_at: created_at.rfc3339(),
-            updated_at: updated_at.rfc3339(),
+            created_at: *created_at,
+            updated_at: *updated_at,
         }
     }
 }
@@ -97,30 +95,23 @@ impl EndpointItem {
     /// Reads the attributes back; the error names the one that is wrong.
     fn into_endpoint(self) -> Result<Endpoint, &'static str> {
         let tenant = owner_of_endpoints(&self.pk).ok_or("pk is not that of endpoints")?;
-        let switch = match (self.disabled_reason.as_deref(), self.disabled_at.as_deref()) {
+        let switch = match (self.disabled_reason, self.disabled_at) {
             (None, None) => Switch::On,
-            (Some(reason), Some(at)) => Switch::Off {
-                reason: DisabledReason::parse(reason).ok_or("disabled_reason is unknown")?,
-                at: Timestamp::parse(at).ok_or("disabled_at is not a time")?,
-            },
+            (Some(reason), Some(at)) => Switch::Off { reason, at },
             _ => return Err("one of disabled_reason and disabled_at is missing"),
         };
-        let description = self.description.map(Text::new).transpose();
         Ok(Endpoint {
             tenant,
-            id: EndpointId::try_from(self.sk.as_str()).map_err(|_| "sk is not an endpoint id")?,
-            url: TargetUrl::unchecked(self.url),
-            description: description.map_err(|_| "description is empty or too long")?,
+            id: EndpointId::try_from(self.sk.as_str()).map_err(|_| "sk is no endpoint id")?,
+            url: self.url,
+            description: self.description,
             events: EventFilter::known(self.events.iter().map(String::as_str)),
             secrets: from_items(self.webhook_secret, self.retired_secrets)?,
             switch,
-            failing_since: match self.failing_since.as_deref() {
-                None => None,
-                Some(text) => Some(Timestamp::parse(text).ok_or("failing_since is not a time")?),
-            },
+            failing_since: self.failing_since,
             revision: self.revision,
-            created_at: Timestamp::parse(&self.created_at).ok_or("created_at is not a time")?,
-            updated_at: Timestamp::parse(&self.updated_at).ok_or("updated_at is not a time")?,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
         })
     }
 }

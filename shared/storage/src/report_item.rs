@@ -17,14 +17,14 @@ const FINDING_BYTES: usize = 200;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct FindingItem {
-    mismatch: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    refund_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    payment_id: Option<String>,
-    detail: String,
-    remedy: String,
-    found_at: String,
+    mismatch: Mismatch,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_id: Option<RefundId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment_id: Option<PaymentId>,
+    detail: Text<255>,
+    remedy: Remedy,
+    found_at: Timestamp,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,9 +41,9 @@ struct CheckedItem {
 pub(crate) struct ReportItem {
     pk: String,
     sk: String,
-    started_at: String,
-    ended_at: String,
-    from: String,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    from: Timestamp,
     complete: bool,
     checked: CheckedItem,
     drift: u64,
@@ -53,35 +53,20 @@ pub(crate) struct ReportItem {
 
 impl From<&Finding> for FindingItem {
     fn from(finding: &Finding) -> Self {
-        let Finding { mismatch, refund, payment, detail, remedy, found_at } = finding;
-        Self {
-            mismatch: mismatch.as_str().to_owned(),
-            refund_id: refund.as_ref().map(ToString::to_string),
-            payment_id: payment.as_ref().map(ToString::to_string),
-            detail: detail.as_str().to_owned(),
-            remedy: remedy.as_str().to_owned(),
-            found_at: found_at.rfc3339(),
-        }
+        let Finding { mismatch, refund, payment, detail, remedy, found_at } = finding.clone();
+        Self { mismatch, refund_id: refund, payment_id: payment, detail, remedy, found_at }
     }
 }
 
 impl FindingItem {
     fn bytes(&self) -> usize {
-        let payment = self.payment_id.as_ref().map_or(0, String::len);
-        FINDING_BYTES.saturating_add(payment).saturating_add(self.detail.len())
+        let payment = self.payment_id.as_ref().map_or(0, |id| id.as_str().len());
+        FINDING_BYTES.saturating_add(payment).saturating_add(self.detail.as_str().len())
     }
 
-    fn read(self) -> Result<Finding, &'static str> {
-        let refund = self.refund_id.map(|id| RefundId::try_from(id.as_str())).transpose();
-        let payment = self.payment_id.map(|id| PaymentId::try_from(id.as_str())).transpose();
-        Ok(Finding {
-            mismatch: Mismatch::parse(&self.mismatch).ok_or("a mismatch is unknown")?,
-            refund: refund.map_err(|_| "a refund_id is invalid")?,
-            payment: payment.map_err(|_| "a payment_id is invalid")?,
-            detail: Text::new(self.detail).map_err(|_| "a detail is empty or too long")?,
-            remedy: Remedy::parse(&self.remedy).ok_or("a remedy is unknown")?,
-            found_at: Timestamp::parse(&self.found_at).ok_or("a found_at is not a time")?,
-        })
+    fn read(self) -> Finding {
+        let Self { mismatch, refund_id, payment_id, detail, remedy, found_at } = self;
+        Finding { mismatch, refund: refund_id, payment: payment_id, detail, remedy, found_at }
     }
 }
 
@@ -106,9 +91,9 @@ impl From<&Report> for ReportItem {
         Self {
             pk,
             sk,
-            started_at: started_at.rfc3339(),
-            ended_at: ended_at.rfc3339(),
-            from: from.rfc3339(),
+            started_at: *started_at,
+            ended_at: *ended_at,
+            from: *from,
             complete: *complete,
             checked: CheckedItem { refunds, payments, events, asked, waiting },
             drift: *drift,
@@ -119,19 +104,17 @@ impl From<&Report> for ReportItem {
 }
 
 impl ReportItem {
-    /// Reads the attributes back; the error names the one that is wrong.
-    pub(crate) fn into_report(self, tenant: &Tenant) -> Result<Report, &'static str> {
+    pub(crate) fn into_report(self, tenant: &Tenant) -> Report {
         let CheckedItem { refunds, payments, events, asked, waiting } = self.checked;
-        let findings = self.findings.into_iter().map(FindingItem::read);
-        Ok(Report {
+        Report {
             tenant: tenant.clone(),
-            started_at: Timestamp::parse(&self.started_at).ok_or("started_at is not a time")?,
-            ended_at: Timestamp::parse(&self.ended_at).ok_or("ended_at is not a time")?,
-            from: Timestamp::parse(&self.from).ok_or("from is not a time")?,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            from: self.from,
             complete: self.complete,
             checked: Checked { refunds, payments, events, asked, waiting },
             drift: self.drift,
-            findings: findings.collect::<Result<_, _>>()?,
-        })
+            findings: self.findings.into_iter().map(FindingItem::read).collect(),
+        }
     }
 }

@@ -23,7 +23,7 @@ const FIRST: &str = "0";
 fn read_report(tenant: &Tenant, item: Item) -> Result<Report, ReadError> {
     let key = format!("{} {}", key_text(&item, PK), key_text(&item, SK));
     let item: ReportItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
-    item.into_report(tenant).map_err(|why| unreadable(&key, why))
+    Ok(item.into_report(tenant))
 }
 
 fn failed(error: impl Into<BoxError>) -> WriteError {
