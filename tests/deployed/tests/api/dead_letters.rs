@@ -73,20 +73,18 @@ async fn a_dead_webhook_is_shown_by_its_event_and_tried_among_the_retries() {
     account.refund(None, json!({ "payment_id": "pay_untold", "urls": urls })).await;
     let told = receiver.take(2).await.remove(0);
     let refund = &told.body["data"];
-    // An event of a later change, as its job would tell it had the table not answered eight times.
-    let (start, last) = told.id().split_at(told.id().len() - 1);
-    let event = format!("{start}{}", if last == "z" { "y" } else { "z" });
+    // The job of a receiver that came later, as it would be had the table not answered eight times.
+    let endpoint = json!({ "url": receiver.url });
+    let endpoint = account.send("POST", "/v1/webhook-endpoints", &[], Some(endpoint.to_string())).await;
+    let (event, target) = (told.id(), endpoint.text("id"));
+    // A field of another version is ignored, and shown to nobody.
     let job = json!({
-        "environment": "sandbox", "account_id": account.id, "event_id": event, "type": told.kind(),
-        "target": "refund", "turn": 1,
-        "refund": {
-            "id": refund["id"], "sequence": refund["sequence"], "status": refund["status"],
-            "updated_at": refund["updated_at"], "metadata": { "note": "for its owner alone" },
-        },
+        "environment": "sandbox", "account_id": account.id, "event_id": event, "refund_id": refund["id"],
+        "target": target, "turn": 1, "metadata": { "note": "for its owner alone" },
     });
     stack.send("RECOUP_WEBHOOK_JOBS_DLQ_URL", &job.to_string()).await;
-    let message = shown(&stack, "webhook_jobs", |message| message["event_id"] == event.as_str()).await;
-    assert_eq!((&message["refund_id"], &message["target"]), (&refund["id"], &json!("refund")));
+    let message = shown(&stack, "webhook_jobs", |message| message["event_id"] == event).await;
+    assert_eq!((&message["refund_id"], &message["target"]), (&refund["id"], &json!(target)));
     assert!(!message.to_string().contains("owner alone"), "{message}");
     put_back(&stack, "webhook_jobs", refund["id"].as_str().unwrap()).await;
     assert_eq!(receiver.take(1).await[0].id(), event);
