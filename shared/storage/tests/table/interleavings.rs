@@ -217,7 +217,7 @@ fn of_full_refunds_decided_at_once_one_wins_on_every_kind_of_payment() {
 
 /// Each is less than all that is left, so nothing but the amounts' own conditions keeps them apart.
 #[test]
-fn partial_refunds_decided_at_once_never_take_more_than_there_is_in_total_or_of_one_actor() {
+fn partial_refunds_at_once_never_take_more_than_there_is() {
     paused(async {
         for (routed, lined) in KINDS {
             let bench = Bench::with(kind(routed, lined)).await;
