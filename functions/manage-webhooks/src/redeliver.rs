@@ -56,11 +56,9 @@ async fn targets<S: Store, R>(
         }
         return Ok(vec![Target::Endpoint(id)]);
     }
-    let listening = context.store.endpoints(&event.tenant).await?.read.into_iter();
-    let listening = listening.filter(|endpoint| endpoint.hears(event.r#type));
-    let own = found.refund.as_ref().and_then(|refund| refund.notes.webhook_url.as_ref());
-    let targets = listening.map(|endpoint| Target::Endpoint(endpoint.id));
-    let targets: Vec<Target> = targets.chain(own.map(|_| Target::RefundUrl)).collect();
+    let endpoints = context.store.endpoints(&event.tenant).await?;
+    let has_url = found.refund.as_ref().is_some_and(|refund| refund.notes.webhook_url.is_some());
+    let targets = endpoints.receivers(|endpoint| endpoint.hears(event.r#type), has_url);
     if targets.is_empty() {
         let detail =
             "No enabled webhook endpoint hears events of this type, and the refund has no URL of its own.";
@@ -76,6 +74,10 @@ async fn schedule<S: Store, R>(
     mut from: Option<Delivery>,
     target: Target,
 ) -> Result<Delivery, Problem> {
+    if from.is_none() {
+        // Version 0.1 told the event only in its deliveries to others: this one would have none.
+        context.store.record_event(event, &[]).await?;
+    }
     for _ in 0..WRITES_MAX {
         let now = (context.now)();
         let to = match &from {

@@ -13,8 +13,9 @@ use recoup_domain::refund::{Flag, Move, Outcome, Refund, State};
 use recoup_domain::report::Mismatch;
 use recoup_domain::split::Actor;
 use recoup_domain::time::Timestamp;
+use recoup_ports::events::Recorded;
 use recoup_ports::processor::Listed;
-use recoup_ports::rows::UnreadableRow;
+use recoup_ports::rows::{Rows, UnreadableRow};
 
 use crate::reader::Record;
 use crate::scope::Scope;
@@ -43,8 +44,10 @@ pub(crate) enum Repair<'a> {
     AlreadySentFor,
     /// A job for this refund.
     SendFor(&'a Refund),
-    /// This event, recorded if it is not, and a delivery to each of these receivers.
-    Announce(Event, Vec<Target>),
+    /// This event in the table, with these receivers unless it was recorded meanwhile, and a delivery to each of them.
+    Record(Event, Vec<Target>),
+    /// A delivery of this recorded event to each of these receivers.
+    Deliver(Event, Vec<Target>),
     /// This change of this refund.
     Settle(&'a Refund, Move),
 }
@@ -67,7 +70,7 @@ impl Discrepancy<'_> {
 
 pub(crate) fn unreadable_endpoint<'a>(row: &UnreadableRow) -> Discrepancy<'a> {
     let (id, why) = (&row.id, &row.why);
-    let detail = format!("the item of endpoint {id} cannot be read, so it is not expected to be told: {why}");
+    let detail = format!("the item of endpoint {id} cannot be read, so no attempt to it succeeds: {why}");
     Discrepancy::new(Mismatch::Unreadable, None, detail)
 }
 
@@ -134,23 +137,23 @@ pub(crate) fn event<'a>(
     refund: &Refund,
     id: &EventId,
     record: Record,
-    endpoints: &[Endpoint],
+    endpoints: &Rows<Endpoint>,
 ) -> Option<Discrepancy<'a>> {
     let (what, repair) = match record {
         Record::NothingToDo => return None,
         Record::Found(recorded) if recorded.untried().next().is_none() => return None,
         Record::Found(recorded) => {
             let untried: Vec<Target> = recorded.untried().cloned().collect();
-            let (name, count) = (recorded.event.r#type.as_str(), untried.len());
-            let what = format!("{name}, was not announced to {count} receivers");
-            (what, Repair::Announce(recorded.event, untried))
+            (untold(&recorded.event, untried.len()), Repair::Deliver(recorded.event, untried))
         }
         Record::Missing => match refund.event(id) {
             None => ("a change whose state was not kept, was not announced at all".to_owned(), Repair::None),
             Some(event) => {
                 let what = format!("{}, was not announced at all", event.r#type.as_str());
-                let receivers = listeners(refund, &event, endpoints);
-                (what, Repair::Announce(event, receivers))
+                let was_there = |endpoint: &Endpoint| endpoint.created_at <= event.at();
+                let listens = |endpoint: &Endpoint| endpoint.hears(event.r#type) && was_there(endpoint);
+                let receivers = endpoints.receivers(listens, refund.notes.webhook_url.is_some());
+                (what, Repair::Record(event, receivers))
             }
         },
     };
@@ -158,12 +161,16 @@ pub(crate) fn event<'a>(
     Some(Discrepancy { repair, ..Discrepancy::of_refund(Mismatch::EventMissing, refund, detail) })
 }
 
-/// Who listens to such events and was there when this one happened.
-fn listeners(refund: &Refund, event: &Event, endpoints: &[Endpoint]) -> Vec<Target> {
-    let listening =
-        endpoints.iter().filter(|endpoint| endpoint.hears(event.r#type) && endpoint.created_at <= event.at());
-    let targets = listening.map(|endpoint| Target::Endpoint(endpoint.id.clone()));
-    targets.chain(refund.notes.webhook_url.as_ref().map(|_| Target::RefundUrl)).collect()
+fn untold(event: &Event, receivers: usize) -> String {
+    format!("{}, was not announced to {receivers} receivers", event.r#type.as_str())
+}
+
+/// An event about an endpoint, of which some receivers were not sent.
+pub(crate) fn endpoint_event<'a>(recorded: &Recorded) -> Discrepancy<'a> {
+    let (event, untried) = (&recorded.event, recorded.untried().cloned().collect::<Vec<Target>>());
+    let detail = format!("{} of {}, {}", event.id, event.at().rfc3339(), untold(event, untried.len()));
+    let repair = Repair::Deliver(event.clone(), untried);
+    Discrepancy { repair, ..Discrepancy::new(Mismatch::EventMissing, None, detail) }
 }
 
 /// Whether a refund ended long enough ago to ask its processor about it, and not too long.

@@ -7,8 +7,8 @@ use recoup_domain::refund::Refund;
 use recoup_domain::report::{Finding, Mismatch, Remedy};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
+use recoup_ports::causes;
 use recoup_ports::settlement::Settled;
-use recoup_ports::{WriteError, causes};
 
 use crate::Store;
 use crate::checks::{Discrepancy, Repair};
@@ -47,7 +47,8 @@ impl<'a, S: Store> Findings<'a, S> {
             Repair::None => Remedy::None,
             Repair::AlreadySentFor => Remedy::SentFor,
             Repair::SendFor(refund) => self.send_for(refund).await?,
-            Repair::Announce(event, receivers) => self.announce(&event, &receivers).await?,
+            Repair::Record(event, receivers) => self.record(&event, &receivers).await?,
+            Repair::Deliver(event, receivers) => self.deliver(&event, &receivers).await,
             Repair::Settle(refund, change) => match self.store.carry_out(&change).await {
                 Ok(Settled::Applied) => Remedy::Settled,
                 Ok(Settled::NothingLeft) if refund.flag.is_none() => {
@@ -76,27 +77,33 @@ impl<'a, S: Store> Findings<'a, S> {
         }
     }
 
-    /// Writes the event, if it is not there, and the deliveries that should be. The stream sends what is written.
-    async fn announce(&self, event: &Event, receivers: &[Target]) -> Option<Remedy> {
+    async fn record(&self, event: &Event, receivers: &[Target]) -> Option<Remedy> {
         let refund = event.refund().map(RefundId::as_str);
-        let written = async {
-            self.store.record_event(event, receivers).await?;
-            for target in receivers {
-                let delivery = Delivery::first(event, target.clone(), (self.now)());
-                // A delivery that is there by now does as well.
-                self.store.note_delivery(None, &delivery).await?;
+        let receivers = match self.store.record_event(event, receivers).await {
+            Ok(receivers) => receivers,
+            Err(error) => {
+                tracing::error!(error = causes(&error), refund.id = refund, "an event could not be recorded");
+                return Some(Remedy::Failed);
             }
-            Ok::<(), WriteError>(())
         };
-        if let Err(error) = written.await {
-            tracing::error!(error = causes(&error), refund.id = refund, "an event could not be announced");
-            return Some(Remedy::Failed);
-        }
         // Version 0.1 did not record the beginning of a refund that had no receivers.
         if event.r#type == EventType::Initiated && receivers.is_empty() {
             tracing::info!(event.id = %event.id, refund.id = refund, "an event without receivers was recorded");
             return None;
         }
-        Some(Remedy::Announced)
+        Some(self.deliver(event, &receivers).await)
+    }
+
+    /// Writes the deliveries that should be there. The stream sends what is written.
+    async fn deliver(&self, event: &Event, receivers: &[Target]) -> Remedy {
+        for target in receivers {
+            let delivery = Delivery::first(event, target.clone(), (self.now)());
+            // A delivery that is there by now does as well.
+            if let Err(error) = self.store.note_delivery(None, &delivery).await {
+                tracing::error!(error = causes(&error), event.id = %event.id, "an event could not be announced");
+                return Remedy::Failed;
+            }
+        }
+        Remedy::Announced
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Feed {
     /// Whether there may be receivers without an attempt.
     is_open: HashMap<EventId, bool>,
     pub(crate) unreadable: Vec<EventId>,
+    /// Events about endpoints that have receivers without an attempt: no refund leads to them.
+    pub(crate) of_endpoints: Vec<Recorded>,
 }
 
 impl<'a, S: Store, P: Processor> Reader<'a, S, P> {
@@ -68,7 +70,8 @@ impl<'a, S: Store, P: Processor> Reader<'a, S, P> {
 
     /// The events of a window of time, newest first, until the function's time is over.
     pub(crate) async fn feed(&self, from: Timestamp, to: Timestamp) -> Result<Feed, ReadError> {
-        let mut feed = Feed { from, to, is_open: HashMap::new(), unreadable: Vec::new() };
+        let mut feed =
+            Feed { from, to, is_open: HashMap::new(), unreadable: Vec::new(), of_endpoints: Vec::new() };
         let mut window =
             EventWindow { from: EventId::earliest_at(from), before: Some(EventId::earliest_at(to)) };
         loop {
@@ -81,14 +84,21 @@ impl<'a, S: Store, P: Processor> Reader<'a, S, P> {
             let Some(last) = page.last() else { return Ok(feed) };
             window.before = Some(last.id().clone());
             for event in page {
-                let is_open = match &event {
-                    InFeed::Recorded(recorded) => recorded.untried().next().is_some(),
+                let (id, is_open) = match event {
+                    InFeed::Recorded(recorded) => {
+                        let is_open = recorded.untried().next().is_some();
+                        let id = recorded.event.id.clone();
+                        if is_open && recorded.event.refund().is_none() {
+                            feed.of_endpoints.push(*recorded);
+                        }
+                        (id, is_open)
+                    }
                     InFeed::Unreadable(id) => {
                         feed.unreadable.push(id.clone());
-                        false
+                        (id, false)
                     }
                 };
-                feed.is_open.insert(event.id().clone(), is_open);
+                feed.is_open.insert(id, is_open);
             }
         }
     }

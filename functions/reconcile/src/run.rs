@@ -9,6 +9,7 @@ use recoup_domain::refund::Refund;
 use recoup_domain::report::{Checked, Mismatch, Report};
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
+use recoup_ports::events::Recorded;
 use recoup_ports::lists::Window;
 use recoup_ports::processor::{Listed, Listing, Processor};
 use recoup_ports::rows::Rows;
@@ -27,7 +28,7 @@ pub(crate) struct Run<'a, S, P> {
     reader: Reader<'a, S, P>,
     findings: Findings<'a, S>,
     scope: &'a Scope,
-    endpoints: Vec<Endpoint>,
+    endpoints: Rows<Endpoint>,
     checked: Checked,
     /// The payments whose books were compared.
     compared: HashSet<PaymentId>,
@@ -41,9 +42,9 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
         scope: &'a Scope,
         tenant: &'a Tenant,
     ) -> Result<Self, ReadError> {
-        let Rows { read: endpoints, unreadable } = context.store.endpoints(tenant).await?;
+        let endpoints = context.store.endpoints(tenant).await?;
         let mut findings = Findings::new(&context.store, context.now);
-        findings.add(unreadable.iter().map(checks::unreadable_endpoint)).await;
+        findings.add(endpoints.unreadable.iter().map(checks::unreadable_endpoint)).await;
         Ok(Self {
             reader: Reader::new(context, tenant, scope.started),
             findings,
@@ -100,6 +101,9 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
                 none => {
                     let feed = none.insert(self.reader.feed(begin, end.plus(DAY)).await?);
                     self.findings.add(feed.unreadable.iter().map(checks::unreadable_event)).await;
+                    let old_enough = |one: &&Recorded| one.event.at() <= self.scope.until;
+                    let of_endpoints = feed.of_endpoints.iter().filter(old_enough);
+                    self.findings.add(of_endpoints.map(checks::endpoint_event)).await;
                     feed
                 }
             };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use recoup_domain::delivery::Target;
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::event::Event;
-use recoup_domain::ids::{EndpointId, Tenant};
+use recoup_domain::ids::Tenant;
 use recoup_ports::WriteError;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::RecordEvents;
@@ -32,7 +32,7 @@ impl<'store, S: Endpoints + RecordEvents> FanOut<'store, S> {
             self.known.insert(event.tenant.clone(), endpoints);
         }
         let endpoints = self.known.entry(event.tenant.clone()).or_default();
-        let chosen = receivers(endpoints, event, has_url);
+        let chosen = endpoints.receivers(|endpoint| endpoint.hears(event.r#type), has_url);
         let recorded = self.store.record_event(event, &chosen).await?;
         let job = |target: Target| {
             // A failing receiver has its own lane, so that the others do not wait for it.
@@ -41,15 +41,6 @@ impl<'store, S: Endpoints + RecordEvents> FanOut<'store, S> {
         };
         Ok(recorded.into_iter().map(job).collect())
     }
-}
-
-/// The receivers of an event. An unreadable endpoint may listen: its attempts wait until it can be read again.
-fn receivers(endpoints: &Rows<Endpoint>, event: &Event, has_url: bool) -> Vec<Target> {
-    let listening = endpoints.read.iter().filter(|endpoint| endpoint.hears(event.r#type));
-    // A row whose id is not one of ours was logged when it was read, and names no receiver.
-    let unreadable = endpoints.unreadable.iter().filter_map(|row| EndpointId::try_from(row.id.as_str()).ok());
-    let ids = listening.map(|endpoint| endpoint.id.clone()).chain(unreadable);
-    ids.map(Target::Endpoint).chain(has_url.then_some(Target::RefundUrl)).collect()
 }
 
 fn is_failing(endpoints: &Rows<Endpoint>, target: &Target) -> bool {

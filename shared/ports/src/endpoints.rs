@@ -1,5 +1,6 @@
 //! The webhook endpoints of an account.
 
+use recoup_domain::delivery::Target;
 use recoup_domain::endpoint::{DisabledReason, Endpoint};
 use recoup_domain::ids::{EndpointId, Tenant};
 use recoup_domain::time::Timestamp;
@@ -18,6 +19,19 @@ pub trait Endpoints {
         tenant: &Tenant,
         id: &EndpointId,
     ) -> impl Future<Output = Result<Option<Endpoint>, ReadError>> + Send;
+}
+
+impl Rows<Endpoint> {
+    /// The receivers of an event of this account: the endpoints that listen, and the refund's own URL if it has one. An
+    /// unreadable endpoint may listen, too, so it counts: its attempts fail until it can be read again.
+    pub fn receivers(&self, listens: impl Fn(&Endpoint) -> bool, has_url: bool) -> Vec<Target> {
+        let listening =
+            self.read.iter().filter(|endpoint| listens(endpoint)).map(|endpoint| endpoint.id.clone());
+        // A row whose id is not one of ours was logged when it was read, and names no receiver.
+        let unreadable = self.unreadable.iter().filter_map(|row| EndpointId::try_from(row.id.as_str()).ok());
+        let endpoints = listening.chain(unreadable).map(Target::Endpoint);
+        endpoints.chain(has_url.then_some(Target::RefundUrl)).collect()
+    }
 }
 
 /// The outcome of creating an endpoint.

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::delivery::{Delivery, Standing, Target};
-use recoup_domain::endpoint::EventFilter;
+use recoup_domain::endpoint::{DisabledReason, EventFilter};
 use recoup_domain::event::{Event, EventType};
 use recoup_ports::endpoints::{Endpoints, KeepEndpoints};
 use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
@@ -170,4 +170,25 @@ async fn a_lost_change_of_metadata_is_announced_as_such() {
     let recorded = world.store.event(&done.tenant, &last_event(&changed)).await.unwrap().unwrap();
     assert_eq!(recorded.event, Event::of_change(Some(&done), &changed));
     assert_eq!(recorded.event.r#type, EventType::Updated);
+}
+
+/// An endpoint was switched off, and the message that tells the others was lost.
+#[tokio::test]
+async fn a_lost_message_about_an_endpoint_is_sent_again() {
+    let world = World::new().await;
+    let target = listening(&world, 1).await;
+    let refund = world.reserve_announced("key-1").await;
+    world.settle(&refund, fixtures::succeeded()).await;
+    let (off, at) = (fixtures::endpoint(2).id, fixtures::later(3_000));
+    let event = Event::of_disabled(&refund.tenant, &off, DisabledReason::Failing, at);
+    world.store.record_event(&event, std::slice::from_ref(&target)).await.unwrap();
+    let report = world.run(two_hours_later).await;
+    let line = format!(
+        "event_missing announced: {} of 2026-11-22T09:30:03.000Z, endpoint.disabled, was not announced to 1 receivers",
+        event.id
+    );
+    assert_eq!(lines(&report.findings), [line]);
+    let recorded = world.store.event(&refund.tenant, &event.id).await.unwrap().unwrap();
+    assert_eq!((recorded.untried().count(), recorded.deliveries.len()), (0, 1));
+    assert_eq!(world.run(soon_after).await.drift, 0);
 }

@@ -226,6 +226,14 @@ async fn a_try_reads_all_it_needs_in_one_call() {
 
     let missing = store.prepare(&job(target(2))).await.unwrap();
     assert!(matches!(missing.receiver, Receiver::Missing));
+    // A job of version 0.1 does not name its refund; the role of `dispatch-webhook` reads in batches alone.
+    table.take_calls();
+    let unnamed = WebhookJob { refund: None, ..job(Target::RefundUrl) };
+    let unnamed = store.prepare(&unnamed).await.unwrap();
+    assert_operations(&table.take_calls(), &["BatchGetItem"; 2]);
+    assert_eq!(unnamed.refund.as_ref(), Some(&refund));
+    assert!(matches!(unnamed.receiver, Receiver::RefundUrl(..)));
+
     let about = WebhookJob::first(&disabled(), target(1));
     let about = store.prepare(&about).await.unwrap();
     assert!(about.refund.is_none() && matches!(about.receiver, Receiver::Endpoint(_)));
