@@ -7,7 +7,7 @@ use recoup_domain::event::{Event, EventType};
 use recoup_ports::endpoints::{Endpoints, KeepEndpoints};
 use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
 use recoup_ports::settlement::Settle;
-use recoup_testing::fixtures;
+use recoup_testing::{Fault, fixtures};
 
 use crate::{World, last_event, lines, soon_after, two_hours_later};
 
@@ -191,4 +191,25 @@ async fn a_lost_message_about_an_endpoint_is_sent_again() {
     let recorded = world.store.event(&refund.tenant, &event.id).await.unwrap().unwrap();
     assert_eq!((recorded.untried().count(), recorded.deliveries.len()), (0, 1));
     assert_eq!(world.run(soon_after).await.drift, 0);
+}
+
+/// The stream is an hour late, and the relay comes between reconcile's two reads.
+#[tokio::test]
+async fn an_event_that_is_recorded_meanwhile_keeps_its_receivers() {
+    let world = World::new().await;
+    let chosen = listening(&world, 1).await;
+    listening(&world, 2).await;
+    let refund = world.reserve("key-1").await;
+    let event = fixtures::beginning(&refund);
+    let (others, relayed, to) = (world.table.others(), event.clone(), chosen.clone());
+    let relay = move || {
+        let (others, relayed, to) = (others.clone(), relayed.clone(), to.clone());
+        async move { drop(others.record_event(&relayed, &[to]).await.unwrap()) }
+    };
+    // Refunds are read once the feed was: it does not have the event.
+    world.table.fail("BatchGetItem", 1, Fault::meanwhile(relay));
+    world.run(two_hours_later).await;
+    let recorded = world.store.event(&refund.tenant, &event.id).await.unwrap().unwrap();
+    assert_eq!(recorded.receivers, [chosen]);
+    assert_eq!(recorded.deliveries.len(), 1);
 }
