@@ -28,7 +28,7 @@ from steps import Problem, end_of, run, run_quietly, say, step
 _START_SECONDS_MAX = 60
 _STOP_SECONDS_MAX = 15
 _PORTS_TRIED = 50
-_PROGRAM = "from ministack.app import main; main()"
+_PROGRAM = Path(__file__).with_name("ministack_server.py")
 _FUNCTION = "AWS::Serverless::Function"
 
 
@@ -122,7 +122,7 @@ def _spawn(settings: Settings) -> subprocess.Popen[bytes]:
     }
     with settings.log("ministack").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM],
+            [sys.executable, "-c", _PROGRAM.read_text()],
             env=environment,
             cwd=settings.state,
             stdin=subprocess.DEVNULL,

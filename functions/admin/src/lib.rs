@@ -3,39 +3,43 @@
 //!
 //! Secrets appear once, in the answer, and nowhere else; the answer is never logged.
 
+mod accounts;
 mod dead_letters;
+mod keys;
 mod reports;
+mod rotation;
 
 use lambda_runtime::Diagnostic;
-use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
-use recoup_domain::ids::{AccountId, Environment, InvalidId, KeyId, RefundId, Tenant};
-use recoup_domain::signing::{Secret, Secrets, TooManySecrets};
+use recoup_domain::api_key::KeyUse;
+use recoup_domain::ids::{AccountId, Environment, InvalidId, RefundId, Tenant};
+use recoup_domain::signing::TooManySecrets;
 use recoup_domain::time::Timestamp;
-use recoup_ports::credentials::{Accounts, NewAccount, Revoked, Rotated};
+use recoup_ports::api_keys::KeepKeys;
+use recoup_ports::credentials::Accounts;
 use recoup_ports::dead_letters::{DeadLetters, DeadLettersError};
 use recoup_ports::images::Names;
+use recoup_ports::keyrings::{KeyringError, Keyrings, Ring, RotateKeyrings};
 use recoup_ports::reports::{ListTenants, Reports};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError, causes};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use thiserror::Error;
 
 use dead_letters::QueueName;
 
-/// Most characters in an account's name.
-const NAME_MAX: usize = 100;
-
 /// What the function needs.
-pub struct Context<A, D, N> {
-    /// The store of accounts, keys and reports.
+pub struct Context<A, K, R, D, N> {
+    /// The store of accounts and reports.
     pub accounts: A,
+    /// The store of keys.
+    pub keys: K,
+    /// The pepper, and the keys that sign tokens.
+    pub keyrings: R,
     /// The dead-letter queues.
     pub dead_letters: D,
     /// Identifies items that cannot be read.
     pub names: N,
-    /// The secret that hashes keys.
-    pub pepper: Pepper,
     /// The clock.
     pub now: fn() -> Timestamp,
     /// 128 random bits.
@@ -46,9 +50,13 @@ pub struct Context<A, D, N> {
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 enum Command {
     CreateAccount { name: String },
-    CreateApiKey { account_id: String, environment: String, scopes: Option<Vec<String>> },
-    CreateClient { account_id: String, environment: String, scopes: Option<Vec<String>> },
-    RevokeApiKey { id: String },
+    ListAccounts { after: Option<String> },
+    CreateApiKey(keys::Wanted),
+    CreateClient(keys::Wanted),
+    ListApiKeys { account_id: String, environment: String },
+    RevokeApiKey { id: Option<String>, secret: Option<String> },
+    RotatePepper { drop_unseen: Option<bool> },
+    RotateSigningKey {},
     RotateWebhookSecret { account_id: String, environment: String, overlap_hours: Option<u32> },
     DeadLetters { queue: QueueName },
     PutBack { queue: QueueName, refund_id: Option<String> },
@@ -72,10 +80,29 @@ pub enum AdminError {
     #[error("environment must be sandbox or live")]
     Environment,
     /// A scope does not exist, or none is named.
-    #[error(
-        "scopes must name one or more of payments:read, payments:write, refunds:read, refunds:write, webhooks:manage"
-    )]
+    #[error("scopes must name one or more of {}; in live they must be named", keys::scopes())]
     Scopes,
+    /// The key's name is empty or too long.
+    #[error("name must have 1 to 64 characters")]
+    KeyName,
+    /// The key's end cannot be read, or has passed.
+    #[error("expires_at must be a moment that is still to come, such as 2027-01-01T00:00:00Z")]
+    ExpiresAt,
+    /// The key's ranges of addresses cannot be read.
+    #[error("ip_ranges must have at most 20 ranges such as 203.0.113.0/24 or 2001:db8::/32")]
+    IpRanges,
+    /// Neither an id nor a secret is given, or both are.
+    #[error("name the key by its id or by its secret, not by both")]
+    WhichKey,
+    /// A keyring was replaced so recently that some function may not know it yet.
+    #[error("this secret was rotated a short while ago; another rotation is possible from {}", .0.rfc3339())]
+    TooSoon(Timestamp),
+    /// Keys would end that were not used since the last rotation.
+    #[error(
+        "{0} keys were not used since the last rotation and would end; \
+         wait until they were, revoke them, or say \"drop_unseen\": true"
+    )]
+    Unseen(u64),
     /// The overlap is out of bounds.
     #[error("overlap_hours must be 0 to 168")]
     Overlap,
@@ -103,6 +130,9 @@ pub enum AdminError {
     /// The dead-letter queue did not answer.
     #[error("the dead letters cannot be read")]
     Queue(#[from] DeadLettersError),
+    /// The store of secrets did not answer.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// A read of the table failed.
     #[error("the table cannot be read")]
     Read(#[from] ReadError),
@@ -120,54 +150,60 @@ impl AdminError {
             | Self::Id(..)
             | Self::Environment
             | Self::Scopes
+            | Self::KeyName
+            | Self::ExpiresAt
+            | Self::IpRanges
+            | Self::WhichKey
             | Self::Overlap
             | Self::NoJobs
             | Self::AccountIds => "InvalidCommand",
-            Self::TooManySecrets(_) | Self::Overtaken => "Conflict",
+            Self::TooManySecrets(_) | Self::Overtaken | Self::TooSoon(_) | Self::Unseen(_) => "Conflict",
             Self::NoSuchAccount => "NoSuchAccount",
             Self::NoSuchKey => "NoSuchKey",
-            Self::Queue(_) | Self::Read(_) | Self::Write(_) => "Unavailable",
+            Self::Queue(_) | Self::Keyring(_) | Self::Read(_) | Self::Write(_) => "Unavailable",
         }
     }
 }
 
 impl From<AdminError> for Diagnostic {
     fn from(error: AdminError) -> Self {
-        tracing::error!(error = causes(&error), "command refused");
+        // A command that cannot be read is not quoted: anything may stand in it, a secret too.
+        let why = if matches!(error, AdminError::Command(_)) { None } else { Some(causes(&error)) };
+        tracing::error!(error.kind = error.kind(), error = why, "command refused");
         Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
     }
 }
 
-/// Carries out one command; see the README for each.
-pub async fn handle<A, D, N>(context: &Context<A, D, N>, event: Value) -> Result<Value, AdminError>
+/// Carries out one command; see docs/credentials.md and docs/operations.md for each.
+pub async fn handle<A, K, R, D, N>(
+    context: &Context<A, K, R, D, N>,
+    event: Value,
+) -> Result<Value, AdminError>
 where
     A: Accounts + WebhookSecrets + ListTenants + Reports + Sync,
+    K: KeepKeys,
+    R: Keyrings + RotateKeyrings,
     D: DeadLetters,
     N: Names<dead_letters::Image>,
 {
-    // The reason may be shown: commands carry no secrets.
+    // The error's words quote nothing of a secret: it stands where a command has no number and no choice of words.
     let command: Command =
         serde_json::from_value(event).map_err(|error| AdminError::Command(error.to_string()))?;
     match command {
-        Command::CreateAccount { name } => create_account(context, name).await,
-        Command::CreateApiKey { account_id, environment, scopes } => {
-            create_key(context, KeyUse::Api, tenant(&account_id, &environment)?, scopes).await
+        Command::CreateAccount { name } => accounts::create(context, name).await,
+        Command::ListAccounts { after } => accounts::list(&context.accounts, after.as_deref()).await,
+        Command::CreateApiKey(wanted) => keys::create(context, KeyUse::Api, wanted).await,
+        Command::CreateClient(wanted) => keys::create(context, KeyUse::Client, wanted).await,
+        Command::ListApiKeys { account_id, environment } => {
+            keys::list(context, &tenant(&account_id, &environment)?).await
         }
-        Command::CreateClient { account_id, environment, scopes } => {
-            create_key(context, KeyUse::Client, tenant(&account_id, &environment)?, scopes).await
+        Command::RevokeApiKey { id, secret } => keys::revoke(context, id.as_deref(), secret.as_deref()).await,
+        Command::RotatePepper { drop_unseen } => {
+            rotation::pepper(context, drop_unseen.unwrap_or_default()).await
         }
-        Command::RevokeApiKey { id } => {
-            let id = KeyId::try_from(id.as_str()).map_err(|why| AdminError::Id("id", why))?;
-            match context.accounts.revoke_key(&id, (context.now)()).await? {
-                Revoked::Yes => {
-                    tracing::info!(key.id = %id, "key revoked");
-                    Ok(json!({ "id": id.as_str(), "revoked": true }))
-                }
-                Revoked::NoSuchKey => Err(AdminError::NoSuchKey),
-            }
-        }
+        Command::RotateSigningKey {} => rotation::rotate(context, Ring::TokenSigning).await,
         Command::RotateWebhookSecret { account_id, environment, overlap_hours } => {
-            rotate(context, &tenant(&account_id, &environment)?, overlap_hours).await
+            accounts::rotate_secret(context, &tenant(&account_id, &environment)?, overlap_hours).await
         }
         Command::DeadLetters { queue } => dead_letters::show(context, queue).await,
         Command::PutBack { queue, refund_id } => {
@@ -180,94 +216,8 @@ where
     }
 }
 
-async fn rotate<A: Accounts + WebhookSecrets, D, N>(
-    context: &Context<A, D, N>,
-    tenant: &Tenant,
-    overlap_hours: Option<u32>,
-) -> Result<Value, AdminError> {
-    let now = (context.now)();
-    let overlap = Secrets::overlap(overlap_hours).ok_or(AdminError::Overlap)?;
-    let from = context.accounts.webhook_secrets(tenant).await?.ok_or(AdminError::NoSuchAccount)?;
-    let to = from.rotated(secret(context.random), now, overlap)?;
-    match context.accounts.rotate_webhook_secret(tenant, &from, &to).await? {
-        Rotated::Yes => {
-            tracing::info!(account.id = %tenant.account, "webhook secret rotated");
-            Ok(json!({
-                "account_id": tenant.account.as_str(),
-                "environment": tenant.environment.as_str(),
-                "webhook_secret": to.current.reveal(),
-                "previous_secret_valid_until": now.plus(overlap).rfc3339(),
-            }))
-        }
-        Rotated::Overtaken => Err(AdminError::Overtaken),
-    }
-}
-
 fn tenant(account_id: &str, environment: &str) -> Result<Tenant, AdminError> {
     let account = AccountId::try_from(account_id).map_err(|why| AdminError::Id("account_id", why))?;
     let environment = Environment::parse(environment).ok_or(AdminError::Environment)?;
     Ok(Tenant { environment, account })
-}
-
-async fn create_account<A: Accounts, D, N>(
-    context: &Context<A, D, N>,
-    name: String,
-) -> Result<Value, AdminError> {
-    if name.is_empty() || name.chars().nth(NAME_MAX).is_some() {
-        return Err(AdminError::Name);
-    }
-    let account = NewAccount {
-        id: AccountId::from_bits((context.random)()),
-        name,
-        sandbox_secret: secret(context.random),
-        live_secret: secret(context.random),
-        created_at: (context.now)(),
-    };
-    context.accounts.create_account(&account).await?;
-    tracing::info!(account.id = %account.id, "account created");
-    Ok(json!({
-        "account_id": account.id.as_str(),
-        "webhook_secrets": {
-            "sandbox": account.sandbox_secret.reveal(),
-            "live": account.live_secret.reveal(),
-        },
-    }))
-}
-
-/// A secret of 256 random bits.
-fn secret(random: fn() -> u128) -> Secret {
-    Secret::of_256_bits([random(), random()])
-}
-
-async fn create_key<A: Accounts, D, N>(
-    context: &Context<A, D, N>,
-    r#use: KeyUse,
-    tenant: Tenant,
-    scopes: Option<Vec<String>>,
-) -> Result<Value, AdminError> {
-    let scopes: Option<Vec<Scope>> = match scopes {
-        None => Some(Scope::ALL.to_vec()),
-        Some(names) => names.iter().map(|name| Scope::parse(name)).collect(),
-    };
-    let scopes = scopes.filter(|scopes| !scopes.is_empty()).ok_or(AdminError::Scopes)?;
-    if !context.accounts.account_exists(&tenant.account, tenant.environment).await? {
-        return Err(AdminError::NoSuchAccount);
-    }
-    let key = ApiKey::random_for(r#use, tenant.environment, (context.random)(), (context.random)());
-    let stored =
-        StoredKey { id: key.id().clone(), hash: key.hash(&context.pepper), tenant, scopes, revoked: false };
-    context.accounts.create_key(&stored, (context.now)()).await?;
-    tracing::info!(key.id = %stored.id, account.id = %stored.tenant.account, "key created");
-    let scopes: Vec<&str> = stored.scopes.iter().copied().map(Scope::as_str).collect();
-    let (id_name, secret_name) = match r#use {
-        KeyUse::Api => ("id", "secret"),
-        KeyUse::Client => ("client_id", "client_secret"),
-    };
-    Ok(json!({
-        id_name: stored.id.as_str(),
-        secret_name: key.reveal(),
-        "account_id": stored.tenant.account.as_str(),
-        "environment": stored.tenant.environment.as_str(),
-        "scopes": scopes,
-    }))
 }

@@ -1,21 +1,24 @@
-//! Wires `admin` to its table and to the dead-letter queues.
+//! Wires `admin` to the tables, the store of secrets and the dead-letter queues.
 
 use admin::{Context, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use recoup_config::{Aws, Settings, now, random};
-use recoup_domain::api_key::Pepper;
 use recoup_outbound::dead_letters::{DeadLetterQueues, DeadLetterUrls};
-use recoup_storage::{Table, TableImages};
+use recoup_outbound::keyrings::StoredKeyrings;
+use recoup_outbound::secret_store::SecretStore;
+use recoup_storage::{CredentialsTable, Table, TableImages};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     recoup_telemetry::init();
     let settings = Settings::from_environment();
-    let aws = Aws::from_settings(&settings)?;
-    let accounts = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
+    let (aws, table) = (Aws::from_settings(&settings)?, settings.required("TABLE_NAME")?);
+    let accounts = Table::new(aws.dynamodb(), table.clone());
+    let keys = CredentialsTable::new(accounts.client(), settings.required("CREDENTIALS_TABLE_NAME")?, table);
+    let (pepper, signing) = (settings.required("PEPPER_SECRET")?, settings.required("TOKEN_SIGNING_SECRET")?);
+    let keyrings = StoredKeyrings::new(SecretStore::new(aws.secrets()), pepper, signing, now);
     let urls = DeadLetterUrls::read(|name| settings.required(name))?;
     let dead_letters = DeadLetterQueues::new(aws.sqs(), urls);
-    let pepper = settings.parsed("API_KEY_PEPPER", |text| Pepper::new(text.into_bytes()))?;
-    let context = Context { accounts, dead_letters, names: TableImages, pepper, now, random };
+    let context = Context { accounts, keys, keyrings, dead_letters, names: TableImages, now, random };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
 }

@@ -1,17 +1,21 @@
-//! Wires `authorize` to its table.
+//! Wires `authorize` to the table of credentials and the store of secrets.
 
 use authorize::{Context, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use recoup_config::{Aws, Settings, now};
-use recoup_domain::api_key::Pepper;
-use recoup_storage::Table;
+use recoup_outbound::keyrings::StoredKeyrings;
+use recoup_outbound::secret_store::SecretStore;
+use recoup_storage::CredentialsTable;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     recoup_telemetry::init();
     let settings = Settings::from_environment();
-    let keys = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
-    let pepper = settings.parsed("API_KEY_PEPPER", |text| Pepper::new(text.into_bytes()))?;
-    let context = Context { keys, pepper, now };
+    let aws = Aws::from_settings(&settings)?;
+    let (table, before) = (settings.required("CREDENTIALS_TABLE_NAME")?, settings.required("TABLE_NAME")?);
+    let keys = CredentialsTable::new(aws.dynamodb(), table, before);
+    let (pepper, signing) = (settings.required("PEPPER_SECRET")?, settings.required("TOKEN_SIGNING_SECRET")?);
+    let keyrings = StoredKeyrings::new(SecretStore::new(aws.secrets()), pepper, signing, now);
+    let context = Context { keys, keyrings, now };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, &event.payload).await)).await
 }

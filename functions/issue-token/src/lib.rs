@@ -1,7 +1,7 @@
 //! `POST /v1/oauth/token`: client credentials in, an hour's access token out (RFC 6749, section 4.4).
 //!
-//! This route has no authorizer. Its errors are RFC 6749's, not RFC 9457's. Tokens are not stored: once a client is
-//! revoked, no new ones are issued, and the last one expires within the hour.
+//! This route has no authorizer. Its errors are RFC 6749's, not RFC 9457's. Tokens are not stored: `authorize` looks
+//! up the client of each, so they end with it.
 
 mod form;
 
@@ -11,19 +11,22 @@ use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AU
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
-use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
+use recoup_domain::api_key::{ApiKey, KeyUse, Scope};
+use recoup_domain::keyring::Keyring;
+use recoup_domain::stored_key::StoredKey;
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
+use recoup_ports::api_keys::Keys;
 use recoup_ports::causes;
-use recoup_ports::credentials::Keys;
+use recoup_ports::keyrings::{Keyrings, Ring};
 use serde_json::{Value, json};
 
 /// What the function needs.
-pub struct Context<K> {
+pub struct Context<K, R> {
     /// The store of clients.
     pub keys: K,
-    /// The secret that hashes client secrets and signs tokens.
-    pub pepper: Pepper,
+    /// The pepper, and the keys that sign tokens.
+    pub keyrings: R,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
@@ -39,7 +42,7 @@ pub(crate) enum Refused {
 }
 
 /// Answers one token request.
-pub async fn handle<K: Keys>(context: &Context<K>, request: &Request) -> Response<Body> {
+pub async fn handle<K: Keys, R: Keyrings>(context: &Context<K, R>, request: &Request) -> Response<Body> {
     let id = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(gateway)) => gateway.request_id.clone().unwrap_or_default(),
         _ => String::new(),
@@ -70,37 +73,69 @@ pub async fn handle<K: Keys>(context: &Context<K>, request: &Request) -> Respons
     response
 }
 
-async fn issue<K: Keys>(context: &Context<K>, request: &Request) -> Result<Value, Refused> {
+async fn issue<K: Keys, R: Keyrings>(context: &Context<K, R>, request: &Request) -> Result<Value, Refused> {
     let form = form::parse(request)?;
     if form.grant_type != "client_credentials" {
         return Err(Refused::UnsupportedGrantType);
     }
     let client = client_of(context, &form).await?;
+    if !client.grants.admits_address(source_ip(request)) {
+        return Err(Refused::InvalidClient);
+    }
     let scopes = match &form.scope {
-        None => client.scopes.clone(),
-        Some(wanted) => narrowed(&client.scopes, wanted)?,
+        None => client.grants.scopes.clone(),
+        Some(wanted) => narrowed(&client.grants.scopes, wanted)?,
     };
+    let keys = keyring(context, Ring::TokenSigning, None).await?;
     let expires_at = (context.now)().plus(Duration::from_secs(Claims::LIFETIME_SECONDS.into()));
     let scope: Vec<&str> = scopes.iter().copied().map(Scope::as_str).collect();
     let scope = scope.join(" ");
-    let claims = Claims { tenant: client.tenant, client: client.id, scopes, expires_at };
+    let claims = Claims { tenant: client.grants.tenant, client: client.id, scopes, expires_at };
     Ok(json!({
-        "access_token": claims.sign(&context.pepper),
+        "access_token": claims.sign(&keys.current),
         "token_type": "Bearer",
         "expires_in": Claims::LIFETIME_SECONDS,
         "scope": scope,
     }))
 }
 
+/// The caller's address, as the gateway saw it.
+fn source_ip(request: &Request) -> Option<&str> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(gateway)) => gateway.http.source_ip.as_deref(),
+        _ => None,
+    }
+}
+
+async fn keyring<K, R: Keyrings>(
+    context: &Context<K, R>,
+    ring: Ring,
+    needed: Option<&str>,
+) -> Result<Keyring, Refused> {
+    context.keyrings.keyring(ring, needed).await.map_err(|_| Refused::Unavailable)
+}
+
 /// The client, if its secret is genuine; the error is the same for an unknown client and a wrong secret.
-async fn client_of<K: Keys>(context: &Context<K>, form: &form::Form) -> Result<StoredKey, Refused> {
+async fn client_of<K: Keys, R: Keyrings>(
+    context: &Context<K, R>,
+    form: &form::Form,
+) -> Result<StoredKey, Refused> {
     let secret = ApiKey::parse(&form.client_secret).filter(|key| key.r#use() == KeyUse::Client);
     let secret = secret.filter(|key| key.id().as_str() == form.client_id).ok_or(Refused::InvalidClient)?;
     let stored = context.keys.key(secret.id()).await.map_err(|error| {
         tracing::error!(error = causes(&error), key.id = %secret.id(), "the client cannot be read");
         Refused::Unavailable
     })?;
-    stored.filter(|stored| stored.admits(&secret, &context.pepper)).ok_or(Refused::InvalidClient)
+    let stored = stored.ok_or(Refused::InvalidClient)?;
+    let peppers = keyring(context, Ring::Pepper, stored.proof.pepper.as_deref()).await?;
+    stored.judge(&secret, &peppers, (context.now)()).map_err(|_| Refused::InvalidClient)?;
+    if let Some(renewed) = stored.renewed(&secret, &peppers)
+        && let Err(error) = context.keys.renew_key(&stored, &renewed).await
+    {
+        // It still counts, and is renewed when it is next seen.
+        tracing::warn!(key.id = %stored.id, error = causes(&error), "a client was not renewed");
+    }
+    Ok(stored)
 }
 
 /// The requested scopes, if the client has all of them.

@@ -1,19 +1,23 @@
-//! Wires `issue-token` to its table.
+//! Wires `issue-token` to the table of credentials and the store of secrets.
 
 use std::convert::Infallible;
 
 use issue_token::{Context, handle};
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now};
-use recoup_domain::api_key::Pepper;
-use recoup_storage::Table;
+use recoup_outbound::keyrings::StoredKeyrings;
+use recoup_outbound::secret_store::SecretStore;
+use recoup_storage::CredentialsTable;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     recoup_telemetry::init();
     let settings = Settings::from_environment();
-    let keys = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
-    let pepper = settings.parsed("API_KEY_PEPPER", |text| Pepper::new(text.into_bytes()))?;
-    let context = Context { keys, pepper, now };
+    let aws = Aws::from_settings(&settings)?;
+    let (table, before) = (settings.required("CREDENTIALS_TABLE_NAME")?, settings.required("TABLE_NAME")?);
+    let keys = CredentialsTable::new(aws.dynamodb(), table, before);
+    let (pepper, signing) = (settings.required("PEPPER_SECRET")?, settings.required("TOKEN_SIGNING_SECRET")?);
+    let keyrings = StoredKeyrings::new(SecretStore::new(aws.secrets()), pepper, signing, now);
+    let context = Context { keys, keyrings, now };
     run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, &request).await))).await
 }

@@ -6,6 +6,7 @@ use recoup_config::{Aws, Settings, jitter_permille, now};
 use recoup_domain::base_url::BaseUrl;
 use recoup_outbound::processors::Processors;
 use recoup_outbound::queues::Visibility;
+use recoup_outbound::secret_store::SecretStore;
 use recoup_outbound::stored_keys::StoredKeys;
 use recoup_storage::Table;
 
@@ -16,7 +17,8 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_settings(&settings)?;
     let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
     let pace = Visibility::new(aws.sqs(), settings.required("REFUND_JOBS_QUEUE_URL")?);
-    let keys = StoredKeys::new(aws.secrets(), &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
+    let secrets = SecretStore::new(aws.secrets());
+    let keys = StoredKeys::new(secrets, &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
     let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
     let processor = Processors::new(keys, now, stripe_at)?;
     let context = Context { store, processor, pace, circuits: Circuits::default(), now, jitter_permille };

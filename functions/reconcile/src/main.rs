@@ -5,6 +5,7 @@ use reconcile::{Context, handle};
 use recoup_config::{Aws, Settings, now};
 use recoup_domain::base_url::BaseUrl;
 use recoup_outbound::processors::Processors;
+use recoup_outbound::secret_store::SecretStore;
 use recoup_outbound::stored_keys::StoredKeys;
 use recoup_storage::Table;
 
@@ -14,7 +15,8 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment();
     let aws = Aws::from_settings(&settings)?;
     let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
-    let keys = StoredKeys::new(aws.secrets(), &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
+    let secrets = SecretStore::new(aws.secrets());
+    let keys = StoredKeys::new(secrets, &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
     let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
     let context = Context { store, processor: Processors::new(keys, now, stripe_at)?, now };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await

@@ -6,6 +6,7 @@ use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now};
 use recoup_domain::base_url::BaseUrl;
 use recoup_outbound::processors::Processors;
+use recoup_outbound::secret_store::SecretStore;
 use recoup_outbound::stored_keys::StoredKeys;
 use recoup_storage::Table;
 use settle_refund::{Context, handle};
@@ -16,7 +17,8 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment();
     let aws = Aws::from_settings(&settings)?;
     let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
-    let keys = StoredKeys::new(aws.secrets(), &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
+    let secrets = SecretStore::new(aws.secrets());
+    let keys = StoredKeys::new(secrets, &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
     let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
     let processor = Processors::new(keys.clone(), now, stripe_at)?;
     let context = Context { store, keys, processor, now };

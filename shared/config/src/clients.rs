@@ -69,9 +69,9 @@ impl Aws {
         aws_sdk_dynamodb::Client::new(&self.config_at(self.dynamodb_endpoint.as_deref()))
     }
 
-    /// A client for Secrets Manager.
-    pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::new(&self.config_at(self.secrets_endpoint.as_deref()))
+    /// The configuration for a client of Secrets Manager, which is built when it is first used.
+    pub fn secrets(&self) -> SdkConfig {
+        self.config_at(self.secrets_endpoint.as_deref())
     }
 
     /// A client for SQS.

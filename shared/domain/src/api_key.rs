@@ -1,4 +1,4 @@
-//! API keys: their text, their checksum, and the hash that is stored.
+//! API keys: their scopes, their text and its checksum. What is stored of one is a [`crate::stored_key::StoredKey`].
 //!
 //! A key is `sk_sandbox_` or `sk_live_`, 26 characters of id, 26 of secret and 7 of checksum, so that a typo is refused
 //! before anything is read. A client secret has the same form under `cs_`; it is exchanged for access tokens and grants
@@ -6,11 +6,7 @@
 
 use std::fmt;
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
-
-use crate::ids::{Environment, KeyId, Tenant, crockford, first_128_bits, is_crockford};
-use crate::signing::hmac_sha256;
+use crate::ids::{Environment, KeyId, crockford, first_128_bits, is_crockford};
 
 const ID_LENGTH: usize = 26;
 const SECRET_LENGTH: usize = 26;
@@ -66,14 +62,19 @@ pub enum Refused {
     Malformed,
     /// A client secret, which is exchanged for tokens and grants no access itself.
     ClientSecret,
-    /// A token that was valid once.
+    /// A key or token that was valid once.
     Expired,
+    /// Used from an address outside the key's ranges.
+    Address,
     /// Never issued here, or revoked; the holder is not told which.
     Unknown,
+    /// Not judged: the store of secrets did not answer.
+    Unavailable,
 }
 
 impl Refused {
-    const ALL: [Self; 4] = [Self::Malformed, Self::ClientSecret, Self::Expired, Self::Unknown];
+    const ALL: [Self; 6] =
+        [Self::Malformed, Self::ClientSecret, Self::Expired, Self::Address, Self::Unknown, Self::Unavailable];
 
     /// The name of the reason, such as `malformed`.
     pub fn as_str(self) -> &'static str {
@@ -81,37 +82,15 @@ impl Refused {
             Self::Malformed => "malformed",
             Self::ClientSecret => "client_secret",
             Self::Expired => "expired",
+            Self::Address => "address",
             Self::Unknown => "unknown",
+            Self::Unavailable => "unavailable",
         }
     }
 
     /// Reads a reason's name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text)
-    }
-}
-
-/// The secret with which keys are hashed; it lives outside the table.
-pub struct Pepper(Vec<u8>);
-
-impl Pepper {
-    /// The least number of bytes.
-    pub const LENGTH_MIN: usize = 32;
-
-    /// The pepper of a secret; `None` if the secret is too short.
-    pub fn new(secret: Vec<u8>) -> Option<Self> {
-        (secret.len() >= Self::LENGTH_MIN).then_some(Self(secret))
-    }
-
-    /// A separate key for another purpose, so that no signature can be taken for a key's hash.
-    pub(crate) fn key_for(&self, purpose: &str) -> impl AsRef<[u8]> {
-        hmac_sha256(&self.0, &[purpose]).finalize().into_bytes()
-    }
-}
-
-impl fmt::Debug for Pepper {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pepper(…)")
     }
 }
 
@@ -122,6 +101,23 @@ pub enum KeyUse {
     Api,
     /// It is exchanged for access tokens.
     Client,
+}
+
+impl KeyUse {
+    const ALL: [Self; 2] = [Self::Api, Self::Client];
+
+    /// The use's name, such as `api`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Client => "client",
+        }
+    }
+
+    /// Reads a use's name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == text)
+    }
 }
 
 /// A key as its owner holds it. It is shown once, when it is created.
@@ -167,7 +163,7 @@ impl ApiKey {
 
     /// Reads a key; `None` for anything that this code cannot have made.
     pub fn parse(text: &str) -> Option<Self> {
-        let uses = [KeyUse::Api, KeyUse::Client].into_iter();
+        let uses = KeyUse::ALL.into_iter();
         let both = |r#use| [Environment::Sandbox, Environment::Live].map(|environment| (r#use, environment));
         let mut known = uses.flat_map(both);
         let (r#use, environment) =
@@ -203,45 +199,5 @@ impl ApiKey {
     /// The whole secret text, to be shown once.
     pub fn reveal(&self) -> &str {
         &self.text
-    }
-
-    /// The hash that is stored in place of the key.
-    pub fn hash(&self, pepper: &Pepper) -> KeyHash {
-        KeyHash(self.mac(pepper).finalize().into_bytes().into())
-    }
-
-    /// Whether this key is the one that was stored, compared in constant time.
-    pub fn is(&self, stored: &KeyHash, pepper: &Pepper) -> bool {
-        self.mac(pepper).verify_slice(&stored.0).is_ok()
-    }
-
-    fn mac(&self, pepper: &Pepper) -> Hmac<Sha256> {
-        hmac_sha256(&pepper.0, &[&self.text])
-    }
-}
-
-/// HMAC-SHA-256 of a key under the pepper.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyHash(pub [u8; 32]);
-
-/// A key as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredKey {
-    /// Its id.
-    pub id: KeyId,
-    /// The tenant whose key it is.
-    pub tenant: Tenant,
-    /// What it may do.
-    pub scopes: Vec<Scope>,
-    /// Its hash.
-    pub hash: KeyHash,
-    /// Whether it was revoked.
-    pub revoked: bool,
-}
-
-impl StoredKey {
-    /// Whether this is the stored key, of the right environment and not revoked.
-    pub fn admits(&self, key: &ApiKey, pepper: &Pepper) -> bool {
-        key.is(&self.hash, pepper) && key.environment() == self.tenant.environment && !self.revoked
     }
 }

@@ -129,12 +129,23 @@ pub struct Problem {
     allowed: Option<String>,
     /// Whether repeating the request could do its work twice.
     uncertain: bool,
+    /// Seconds after which the same request may succeed, where it is known.
+    wait_seconds: Option<u64>,
 }
 
 impl Problem {
     /// A problem with a code and a sentence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), param: None, extra: Map::new(), allowed: None, uncertain: false }
+        let detail = detail.into();
+        let (param, extra, allowed) = (None, Map::new(), None);
+        Self { code, detail, param, extra, allowed, uncertain: false, wait_seconds: None }
+    }
+
+    /// Names the seconds after which the same request may succeed.
+    #[must_use]
+    pub(crate) fn waiting(mut self, seconds: u64) -> Self {
+        self.wait_seconds = Some(seconds);
+        self
     }
 
     /// Names the parameter by path.
@@ -185,6 +196,7 @@ impl Problem {
     pub(crate) fn retry_after(&self) -> Option<HeaderValue> {
         match self.code {
             _ if self.uncertain => None,
+            _ if self.wait_seconds.is_some() => self.wait_seconds.map(HeaderValue::from),
             Code::IdempotencyKeyInUse | Code::Unavailable => Some(HeaderValue::from_static("1")),
             _ => None,
         }

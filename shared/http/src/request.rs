@@ -8,6 +8,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use recoup_domain::api_key::{Refused, Scope};
 use recoup_domain::ids::{AccountId, Environment, Tenant};
+use recoup_domain::stored_key::IpRange;
 use serde_json::Value;
 
 use crate::fields::Fields;
@@ -17,6 +18,9 @@ use crate::route::stray;
 
 /// Most bytes in a body: 64 KiB.
 pub const BODY_BYTES_MAX: usize = 65_536;
+
+/// How long the gateway keeps what the authorizer said, and so a credential that could not be checked.
+const CREDENTIAL_CACHED_SECONDS: u64 = 60;
 
 /// The caller, as the authorizer identified it. There is no other way to a tenant.
 #[derive(Clone, Debug)]
@@ -46,6 +50,9 @@ impl Caller {
         if let Some(reason) = fields.and_then(|fields| fields.get("refused")) {
             return Err(refused(reason.as_str().and_then(Refused::parse)));
         }
+        if fields.is_some_and(|fields| !admits_address(fields, source_ip(request))) {
+            return Err(refused(Some(Refused::Address)));
+        }
         fields.and_then(Self::read).ok_or_else(|| {
             tracing::error!("the request carries no authorizer context; is the route behind the authorizer?");
             Problem::new(Code::Internal, "The request could not be attributed to an account.")
@@ -58,6 +65,21 @@ impl Caller {
         let account = AccountId::try_from(field("account_id")?).ok()?;
         let scopes = field("scopes")?.split(' ').filter_map(Scope::parse).collect();
         Some(Self { tenant: Tenant { environment, account }, scopes })
+    }
+}
+
+/// Whether the credential may be used from this address: the gateway keeps what the authorizer says for every address.
+fn admits_address(fields: &HashMap<String, Value>, address: Option<&str>) -> bool {
+    let Some(ranges) = fields.get("ip_ranges") else { return true };
+    let mut ranges = ranges.as_str().unwrap_or_default().split(' ').filter_map(IpRange::parse);
+    address.is_some_and(|address| ranges.any(|range| range.contains(address)))
+}
+
+/// The caller's address, as the gateway saw it.
+pub fn source_ip(request: &Request) -> Option<&str> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+        _ => None,
     }
 }
 
@@ -78,7 +100,16 @@ fn refused(why: Option<Refused>) -> Problem {
         Some(Refused::ClientSecret) => {
             "This is the secret of a client. Exchange it for an access token at POST /v1/oauth/token, and send that."
         }
-        Some(Refused::Expired) => "The access token has expired. Fetch a new one at POST /v1/oauth/token.",
+        Some(Refused::Expired) => {
+            "The key or the access token has expired. Fetch a new token at POST /v1/oauth/token, or have a new key \
+             made: admin's create_api_key makes keys."
+        }
+        Some(Refused::Address) => "This credential may not be used from the address of the request.",
+        Some(Refused::Unavailable) => {
+            let detail = "The credential could not be checked right now. Nothing was done; the same request may be \
+                          sent again after a minute.";
+            return Problem::new(Code::Unavailable, detail).waiting(CREDENTIAL_CACHED_SECONDS);
+        }
         Some(Refused::Unknown) | None => {
             "The key or token is not known here, or was revoked. Check that it is of this deployment, or have a new \
              one made: admin's create_api_key makes keys, POST /v1/oauth/token gives tokens."

@@ -1,10 +1,10 @@
-//! Accounts and their API keys.
+//! Accounts.
 
-use recoup_domain::api_key::StoredKey;
-use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
+use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::signing::{Secret, Secrets};
 use recoup_domain::time::Timestamp;
 
+use crate::rows::Rows;
 use crate::{ReadError, WriteError};
 
 /// The outcome of a rotation.
@@ -14,12 +14,6 @@ pub enum Rotated {
     Yes,
     /// The secrets have changed since they were read; nothing was written.
     Overtaken,
-}
-
-/// Reads keys.
-pub trait Keys {
-    /// The key with this id, revoked or not.
-    fn key(&self, id: &KeyId) -> impl Future<Output = Result<Option<StoredKey>, ReadError>> + Send;
 }
 
 /// A new account: one tenant in each environment, each with its own webhook secret.
@@ -37,19 +31,27 @@ pub struct NewAccount {
     pub created_at: Timestamp,
 }
 
-/// The outcome of a revocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revoked {
-    /// The key is revoked, now or since before.
-    Yes,
-    /// There is no such key.
-    NoSuchKey,
+/// An account, as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountFacts {
+    /// The account's id.
+    pub id: AccountId,
+    /// Its name, for people.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
 }
 
-/// Creates accounts, and creates and revokes keys.
+/// Creates and shows accounts.
 pub trait Accounts {
     /// Writes both tenants of a new account, or neither.
     fn create_account(&self, account: &NewAccount) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// What at most 100 tenants' items say of their accounts, in the order of their ids.
+    fn accounts(
+        &self,
+        tenants: &[Tenant],
+    ) -> impl Future<Output = Result<Rows<AccountFacts>, ReadError>> + Send;
 
     /// Whether the account has a tenant in this environment.
     fn account_exists(
@@ -65,18 +67,4 @@ pub trait Accounts {
         from: &Secrets,
         to: &Secrets,
     ) -> impl Future<Output = Result<Rotated, WriteError>> + Send;
-
-    /// Writes a new key.
-    fn create_key(
-        &self,
-        key: &StoredKey,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(), WriteError>> + Send;
-
-    /// Revokes a key for good.
-    fn revoke_key(
-        &self,
-        id: &KeyId,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<Revoked, WriteError>> + Send;
 }

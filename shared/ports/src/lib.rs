@@ -2,6 +2,7 @@
 //!
 //! `storage` and `outbound` implement the traits; a function's `main.rs` puts the two together.
 
+pub mod api_keys;
 pub mod credentials;
 pub mod dead_letters;
 pub mod due;
@@ -9,6 +10,7 @@ pub mod endpoints;
 pub mod events;
 pub mod images;
 pub mod jobs;
+pub mod keyrings;
 pub mod lists;
 pub mod payments;
 pub mod processor;

@@ -1,24 +1,21 @@
-//! Accounts and API keys. Of a key, only the HMAC is stored, never the secret.
+//! Accounts, and the secrets that sign to their refunds' own URLs.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use recoup_domain::api_key::{KeyHash, Scope, StoredKey};
-use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
+use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::signing::Secrets;
 use recoup_domain::time::Timestamp;
-use recoup_ports::credentials::{Accounts, Keys, NewAccount, Revoked, Rotated};
+use recoup_ports::credentials::{AccountFacts, Accounts, NewAccount, Rotated};
+use recoup_ports::rows::Rows;
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{BoxError, ReadError, WriteError};
 use serde::{Deserialize, Serialize};
-use serde_bytes::{ByteArray, ByteBuf};
+use serde_bytes::ByteBuf;
 
-use crate::expression::{Expression, text};
-use crate::keys::{ACCOUNTS, Key, PK, place_of_account};
+use crate::expression::Expression;
+use crate::keys::{ACCOUNTS, Key, PK, owner_of, place_of_account};
 use crate::secret_item::{RetiredItem, from_items, replace};
 use crate::table::{Item, Table, cause, key_text, unreadable};
 use crate::write::{Transacted, past_transactions};
-
-const REVOKED_AT: &str = "revoked_at";
 
 #[derive(Serialize, Deserialize)]
 struct AccountItem {
@@ -36,33 +33,6 @@ struct AccountItem {
     created_at: String,
 }
 
-#[derive(Serialize, Deserialize)]
-struct KeyItem {
-    pk: String,
-    sk: String,
-    environment: String,
-    account_id: String,
-    scopes: Vec<String>,
-    hash: ByteArray<32>,
-    created_at: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    revoked_at: Option<String>,
-}
-
-impl KeyItem {
-    fn into_stored(self, id: &KeyId) -> Result<StoredKey, &'static str> {
-        let environment = Environment::parse(&self.environment).ok_or("environment is unknown")?;
-        let account = AccountId::try_from(self.account_id.as_str()).map_err(|_| "account_id is invalid")?;
-        Ok(StoredKey {
-            id: id.clone(),
-            tenant: Tenant { environment, account },
-            scopes: self.scopes.iter().filter_map(|scope| Scope::parse(scope)).collect(),
-            hash: KeyHash(self.hash.into_array()),
-            revoked: self.revoked_at.is_some(),
-        })
-    }
-}
-
 /// The secrets of an account's item.
 pub(crate) fn read_secrets(item: Item) -> Result<Secrets, ReadError> {
     let key = key_text(&item, PK).to_owned();
@@ -70,17 +40,17 @@ pub(crate) fn read_secrets(item: Item) -> Result<Secrets, ReadError> {
     from_items(item.webhook_secret, item.retired_secrets).map_err(|why| unreadable(&key, why))
 }
 
-fn failed(error: impl Into<BoxError>) -> WriteError {
-    WriteError::Unavailable(error.into())
+fn read_facts(item: Item) -> Result<AccountFacts, ReadError> {
+    let key = key_text(&item, PK).to_owned();
+    let item: AccountItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
+    let id = owner_of(&key).ok_or_else(|| unreadable(&key, "pk is not that of an account"))?.account;
+    let created_at = Timestamp::parse(&item.created_at);
+    let created_at = created_at.ok_or_else(|| unreadable(&key, "created_at is no time"))?;
+    Ok(AccountFacts { id, name: item.name, created_at })
 }
 
-impl Keys for Table {
-    async fn key(&self, id: &KeyId) -> Result<Option<StoredKey>, ReadError> {
-        let Some(item) = self.item(&Key::api_key(id)).await? else { return Ok(None) };
-        let key = key_text(&item, PK).to_owned();
-        let item: KeyItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
-        item.into_stored(id).map(Some).map_err(|why| unreadable(&key, why))
-    }
+fn failed(error: impl Into<BoxError>) -> WriteError {
+    WriteError::Unavailable(error.into())
 }
 
 impl WebhookSecrets for Table {
@@ -117,6 +87,20 @@ impl Accounts for Table {
         }
     }
 
+    async fn accounts(&self, tenants: &[Tenant]) -> Result<Rows<AccountFacts>, ReadError> {
+        let keys: Vec<Key> = tenants.iter().map(Key::account).collect();
+        let mut accounts = Rows::default();
+        if keys.is_empty() {
+            return Ok(accounts);
+        }
+        for item in self.items(&keys).await? {
+            let pk = key_text(&item, PK).to_owned();
+            accounts.add(&pk, read_facts(item))?;
+        }
+        accounts.read.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(accounts)
+    }
+
     async fn account_exists(&self, account: &AccountId, environment: Environment) -> Result<bool, ReadError> {
         let tenant = Tenant { environment, account: account.clone() };
         Ok(self.item(&Key::account(&tenant)).await?.is_some())
@@ -138,51 +122,6 @@ impl Accounts for Table {
                 // An earlier call whose answer was lost may have written the same secrets.
                 Ok(if stored.as_ref() == Some(to) { Rotated::Yes } else { Rotated::Overtaken })
             }
-            _ => Err(failed(cause(error))),
-        }
-    }
-
-    async fn create_key(&self, key: &StoredKey, now: Timestamp) -> Result<(), WriteError> {
-        let at = Key::api_key(&key.id);
-        let item = KeyItem {
-            pk: at.pk,
-            sk: at.sk,
-            environment: key.tenant.environment.as_str().to_owned(),
-            account_id: key.tenant.account.to_string(),
-            scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
-            hash: ByteArray::new(key.hash.0),
-            created_at: now.rfc3339(),
-            revoked_at: None,
-        };
-        let request = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(serde_dynamo::to_item(item).map_err(failed)?))
-            .condition_expression(format!("attribute_not_exists({PK})"));
-        let Err(error) = request.send().await else { return Ok(()) };
-        match error.as_service_error() {
-            // An earlier call whose answer was lost has written the same key.
-            Some(PutItemError::ConditionalCheckFailedException(_))
-                if self.key(&key.id).await?.as_ref() == Some(key) =>
-            {
-                Ok(())
-            }
-            _ => Err(failed(cause(error))),
-        }
-    }
-
-    async fn revoke_key(&self, id: &KeyId, now: Timestamp) -> Result<Revoked, WriteError> {
-        let mut expression = Expression::default();
-        expression.require(format!("attribute_exists({PK})"));
-        let revoked_at = expression.name(REVOKED_AT);
-        let now = expression.value(text(now.rfc3339()));
-        expression.set(format!("{revoked_at} = if_not_exists({revoked_at}, {now})"));
-        let Err(error) = self.update(&Key::api_key(id), expression).send().await else {
-            return Ok(Revoked::Yes);
-        };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Revoked::NoSuchKey),
             _ => Err(failed(cause(error))),
         }
     }

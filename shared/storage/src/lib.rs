@@ -1,8 +1,9 @@
-//! The one DynamoDB table: key shapes, items, and the conditions that hold the rules.
+//! The DynamoDB tables: key shapes, items, and the conditions that hold the rules.
 //!
 //! A read may inform a decision; only the condition of a write makes it true. Reads of the table are strongly
 //! consistent, and each names its tenant, since every key of a tenant's data does.
 
+mod api_keys;
 mod credentials;
 mod delivery_item;
 mod due;
@@ -27,5 +28,6 @@ mod table;
 mod version_item;
 mod write;
 
+pub use api_keys::CredentialsTable;
 pub use images::{Image, TableImages};
 pub use table::Table;

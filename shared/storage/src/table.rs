@@ -36,6 +36,11 @@ impl Table {
         Self { client, name }
     }
 
+    /// The process's one client, for another table.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// One item, as last written.
     pub(crate) async fn item(&self, key: &Key) -> Result<Option<Item>, ReadError> {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(key.attributes()));

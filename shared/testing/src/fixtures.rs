@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use recoup_domain::api_key::{ApiKey, Scope};
 use recoup_domain::decide::{Identity, Refusal, Reservation, decide};
 use recoup_domain::endpoint::{Endpoint, EventFilter, Switch};
 use recoup_domain::event::Event;
 use recoup_domain::ids::{
     AccountId, ActorId, EndpointId, Environment, IdempotencyKey, LineId, PaymentId, RefundId, Tenant,
 };
+use recoup_domain::keyring::RingKey;
 use recoup_domain::money::{Currency, Money, WrittenAmount};
 use recoup_domain::payment::{
     CaptureStatus, Facts, PartialRefunds, Payment, Payout, Processor, ProcessorName, Settlement, Terms,
@@ -15,6 +17,7 @@ use recoup_domain::payment::{
 use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Move, Notes, Outcome, Refund, Withdrawn};
 use recoup_domain::signing::{Secret, Secrets};
 use recoup_domain::split::{MerchantPart, Split};
+use recoup_domain::stored_key::{Grants, Proof, StoredKey};
 use recoup_domain::text::{Metadata, TargetUrl, Text};
 use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
@@ -32,6 +35,25 @@ pub fn tenant() -> Tenant {
 /// Any other tenant.
 pub fn tenant_of(environment: Environment, account: u128) -> Tenant {
     Tenant { environment, account: AccountId::from_bits(account) }
+}
+
+/// A key of a keyring: one letter, again and again.
+pub fn ring_key(letter: &str) -> RingKey {
+    RingKey::new(letter.repeat(RingKey::LENGTH_MIN)).expect("the key is long enough")
+}
+
+/// A key as it is stored, proven under this pepper, for the fixtures' account.
+pub fn stored_key(key: &ApiKey, scopes: &[Scope], pepper: &RingKey) -> StoredKey {
+    let tenant = tenant_of(key.environment(), 1);
+    let grants = Grants { tenant, scopes: scopes.to_vec(), expires_at: None, ip_ranges: Vec::new() };
+    granting(key, grants, pepper)
+}
+
+/// A key that grants this.
+pub fn granting(key: &ApiKey, grants: Grants, pepper: &RingKey) -> StoredKey {
+    let proof = Proof::new(key, &grants, pepper);
+    let (id, r#use) = (key.id().clone(), Some(key.r#use()));
+    StoredKey { id, r#use, name: None, grants, proof, created_at: now(), revoked_at: None }
 }
 
 /// Euros.

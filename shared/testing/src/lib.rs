@@ -84,6 +84,8 @@ mod calls;
 #[cfg(feature = "table")]
 mod faults;
 #[cfg(feature = "table")]
+mod keyrings;
+#[cfg(feature = "table")]
 mod size;
 #[cfg(feature = "table")]
 mod table;
@@ -94,6 +96,8 @@ mod wire;
 pub use calls::{Answer, Call, Calls};
 #[cfg(feature = "table")]
 pub use faults::Fault;
+#[cfg(feature = "table")]
+pub use keyrings::TestKeyrings;
 #[cfg(feature = "table")]
 pub use size::item_bytes;
 #[cfg(feature = "table")]

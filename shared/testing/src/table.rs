@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use dynoxide::Database;
-use recoup_storage::Table;
+use recoup_storage::{CredentialsTable, Table};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::runtime::{Handle, Runtime};
@@ -26,6 +26,7 @@ use crate::wire::{CountingClient, Wire, ask_for_capacity};
 pub type Item = HashMap<String, AttributeValue>;
 
 const NAME: &str = "recoup";
+const CREDENTIALS: &str = "recoup-credentials";
 
 /// A table of its own for one test.
 pub struct TestTable {
@@ -59,24 +60,43 @@ fn request<T: DeserializeOwned>(json: Value) -> T {
     serde_json::from_value(json).expect("dynoxide knows the request")
 }
 
+fn key(hash: &str, range: &str) -> Value {
+    json!([{ "AttributeName": hash, "KeyType": "HASH" }, { "AttributeName": range, "KeyType": "RANGE" }])
+}
+
+fn attributes(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({ "AttributeName": name, "AttributeType": "S" })).collect()
+}
+
+fn index(name: &str, hash: &str, range: &str, projection: &str) -> Value {
+    let projection = json!({ "ProjectionType": projection });
+    json!({ "IndexName": name, "KeySchema": key(hash, range), "Projection": projection })
+}
+
 /// `CreateTable` for what the template says; `tests/harness.rs` compares the two.
 fn description() -> Value {
-    let key = |hash: &str, range: &str| json!([{ "AttributeName": hash, "KeyType": "HASH" }, { "AttributeName": range, "KeyType": "RANGE" }]);
-    let names = ["pk", "sk", "list_pk", "list_sk", "due_pk", "due_sk"];
-    let index = |name: &str, hash: &str, range: &str| {
-        json!({
-            "IndexName": name,
-            "KeySchema": key(hash, range),
-            "Projection": { "ProjectionType": "KEYS_ONLY" },
-        })
-    };
+    let indexes = [
+        index("by_time", "list_pk", "list_sk", "KEYS_ONLY"),
+        index("by_due", "due_pk", "due_sk", "KEYS_ONLY"),
+    ];
     json!({
         "TableName": NAME,
         "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": names.map(|name| json!({ "AttributeName": name, "AttributeType": "S" })),
+        "AttributeDefinitions": attributes(&["pk", "sk", "list_pk", "list_sk", "due_pk", "due_sk"]),
         "KeySchema": key("pk", "sk"),
-        "GlobalSecondaryIndexes": [index("by_time", "list_pk", "list_sk"), index("by_due", "due_pk", "due_sk")],
+        "GlobalSecondaryIndexes": indexes,
         "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES" },
+    })
+}
+
+/// The same of the table of credentials.
+fn description_of_credentials() -> Value {
+    json!({
+        "TableName": CREDENTIALS,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": attributes(&["pk", "sk", "list_pk", "list_sk"]),
+        "KeySchema": key("pk", "sk"),
+        "GlobalSecondaryIndexes": [index("by_time", "list_pk", "list_sk", "ALL")],
     })
 }
 
@@ -95,10 +115,12 @@ fn config(endpoint: &str) -> Builder {
 }
 
 impl TestTable {
-    /// Starts an endpoint and creates the table on it.
+    /// Starts an endpoint and creates the tables on it.
     pub fn new() -> Self {
         let database = Database::memory().expect("a database in memory");
-        database.create_table(request(description())).expect("the table is created");
+        for table in [description(), description_of_credentials()] {
+            database.create_table(request(table)).expect("the table is created");
+        }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
         let endpoint = format!("http://{}", listener.local_addr().expect("the port's address"));
         listener.set_nonblocking(true).expect("a listener that does not block");
@@ -130,6 +152,11 @@ impl TestTable {
     /// The store of somebody else: its requests are neither counted nor faulty.
     pub fn others(&self) -> Table {
         Table::new(self.plain.clone(), NAME.to_owned())
+    }
+
+    /// The production store of credentials. All its requests are counted.
+    pub fn credentials(&self) -> CredentialsTable {
+        CredentialsTable::new(self.counted.clone(), CREDENTIALS.to_owned(), NAME.to_owned())
     }
 
     /// The table's name.
@@ -164,8 +191,17 @@ impl TestTable {
 
     /// Every item, in no order.
     pub async fn items(&self) -> Vec<Item> {
+        self.items_of(NAME).await
+    }
+
+    /// Every item of the table of credentials, in no order.
+    pub async fn credential_items(&self) -> Vec<Item> {
+        self.items_of(CREDENTIALS).await
+    }
+
+    async fn items_of(&self, table: &str) -> Vec<Item> {
         let mut pages =
-            self.plain.scan().table_name(NAME).consistent_read(true).into_paginator().items().send();
+            self.plain.scan().table_name(table).consistent_read(true).into_paginator().items().send();
         let mut items = Vec::new();
         while let Some(item) = pages.next().await {
             items.push(item.expect("the table is read"));
@@ -180,6 +216,18 @@ impl TestTable {
         let item = found.next().expect("there is an item of that kind");
         assert!(found.next().is_none(), "there is more than one {kind}");
         item
+    }
+
+    /// Writes behind every rule: puts an item into the table of credentials, in place of any other.
+    pub async fn put_credential(&self, item: Item) {
+        let put = self.plain.put_item().table_name(CREDENTIALS).set_item(Some(item));
+        put.send().await.expect("the item is written");
+    }
+
+    /// Writes behind every rule: puts an item into the table, in place of any other.
+    pub async fn put(&self, item: Item) {
+        let put = self.plain.put_item().table_name(NAME).set_item(Some(item));
+        put.send().await.expect("the item is written");
     }
 
     /// Writes behind every rule: this attribute of an item becomes a text.

@@ -46,7 +46,7 @@ impl Stack {
             sqs: aws.sqs(),
             dynamodb: aws.dynamodb(),
             lambda: aws_sdk_lambda::Client::new(&invoking),
-            secrets: aws.secrets(),
+            secrets: aws_sdk_secretsmanager::Client::new(&aws.secrets()),
             http,
         }
     }

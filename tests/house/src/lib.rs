@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("batch", &[]),
     ("config", &["domain"]),
     ("telemetry", &[]),
-    ("testing", &["domain", "storage"]),
+    ("testing", &["domain", "ports", "storage"]),
 ];
 const A_FUNCTIONS_LIB_MAY_USE: &[&str] = &["http", "views", "batch", "processors", "ports", "domain"];
 const A_FUNCTIONS_MAIN_MAY_USE: &[&str] = &[
@@ -45,6 +45,7 @@ const THE_DOMAIN_MAY_USE: &[&str] = &[
     "base64",
     "data-encoding",
     "hmac",
+    "ipnet",
     "iso_currency",
     "rust_decimal",
     "serde",

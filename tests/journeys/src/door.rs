@@ -1,17 +1,18 @@
 //! A credential that nobody has, through authorize to every route behind it: told what is wrong, and nothing more.
 
 use lambda_http::{Body, Response};
-use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Refused, Scope, StoredKey};
+use recoup_domain::api_key::{ApiKey, KeyUse, Refused, Scope};
 use recoup_domain::ids::{Environment, KeyId};
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
 use recoup_http::route::SERVED;
 use recoup_outbound::webhooks::Webhooks;
-use recoup_ports::credentials::{Accounts, Revoked};
+use recoup_ports::api_keys::{KeepKeys, Revoked};
 use recoup_ports::webhooks::Reach;
-use recoup_storage::Table;
+use recoup_storage::CredentialsTable;
+use recoup_testing::fixtures::{ring_key, stored_key};
 use recoup_testing::routes::ROUTES;
-use recoup_testing::{TestTable, fixtures};
+use recoup_testing::{TestKeyrings, TestTable, fixtures};
 use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 
@@ -22,10 +23,6 @@ const AUTHORIZE: &str = include_str!("../../events/authorize.json");
 
 fn now() -> Timestamp {
     fixtures::now()
-}
-
-fn pepper(byte: u8) -> Pepper {
-    Pepper::new(vec![byte; 32]).unwrap()
 }
 
 /// The keys of the routes behind the authorizer, as the template has them.
@@ -83,28 +80,22 @@ fn asking(key: &str, told: &Value) -> Event {
 }
 
 /// A table that knows one key, which was revoked, and authorize over it.
-async fn authorizer() -> (TestTable, authorize::Context<Table>) {
+async fn authorizer() -> (TestTable, authorize::Context<CredentialsTable, TestKeyrings>) {
     let table = TestTable::new();
     let key = ApiKey::random(Environment::Sandbox, 1, 2);
-    let stored = StoredKey {
-        id: key.id().clone(),
-        hash: key.hash(&pepper(1)),
-        tenant: fixtures::tenant(),
-        scopes: Scope::ALL.to_vec(),
-        revoked: false,
-    };
-    table.store().create_key(&stored, now()).await.unwrap();
-    assert_eq!(table.store().revoke_key(key.id(), now()).await.unwrap(), Revoked::Yes);
-    let context = authorize::Context { keys: table.store(), pepper: pepper(1), now };
+    let keys = table.credentials();
+    keys.create_key(&stored_key(&key, &Scope::ALL, &ring_key("p"))).await.unwrap();
+    assert_eq!(keys.revoke_key(key.id(), now()).await.unwrap(), Revoked::Yes);
+    let context = authorize::Context { keys, keyrings: TestKeyrings::default(), now };
     (table, context)
 }
 
 /// Credentials that nobody has, each with a word of the sentence that helps.
 fn nobodys() -> Vec<(String, Refused, &'static str)> {
-    let token = |pepper: &Pepper| {
+    let token = |key: &str| {
         let (client, scopes) = (KeyId::from_bits(5), Scope::ALL.to_vec());
         let claims = Claims { tenant: fixtures::tenant(), client, scopes, expires_at: now() };
-        claims.sign(pepper)
+        claims.sign(&ring_key(key))
     };
     let key = |name| ApiKey::random(Environment::Sandbox, name, 2).reveal().to_owned();
     let client = ApiKey::random_for(KeyUse::Client, Environment::Sandbox, 1, 2).reveal().to_owned();
@@ -113,8 +104,8 @@ fn nobodys() -> Vec<(String, Refused, &'static str)> {
         (key(1), Refused::Unknown, "create_api_key"),
         (key(9), Refused::Unknown, "create_api_key"),
         (client, Refused::ClientSecret, "Exchange it"),
-        (token(&pepper(1)), Refused::Expired, "has expired"),
-        (token(&pepper(2)), Refused::Unknown, "create_api_key"),
+        (token("s"), Refused::Expired, "has expired"),
+        (token("t"), Refused::Unknown, "create_api_key"),
     ]
 }
 

@@ -3,34 +3,29 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use admin::{Context, handle};
+use admin::handle;
 use lambda_runtime::Diagnostic;
-use recoup_domain::api_key::Pepper;
 use recoup_domain::delivery::Target;
 use recoup_domain::ids::{EndpointId, EventId, RefundId};
 use recoup_domain::time::Timestamp;
 use recoup_ports::dead_letters::DeadLetterQueue::{self, RefundJobs, Relay, WebhookJobs};
 use recoup_ports::jobs::{Job, Lane, RefundJob, WebhookJob};
-use recoup_storage::{Table, TableImages};
 use recoup_testing::routes::RESOURCES;
 use recoup_testing::{TestTable, fixtures};
 use serde_json::{Value, json};
 
-use crate::given_up::GivenUp;
+use crate::world::{Admin, admin};
 
 /// Stands in metadata: nobody but its owner may read it.
 const PRIVATE: &str = "born 1 April 1980";
 
 struct World {
-    context: Context<Table, GivenUp, TableImages>,
+    context: Admin,
 }
 
 impl World {
     fn with_clock(now: fn() -> Timestamp) -> Self {
-        let accounts = TestTable::new().store();
-        let pepper = Pepper::new(vec![1; 32]).unwrap();
-        let dead_letters = GivenUp::default();
-        Self { context: Context { accounts, dead_letters, names: TableImages, pepper, now, random: || 1 } }
+        Self { context: admin(&TestTable::new(), now, || 1) }
     }
 
     fn new() -> Self {

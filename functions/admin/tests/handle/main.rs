@@ -4,4 +4,7 @@
 mod administering;
 mod dead_letters;
 mod given_up;
+mod keys;
 mod reports;
+mod rotation;
+mod world;

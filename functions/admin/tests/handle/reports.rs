@@ -2,20 +2,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use admin::{Context, handle};
+use admin::handle;
 use lambda_runtime::Diagnostic;
-use recoup_domain::api_key::Pepper;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::report::{Finding, Mismatch, Remedy, Report};
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::reports::{KeepReports, Tenants};
-use recoup_storage::{Table, TableImages};
 use recoup_testing::fixtures::{self, secret};
 use recoup_testing::reports::{clean_report, finding, report_with};
 use recoup_testing::{Fault, TestTable};
 use serde_json::{Value, json};
 
-use crate::given_up::GivenUp;
+use crate::world::{Admin, admin};
 
 fn random() -> u128 {
     static LAST: AtomicU64 = AtomicU64::new(0);
@@ -24,7 +22,7 @@ fn random() -> u128 {
 
 struct World {
     table: TestTable,
-    context: Context<Table, GivenUp, TableImages>,
+    context: Admin,
 }
 
 impl World {
@@ -41,10 +39,7 @@ impl World {
             };
             table.store().create_account(&account).await.unwrap();
         }
-        let pepper = Pepper::new(vec![1; 32]).unwrap();
-        let (accounts, dead_letters) = (table.store(), GivenUp::default());
-        let context =
-            Context { accounts, dead_letters, names: TableImages, pepper, now: fixtures::now, random };
+        let context = admin(&table, fixtures::now, random);
         Self { table, context }
     }
 

@@ -1,14 +1,16 @@
 //! Bytes that are stored: whatever is made anew under a later version has to be found under them.
 
 use data_encoding::HEXLOWER;
-use recoup_domain::api_key::{ApiKey, Pepper};
+use recoup_domain::api_key::{ApiKey, Scope};
 use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, LineId, RefundId, Tenant};
+use recoup_domain::keyring::{Keyring, RingKey};
 use recoup_domain::money::{Currency, WrittenAmount};
 use recoup_domain::signing::Secret;
+use recoup_domain::stored_key::Proof;
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
 use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
-use recoup_testing::fixtures::{actor_id, getpaid_wanted, now, text};
+use recoup_testing::fixtures::{actor_id, getpaid_wanted, now, stored_key, text};
 
 fn fingerprint(wanted: &Wanted) -> String {
     HEXLOWER.encode(&wanted.fingerprint("POST /v1/refunds", Currency::parse("EUR").unwrap()))
@@ -64,16 +66,22 @@ fn an_id_is_the_one_it_always_was() {
 fn a_credential_that_was_given_out_stays_good() {
     let key = ApiKey::random(Environment::Sandbox, 1, u128::MAX);
     assert_eq!(key.reveal(), "sk_sandbox_000000000000000000000000017zzzzzzzzzzzzzzzzzzzzzzzzz0khkkr8");
-    let pepper = Pepper::new((0..32).collect()).unwrap();
-    assert_eq!(
-        HEXLOWER.encode(&key.hash(&pepper).0),
-        "f6c2646061f4130bcaba383ca3444bcd0d1ca8533076a31877adcb6fc99dc260"
-    );
+    let peppers = Keyring::first(RingKey::new(String::from_utf8((0..32).collect()).unwrap()).unwrap());
+    assert_eq!(peppers.current.id(), "027fef4670d73da2");
+    let mut stored = stored_key(&key, &[Scope::RefundsRead, Scope::PaymentsWrite], &peppers.current);
+    let proof = "5d3a98d257b6d363825ef079124f9173d552f92f8fe3135e177cdc5fb5bec782";
+    assert_eq!(HEXLOWER.encode(&stored.proof.mac), proof);
+    // As version 0.1 proved it.
+    let before = "f6c2646061f4130bcaba383ca3444bcd0d1ca8533076a31877adcb6fc99dc260";
+    let mac = HEXLOWER.decode(before.as_bytes()).unwrap().try_into().unwrap();
+    stored.proof = Proof { pepper: None, mac };
+    assert!(stored.is_proof_of(&key, &peppers));
     let token = "at_sandbox_acct_00000000000000000000000003~key_00000000000000000000000004\
-        ~refunds:read+payments:write~1798761600000\
-        .9c2aa75334fb5164bff69343170ba3206e27521a7e0bec71587283e6fded1ea4";
-    let claims = Claims::read(token, &pepper, now()).unwrap();
-    assert_eq!(claims.sign(&pepper), token);
+        ~refunds:read+payments:write~1798761600000~027fef4670d73da2\
+        .95ef755325c531a0dd25240240c752f8da495ea6374413db7a4d9cdebca5fe37";
+    let claims =
+        Claims::read(token, &peppers, Timestamp::from_unix_millis(1_798_761_599_000).unwrap()).unwrap();
+    assert_eq!(claims.sign(&peppers.current), token);
     let secret = Secret::of_256_bits([1, u128::MAX]);
     assert_eq!(secret.reveal(), "whsec_AAAAAAAAAAAAAAAAAAAAAf////////////////////8=");
 }

@@ -1,9 +1,11 @@
 //! Ids that cannot collide and keys that cannot be mistyped.
 
 use proptest::prelude::*;
-use recoup_domain::api_key::{ApiKey, Pepper};
+use recoup_domain::api_key::{ApiKey, Refused, Scope};
 use recoup_domain::ids::{AccountId, Environment, EventId, IdempotencyKey, RefundId, Tenant};
-use recoup_testing::fixtures;
+use recoup_domain::keyring::Keyring;
+use recoup_domain::stored_key::{IpRange, StoredKey};
+use recoup_testing::fixtures::{self, ring_key, stored_key};
 
 fn environment() -> impl Strategy<Value = Environment> {
     prop::sample::select(vec![Environment::Sandbox, Environment::Live])
@@ -24,8 +26,8 @@ fn api_key() -> impl Strategy<Value = ApiKey> {
         .prop_map(|(environment, name, secret)| ApiKey::random(environment, name, secret))
 }
 
-fn pepper() -> Pepper {
-    Pepper::new(vec![7; Pepper::LENGTH_MIN]).unwrap()
+fn peppers(letter: &str) -> Keyring {
+    Keyring::first(ring_key(letter))
 }
 
 proptest! {
@@ -66,7 +68,6 @@ proptest! {
         prop_assert_eq!(read.reveal(), key.reveal());
         prop_assert_eq!(read.id(), key.id());
         prop_assert_eq!(read.environment(), key.environment());
-        prop_assert!(read.is(&key.hash(&pepper()), &pepper()));
     }
 
     #[test]
@@ -99,14 +100,14 @@ proptest! {
     }
 
     #[test]
-    fn a_stored_hash_knows_only_its_own_key_under_its_own_pepper(
+    fn a_proof_is_that_of_one_key_under_one_pepper(
         environment in environment(), name in any::<u128>(), secret in any::<u128>(), wrong in 1_u128..,
     ) {
         let key = ApiKey::random(environment, name, secret);
-        let stored = key.hash(&pepper());
-        let other_pepper = Pepper::new(vec![8; Pepper::LENGTH_MIN]).unwrap();
-        prop_assert!(!ApiKey::random(environment, name, secret ^ wrong).is(&stored, &pepper()));
-        prop_assert!(!key.is(&stored, &other_pepper));
+        let stored = stored_key(&key, &[Scope::RefundsRead], &ring_key("p"));
+        prop_assert!(stored.is_proof_of(&key, &peppers("p")));
+        prop_assert!(!stored.is_proof_of(&ApiKey::random(environment, name, secret ^ wrong), &peppers("p")));
+        prop_assert!(!stored.is_proof_of(&key, &peppers("q")));
     }
 
     #[test]
@@ -114,11 +115,79 @@ proptest! {
         let secret = &key.reveal()[key.reveal().len() - 33..];
         let printed = format!("{key:?}");
         prop_assert!(!printed.contains(&secret[..26]));
-        prop_assert_eq!(format!("{:?}", pepper()), "Pepper(…)");
+    }
+}
+
+/// A key, and ways to make more of what is stored of it.
+fn raised(stored: &StoredKey) -> Vec<StoredKey> {
+    let with = |change: fn(&mut StoredKey)| {
+        let mut stored = stored.clone();
+        change(&mut stored);
+        stored
+    };
+    vec![
+        with(|stored| stored.grants.tenant.account = AccountId::from_bits(2)),
+        with(|stored| stored.grants.tenant.environment = Environment::Live),
+        with(|stored| stored.grants.scopes.push(Scope::RefundsWrite)),
+        with(|stored| stored.grants.expires_at = None),
+        with(|stored| stored.grants.expires_at = Some(fixtures::later(2))),
+        with(|stored| stored.grants.ip_ranges.clear()),
+        with(|stored| stored.grants.ip_ranges = vec![IpRange::parse("0.0.0.0/0").unwrap()]),
+        with(|stored| stored.proof.pepper = None),
+    ]
+}
+
+#[test]
+fn who_writes_the_table_cannot_make_a_key_grant_more() {
+    let key = ApiKey::random(Environment::Sandbox, 1, 2);
+    let mut grants = stored_key(&key, &[Scope::RefundsRead], &ring_key("p")).grants;
+    grants.expires_at = Some(fixtures::later(1));
+    grants.ip_ranges = vec![IpRange::parse("203.0.113.0/24").unwrap()];
+    let stored = fixtures::granting(&key, grants, &ring_key("p"));
+    assert_eq!(stored.judge(&key, &peppers("p"), fixtures::now()), Ok(()));
+    for raised in raised(&stored) {
+        let verdict = raised.judge(&key, &peppers("p"), fixtures::now());
+        assert_eq!(verdict, Err(Refused::Unknown), "{raised:?}");
     }
 }
 
 #[test]
-fn a_pepper_that_is_too_short_is_refused() {
-    assert!(Pepper::new(vec![7; Pepper::LENGTH_MIN - 1]).is_none());
+fn a_key_ends_when_it_expires_and_when_it_is_revoked() {
+    let key = ApiKey::random(Environment::Sandbox, 1, 2);
+    let mut grants = stored_key(&key, &[Scope::RefundsRead], &ring_key("p")).grants;
+    grants.expires_at = Some(fixtures::later(1));
+    let stored = fixtures::granting(&key, grants, &ring_key("p"));
+    assert_eq!(stored.judge(&key, &peppers("p"), fixtures::now()), Ok(()));
+    assert_eq!(stored.judge(&key, &peppers("p"), fixtures::later(1)), Err(Refused::Expired));
+    let revoked = StoredKey { revoked_at: Some(fixtures::now()), ..stored };
+    assert_eq!(revoked.judge(&key, &peppers("p"), fixtures::now()), Err(Refused::Unknown));
+}
+
+#[test]
+fn a_key_is_renewed_once_under_the_newest_pepper() {
+    let key = ApiKey::random(Environment::Sandbox, 1, 2);
+    let stored = stored_key(&key, &[Scope::RefundsRead], &ring_key("p"));
+    assert_eq!(stored.renewed(&key, &peppers("p")), None);
+    let rotated = peppers("p").rotated(ring_key("q"), fixtures::now());
+    let renewed = stored.renewed(&key, &rotated).unwrap();
+    assert_eq!(renewed.judge(&key, &peppers("q"), fixtures::now()), Ok(()));
+    assert_eq!(renewed.renewed(&key, &rotated), None);
+}
+
+#[test]
+fn a_range_of_addresses_is_a_network_and_not_a_prefix_of_letters() {
+    let admits = |range: &str, address: &str| IpRange::parse(range).unwrap().contains(address);
+    assert!(admits("203.0.113.0/24", "203.0.113.255"));
+    assert!(!admits("203.0.113.0/24", "203.0.114.0"));
+    assert!(admits("2001:db8::/32", "2001:db8:1::1"));
+    assert!(!admits("203.0.113.0/24", "2001:db8::1"));
+    assert!(!admits("0.0.0.0/0", "elsewhere"));
+    for text in ["", "203.0.113.7", "203.0.113.0/33", "all"] {
+        assert_eq!(IpRange::parse(text), None, "{text}");
+    }
+    let mut grants = stored_key(&ApiKey::random(Environment::Live, 1, 2), &[], &ring_key("p")).grants;
+    assert!(grants.admits_address(None));
+    grants.ip_ranges = vec![IpRange::parse("203.0.113.0/24").unwrap()];
+    assert!(grants.admits_address(Some("203.0.113.7")));
+    assert!(!grants.admits_address(Some("203.0.112.7")) && !grants.admits_address(None));
 }

@@ -10,6 +10,7 @@ mod example;
 mod fake_adapter;
 mod fake_stripe;
 mod faults;
+mod keyrings;
 mod limits;
 mod list;
 mod logs;

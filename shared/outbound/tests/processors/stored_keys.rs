@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::{Credentials, Region};
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::time::Timestamp;
+use recoup_outbound::secret_store::SecretStore;
 use recoup_outbound::stored_keys::{StoredKeys, TENANTS_MAX};
 use recoup_ports::processor_keys::{KeysError, ProcessorKeys};
 use recoup_processors::adapter::AdapterAccess;
@@ -62,6 +63,19 @@ struct Store {
     keys: StoredKeys,
 }
 
+/// A store behind this port, which is asked once and not for long.
+pub(crate) fn secret_store(port: u16) -> SecretStore {
+    let credentials = Credentials::new("id", "secret", None, None, "test");
+    let config = aws_types::SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url(format!("http://127.0.0.1:{port}"));
+    SecretStore::new(config.build()).within(Duration::from_millis(300))
+}
+
 impl Store {
     async fn new() -> Self {
         let secrets = Arc::new(Mutex::new(HashMap::new()));
@@ -72,15 +86,7 @@ impl Store {
             answer(said.unwrap_or(&ABSENT))
         });
         let server = server.await;
-        let config = aws_sdk_secretsmanager::Config::builder()
-            .behavior_version_latest()
-            .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .retry_config(RetryConfig::disabled())
-            .endpoint_url(format!("http://127.0.0.1:{}", server.port));
-        let client = aws_sdk_secretsmanager::Client::from_conf(config.build());
-        let keys = StoredKeys::new(client, "recoup/processors", now).within(Duration::from_millis(300));
+        let keys = StoredKeys::new(secret_store(server.port), "recoup/processors", now);
         Self { server, secrets, keys }
     }
 

@@ -1,30 +1,12 @@
-//! Accounts and keys: what opens something is not in the table.
+//! Accounts.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use recoup_domain::api_key::{ApiKey, KeyHash, Pepper, Scope, StoredKey};
-use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
+use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::signing::{Secret, Secrets};
 use recoup_ports::WriteError;
-use recoup_ports::credentials::{Accounts, Keys, NewAccount, Revoked};
+use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::webhooks::WebhookSecrets;
-use recoup_testing::fixtures::{later, now, tenant};
+use recoup_testing::fixtures::now;
 use recoup_testing::{Fault, TestTable};
-
-fn pepper() -> Pepper {
-    Pepper::new((0..32).collect()).unwrap()
-}
-
-fn key() -> (ApiKey, StoredKey) {
-    let key = ApiKey::random(Environment::Sandbox, 1 << 100, 2 << 100);
-    let stored = StoredKey {
-        id: key.id().clone(),
-        tenant: tenant(),
-        scopes: vec![Scope::PaymentsRead, Scope::RefundsWrite],
-        hash: key.hash(&pepper()),
-        revoked: false,
-    };
-    (key, stored)
-}
 
 fn account() -> NewAccount {
     NewAccount {
@@ -34,65 +16,6 @@ fn account() -> NewAccount {
         live_secret: Secret::new(vec![2; 32]).unwrap(),
         created_at: now(),
     }
-}
-
-#[tokio::test]
-async fn a_key_is_found_by_its_id_and_knows_its_tenant_and_scopes() {
-    let (table, (key, stored)) = (TestTable::new(), key());
-    let store = table.store();
-    store.create_key(&stored, now()).await.unwrap();
-    table.take_calls();
-    assert_eq!(store.key(key.id()).await.unwrap(), Some(stored));
-    assert_eq!(table.take_calls().operations(), ["GetItem"]);
-    assert_eq!(store.key(&KeyId::from_bits(7)).await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn of_a_key_only_its_hash_is_stored() {
-    let (table, (key, stored)) = (TestTable::new(), key());
-    table.store().create_key(&stored, now()).await.unwrap();
-    let item = table.item("key").await;
-    let AttributeValue::B(hash) = &item["hash"] else { panic!("the hash is not binary: {item:?}") };
-    assert_eq!(hash.as_ref(), key.hash(&pepper()).0);
-    let secret = &key.reveal()[key.reveal().len() - 33..];
-    assert_eq!(secret.len(), 26 + 7);
-    for (name, value) in item.iter().filter(|(_, value)| value.is_s()) {
-        let text = value.as_s().unwrap();
-        assert!(!text.contains(&secret[..26]) && !text.contains(&secret[26..]), "{name} holds the secret");
-    }
-}
-
-#[tokio::test]
-async fn a_revoked_key_stays_revoked_and_a_key_that_never_was_cannot_be() {
-    let (table, (key, stored)) = (TestTable::new(), key());
-    let store = table.store();
-    store.create_key(&stored, now()).await.unwrap();
-    assert_eq!(store.revoke_key(key.id(), later(1)).await.unwrap(), Revoked::Yes);
-    let revoked = StoredKey { revoked: true, ..stored };
-    assert_eq!(store.key(key.id()).await.unwrap(), Some(revoked));
-    assert_eq!(store.revoke_key(key.id(), later(2)).await.unwrap(), Revoked::Yes);
-    let item = table.item("key").await;
-    assert_eq!(item["revoked_at"].as_s().unwrap(), &later(1).rfc3339(), "the first time is kept");
-    assert_eq!(store.revoke_key(&KeyId::from_bits(7), later(3)).await.unwrap(), Revoked::NoSuchKey);
-    assert_eq!(table.items().await.len(), 1, "nothing was made by revoking nothing");
-}
-
-#[tokio::test]
-async fn no_key_takes_the_place_of_another() {
-    let (table, (key, stored)) = (TestTable::new(), key());
-    let store = table.store();
-    store.create_key(&stored, now()).await.unwrap();
-    let other = StoredKey { hash: KeyHash([9; 32]), ..stored.clone() };
-    assert!(store.create_key(&other, now()).await.is_err());
-    assert_eq!(store.key(key.id()).await.unwrap(), Some(stored));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_key_whose_answer_was_lost_is_made_all_the_same() {
-    let (table, (key, stored)) = (TestTable::new(), key());
-    table.fail("PutItem", 1, Fault::LoseAnswer);
-    table.store().create_key(&stored, now()).await.unwrap();
-    assert_eq!(table.store().key(key.id()).await.unwrap(), Some(stored));
 }
 
 #[tokio::test]

@@ -1,0 +1,151 @@
+//! API keys and clients.
+
+use recoup_domain::api_key::{ApiKey, KeyUse, Scope};
+use recoup_domain::ids::{Environment, KeyId, Tenant};
+use recoup_domain::stored_key::{Grants, IpRange, Proof, StoredKey};
+use recoup_domain::text::Text;
+use recoup_domain::time::Timestamp;
+use recoup_ports::api_keys::{KeepKeys, Revoked};
+use recoup_ports::credentials::Accounts;
+use recoup_ports::keyrings::{Keyrings, Ring};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{AdminError, Context, tenant};
+
+/// Most keys in one answer.
+const KEYS_MAX: u16 = 1_000;
+
+/// What a new key shall be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    account_id: String,
+    environment: String,
+    name: Option<String>,
+    scopes: Option<Vec<String>>,
+    expires_at: Option<String>,
+    ip_ranges: Option<Vec<String>>,
+}
+
+/// The names of all scopes, for a sentence.
+pub(crate) fn scopes() -> String {
+    Scope::ALL.map(Scope::as_str).join(", ")
+}
+
+impl Wanted {
+    fn parse(self, now: Timestamp) -> Result<(Option<Text<64>>, Grants), AdminError> {
+        let tenant = tenant(&self.account_id, &self.environment)?;
+        let name = self.name.map(Text::new).transpose().map_err(|_| AdminError::KeyName)?;
+        let scopes = match self.scopes {
+            None if tenant.environment == Environment::Sandbox => Some(Scope::ALL.to_vec()),
+            None => None,
+            Some(names) => names.iter().map(|name| Scope::parse(name)).collect(),
+        };
+        let scopes: Vec<Scope> = scopes.filter(|scopes| !scopes.is_empty()).ok_or(AdminError::Scopes)?;
+        let expires_at = self.expires_at.map(|text| Timestamp::parse(&text).filter(|at| *at > now));
+        let expires_at = expires_at.map(|at| at.ok_or(AdminError::ExpiresAt)).transpose()?;
+        let ip_ranges: Option<Vec<IpRange>> =
+            self.ip_ranges.unwrap_or_default().iter().map(|text| IpRange::parse(text)).collect();
+        let ip_ranges =
+            ip_ranges.filter(|ranges| ranges.len() <= IpRange::COUNT_MAX).ok_or(AdminError::IpRanges)?;
+        Ok((name, Grants { tenant, scopes, expires_at, ip_ranges }))
+    }
+}
+
+pub(crate) async fn create<A: Accounts, K: KeepKeys, R: Keyrings, D, N>(
+    context: &Context<A, K, R, D, N>,
+    r#use: KeyUse,
+    wanted: Wanted,
+) -> Result<Value, AdminError> {
+    let now = (context.now)();
+    let (name, grants) = wanted.parse(now)?;
+    let tenant = &grants.tenant;
+    if !context.accounts.account_exists(&tenant.account, tenant.environment).await? {
+        return Err(AdminError::NoSuchAccount);
+    }
+    let key = ApiKey::random_for(r#use, tenant.environment, (context.random)(), (context.random)());
+    let peppers = context.keyrings.keyring(Ring::Pepper, None).await?;
+    let proof = Proof::new(&key, &grants, &peppers.current);
+    let (id, r#use) = (key.id().clone(), Some(r#use));
+    let stored = StoredKey { id, r#use, name, grants, proof, created_at: now, revoked_at: None };
+    context.keys.create_key(&stored).await?;
+    tracing::info!(key.id = %stored.id, account.id = %stored.grants.tenant.account, "key created");
+    let mut shown = shown(&stored);
+    let secret_name = match key.r#use() {
+        KeyUse::Api => "secret",
+        KeyUse::Client => {
+            shown["client_id"] = shown["id"].take();
+            "client_secret"
+        }
+    };
+    shown[secret_name] = key.reveal().into();
+    if let Some(shown) = shown.as_object_mut() {
+        shown.retain(|_, value| !value.is_null());
+    }
+    Ok(shown)
+}
+
+fn shown(key: &StoredKey) -> Value {
+    let StoredKey { id, r#use, name, grants, proof: _, created_at, revoked_at } = key;
+    let Grants { tenant, scopes, expires_at, ip_ranges } = grants;
+    json!({
+        "id": id.as_str(),
+        "use": r#use.map(KeyUse::as_str),
+        "name": name.as_ref().map(Text::as_str),
+        "account_id": tenant.account.as_str(),
+        "environment": tenant.environment.as_str(),
+        "scopes": scopes.iter().copied().map(Scope::as_str).collect::<Vec<_>>(),
+        "ip_ranges": ip_ranges.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "created_at": created_at.rfc3339(),
+        "expires_at": expires_at.map(Timestamp::rfc3339),
+        "revoked_at": revoked_at.map(Timestamp::rfc3339),
+    })
+}
+
+pub(crate) async fn list<A: Accounts, K: KeepKeys, R, D, N>(
+    context: &Context<A, K, R, D, N>,
+    tenant: &Tenant,
+) -> Result<Value, AdminError> {
+    if !context.accounts.account_exists(&tenant.account, tenant.environment).await? {
+        return Err(AdminError::NoSuchAccount);
+    }
+    let keys = context.keys.keys_of(tenant, KEYS_MAX).await?;
+    let found = keys.read.len().saturating_add(keys.unreadable.len());
+    Ok(json!({
+        "keys": keys.read.iter().map(shown).collect::<Vec<_>>(),
+        "unreadable": keys.unreadable.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(),
+        "more": found >= usize::from(KEYS_MAX),
+    }))
+}
+
+/// Revokes a key that is named by its id, or by the secret itself, as a leak report quotes it.
+pub(crate) async fn revoke<A, K: KeepKeys, R: Keyrings, D, N>(
+    context: &Context<A, K, R, D, N>,
+    id: Option<&str>,
+    secret: Option<&str>,
+) -> Result<Value, AdminError> {
+    let id = match (id, secret) {
+        (Some(id), None) => KeyId::try_from(id).map_err(|why| AdminError::Id("id", why))?,
+        (None, Some(secret)) => genuine(context, secret).await?.ok_or(AdminError::NoSuchKey)?,
+        _ => return Err(AdminError::WhichKey),
+    };
+    match context.keys.revoke_key(&id, (context.now)()).await? {
+        Revoked::Yes => {
+            tracing::info!(key.id = %id, "key revoked");
+            Ok(json!({ "id": id.as_str(), "revoked": true }))
+        }
+        Revoked::NoSuchKey => Err(AdminError::NoSuchKey),
+    }
+}
+
+/// The id of a key whose secret this is. Somebody who made a secret up must not end a key that only shares its id.
+async fn genuine<A, K: KeepKeys, R: Keyrings, D, N>(
+    context: &Context<A, K, R, D, N>,
+    secret: &str,
+) -> Result<Option<KeyId>, AdminError> {
+    let Some(key) = ApiKey::parse(secret.trim()) else { return Ok(None) };
+    let Some(stored) = context.keys.key(key.id()).await? else { return Ok(None) };
+    let peppers = context.keyrings.keyring(Ring::Pepper, stored.proof.pepper.as_deref()).await?;
+    Ok(stored.is_proof_of(&key, &peppers).then(|| stored.id.clone()))
+}
