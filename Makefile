@@ -9,7 +9,7 @@ CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo next
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down listen logs admin tools test fmt format-check lint unit receivers template newcomer deployed stack-tests deployed-tests faults fault-tests contract contract-tests clients client-tests localstripe sam-local python
+.PHONY: help up down listen logs admin tools test fmt format-check lint unit receivers template newcomer deployed stack-tests role-tests deployed-tests faults fault-tests contract contract-tests clients client-tests localstripe sam-local python
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,7 +62,11 @@ deployed: python ## The tests against functions alone, on a stack of their own: 
 	@$(STACK) with $(MAKE) --no-print-directory deployed-tests
 
 # These need a running stack: they run under `.local/on-stack`.
-stack-tests: deployed-tests fault-tests contract-tests client-tests
+stack-tests: role-tests deployed-tests fault-tests contract-tests client-tests
+
+# What each function's role may touch, and what it may not.
+role-tests:
+	$(VENV_BIN)/python -m pytest -q -p no:cacheprovider tests/roles
 
 # Each set of them runs beside what it needs: tests/deployed/__main__.py.
 DEPLOYED := $(VENV_BIN)/python tests/deployed

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::{AttributeAction, AttributeValue, AttributeValueUpdate};
 use recoup_config::{Aws, Settings};
+use recoup_domain::api_key::Scope;
 use recoup_storage::Table;
 use serde_json::{Value, json};
 
@@ -81,12 +82,32 @@ impl Stack {
 
     /// A caller of an account in an environment, with a new key that may do everything.
     pub async fn caller(&self, id: &str, environment: &str) -> Account {
-        let key = json!({ "command": "create_api_key", "account_id": id, "environment": environment });
-        let key = self.admin(key).await.expect("a key");
+        let key = self.credential("create_api_key", id, environment).await;
         let bearer = format!("Bearer {}", key["secret"].as_str().unwrap());
         let mut caller = self.with_authorization(Some(&bearer));
         id.clone_into(&mut caller.id);
         caller
+    }
+
+    /// A secret of the stack itself, by its logical id: what whoever has read it knows.
+    pub async fn secret(&self, logical_id: &str) -> String {
+        let listed = self.secrets.list_secrets().send().await.expect("the secrets are listed").secret_list;
+        let listed = listed.unwrap_or_default();
+        let of_stack = |name: &str| name.contains(logical_id);
+        let secret = listed.iter().find(|secret| secret.name().is_some_and(of_stack));
+        let arn = secret.and_then(|secret| secret.arn()).expect("the stack has that secret");
+        let value = self.secrets.get_secret_value().secret_id(arn).send().await.expect("the secret is read");
+        value.secret_string.expect("a text")
+    }
+
+    /// Runs `create_api_key` or `create_client` for a credential that may do everything.
+    pub async fn credential(&self, command: &str, account_id: &str, environment: &str) -> Value {
+        // In live, scopes must be named.
+        let scopes = Scope::ALL.map(Scope::as_str);
+        let wanted = json!({
+            "command": command, "account_id": account_id, "environment": environment, "scopes": scopes,
+        });
+        self.admin(wanted).await.expect("a credential")
     }
 
     /// Stores an account's keys at a processor, as an operator would; `of` is `{environment}/{account}/{processor}`.

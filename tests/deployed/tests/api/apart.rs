@@ -221,22 +221,16 @@ impl<'stack> Keys<'stack> {
         Self { stack, account_id: made.expect("an account")["account_id"].clone() }
     }
 
-    async fn credential(&self, command: &str, environment: &str) -> Value {
-        let id = &self.account_id;
-        let command = json!({ "command": command, "account_id": id, "environment": environment });
-        self.stack.admin(command).await.expect("a credential")
-    }
-
     /// With an API key.
     async fn caller(&self, environment: &str) -> Account {
-        let key = self.credential("create_api_key", environment).await;
+        let key = self.stack.credential("create_api_key", &self.account_id, environment).await;
         let key = key["secret"].as_str().expect("a secret");
         self.stack.with_authorization(Some(&format!("Bearer {key}")))
     }
 
     /// With an access token.
     async fn token_holder(&self, environment: &str) -> Account {
-        let client = self.credential("create_client", environment).await;
+        let client = self.stack.credential("create_client", &self.account_id, environment).await;
         let [id, secret] =
             ["client_id", "client_secret"].map(|field| client[field].as_str().expect("a text"));
         let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");

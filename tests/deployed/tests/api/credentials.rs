@@ -1,8 +1,14 @@
 //! Who may call, and what one caller sees of another.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use recoup_deployed_tests::Stack;
+use recoup_domain::api_key::Scope;
+use recoup_domain::ids::{Environment, Tenant};
+use recoup_domain::keyring::RingKey;
+use recoup_domain::token::Claims;
 use recoup_testing::routes::ROUTES;
 use serde_json::json;
 
@@ -192,4 +198,41 @@ async fn a_client_buys_an_access_token_that_does_what_its_scopes_say() {
     }
     stack.admin(json!({ "command": "revoke_api_key", "id": id })).await.unwrap();
     assert_eq!(anyone.form(path, &[], &form).await.text("error"), "invalid_client");
+}
+
+/// The attack: whoever read the pepper signed a token of any account with it. Now the pepper signs nothing, a token names
+/// a client that exists, and ends with it.
+#[tokio::test]
+async fn a_token_is_not_made_from_the_pepper_and_ends_with_its_client() {
+    let stack = Stack::running();
+    let made = stack.admin(json!({ "command": "create_account", "name": "Forged" })).await.unwrap();
+    let account = made["account_id"].as_str().unwrap();
+    let client = stack.credential("create_client", account, "sandbox").await;
+    let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let anyone = stack.with_authorization(None);
+    let bought = async || {
+        let token = anyone.form("/v1/oauth/token", &[], &form).await;
+        assert_eq!(token.status, 200, "{:?}", token.body);
+        format!("Bearer {}", token.text("access_token"))
+    };
+    let asked = async |token: &str| stack.with_authorization(Some(token)).get("/v1/refunds").await;
+
+    let claims = Claims {
+        tenant: Tenant { environment: Environment::Sandbox, account: account.try_into().unwrap() },
+        client: id.try_into().unwrap(),
+        scopes: vec![Scope::RefundsRead],
+        expires_at: recoup_config::now().plus(Duration::from_mins(30)),
+    };
+    let pepper = RingKey::new(stack.secret("ApiKeyPepper").await).unwrap();
+    let forged = asked(&format!("Bearer {}", claims.sign(&pepper))).await;
+    assert_eq!((forged.status, forged.text("code")), (403, "invalid_credential"));
+
+    // Each token is asked with once, so that the gateway has kept no answer about it.
+    let (before, after) = (bought().await, bought().await);
+    assert_ne!(before, after);
+    assert_eq!(asked(&before).await.status, 200);
+    stack.admin(json!({ "command": "revoke_api_key", "id": id })).await.unwrap();
+    let refused = asked(&after).await;
+    assert_eq!((refused.status, refused.text("code")), (403, "invalid_credential"));
 }

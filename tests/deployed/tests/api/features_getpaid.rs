@@ -78,9 +78,8 @@ async fn g1_an_access_token_comes_from_api_credentials_of_one_environment() {
     let anyone = stack.with_authorization(None);
     let mut callers = Vec::new();
     for environment in ["sandbox", "live"] {
-        let id = &made["account_id"];
-        let client = json!({ "command": "create_client", "account_id": id, "environment": environment });
-        let client = stack.admin(client).await.unwrap();
+        let id = made["account_id"].as_str().unwrap();
+        let client = stack.credential("create_client", id, environment).await;
         let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
         let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
         let token = anyone.form("/v1/oauth/token", &[], &form).await;

@@ -162,9 +162,8 @@ async fn y7_live_and_test_credentials_of_one_account_are_kept_apart() {
     let stack = Stack::running();
     let made = stack.admin(json!({ "command": "create_account", "name": "Two worlds" })).await.unwrap();
     let key = async |environment: &str| {
-        let id = &made["account_id"];
-        let key = json!({ "command": "create_api_key", "account_id": id, "environment": environment });
-        stack.admin(key).await.unwrap()["secret"].as_str().unwrap().to_owned()
+        let key = stack.credential("create_api_key", made["account_id"].as_str().unwrap(), environment).await;
+        key["secret"].as_str().unwrap().to_owned()
     };
     let (test_key, live_key) = (key("sandbox").await, key("live").await);
     assert!(test_key.starts_with("sk_sandbox_") && live_key.starts_with("sk_live_"));
