@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request};
 use recoup_domain::base_url::BaseUrl;
-use recoup_domain::ids::Tenant;
+use recoup_domain::ids::{Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund, State};
 use recoup_domain::time::Timestamp;
@@ -119,9 +119,13 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         }
     }
 
-    /// The key, if it is of the tenant's own environment.
+    /// The key, if it is of the tenant's own environment. A live key goes to Stripe alone, wherever the base of requests
+    /// points: a stand-in is for tests.
     async fn key(&self, unclear: Unclear<'_>, tenant: &Tenant) -> Option<StripeKey> {
         match self.keys.access::<StripeAccess>(tenant).await {
+            Ok(Some(access)) if access.key.environment() == Environment::Live && self.base.is_some() => {
+                unclear.for_want_of("a live key is not sent to a stand-in")
+            }
             Ok(Some(access)) if access.key.environment() == tenant.environment => Some(access.key),
             Ok(Some(_)) => unclear.for_want_of("the key belongs to the other environment"),
             Ok(None) => unclear.for_want_of("the account has no key"),

@@ -234,3 +234,12 @@ fn a_functions_folder_has_its_name_and_its_two_parts() {
         }
     }
 }
+
+/// Whoever may list functions, as every read-only role may, reads their configuration.
+#[test]
+fn no_functions_configuration_holds_a_secret() {
+    let template = read("template.yaml");
+    for way in ["{{resolve:", "NoEcho", ".SecretString"] {
+        assert!(!template.contains(way), "{way} brings a secret into the template");
+    }
+}

@@ -120,7 +120,7 @@ async fn a_key_that_is_not_there_is_an_error_in_the_log() {
     at.client.refund(&handed_over(&fresh("key", CHARGE))).await;
     drop(guard);
     let text = read(&log);
-    assert!(text.contains("ERROR") && text.contains("the key belongs to the other environment"), "{text}");
+    assert!(text.contains("ERROR") && text.contains("a live key is not sent to a stand-in"), "{text}");
     tells_nothing(&text, at.stripe.server.port);
 }
 

@@ -127,15 +127,14 @@ async fn a_look_up_reads_the_refunds_of_the_payment() {
 
 #[tokio::test]
 async fn a_key_moves_money_only_in_its_own_environment() {
-    for (key, refund) in [(LIVE_KEY, fresh("key", CHARGE)), (TEST_KEY, live(&fresh("key", CHARGE)))] {
+    let (sandbox, live) = (fresh("key", CHARGE), live(&fresh("key", CHARGE)));
+    // The last: a live key is not sent to a stand-in, whatever the base of requests says.
+    for (key, refund) in [(LIVE_KEY, &sandbox), (TEST_KEY, &live), (LIVE_KEY, &live)] {
         let at = AtStripe::with(|keys| keys.stripe = Some(key)).await;
-        assert_eq!(at.client.refund(&handed_over(&refund)).await, Outcome::Unknown);
-        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));
+        assert_eq!(at.client.refund(&handed_over(refund)).await, Outcome::Unknown);
+        assert_eq!(at.client.look_up(refund).await, LookedUp::Stands(Outcome::Unknown));
         assert_eq!(at.stripe.server.requests().len(), 0, "nothing is sent");
     }
-    let at = AtStripe::with(|keys| keys.stripe = Some(LIVE_KEY)).await;
-    let outcome = at.client.refund(&handed_over(&live(&fresh("key", CHARGE)))).await;
-    assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -223,14 +223,20 @@ impl<'stack> Keys<'stack> {
 
     /// With an API key.
     async fn caller(&self, environment: &str) -> Account {
-        let key = self.stack.credential("create_api_key", &self.account_id, environment).await;
+        let key = self
+            .stack
+            .credential("create_api_key", self.account_id.as_str().expect("an id"), environment)
+            .await;
         let key = key["secret"].as_str().expect("a secret");
         self.stack.with_authorization(Some(&format!("Bearer {key}")))
     }
 
     /// With an access token.
     async fn token_holder(&self, environment: &str) -> Account {
-        let client = self.stack.credential("create_client", &self.account_id, environment).await;
+        let client = self
+            .stack
+            .credential("create_client", self.account_id.as_str().expect("an id"), environment)
+            .await;
         let [id, secret] =
             ["client_id", "client_secret"].map(|field| client[field].as_str().expect("a text"));
         let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
