@@ -17,10 +17,9 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_settings(&settings)?;
     let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
     let pace = Visibility::new(aws.sqs(), settings.required("REFUND_JOBS_QUEUE_URL")?);
-    let secrets = SecretStore::new(aws.secrets());
-    let keys = StoredKeys::new(secrets, &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
-    let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
-    let processor = Processors::new(keys, now, stripe_at)?;
+    let (secrets, prefix) = (SecretStore::new(aws.secrets()), settings.required("PROCESSOR_SECRETS_PREFIX")?);
+    let keys = StoredKeys::new(secrets, &prefix, now);
+    let processor = Processors::new(keys, now, settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?)?;
     let context = Context { store, processor, pace, circuits: Circuits::default(), now, jitter_permille };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
 }

@@ -13,7 +13,7 @@ use http::{HeaderValue, Method, Request};
 use recoup_domain::base_url::BaseUrl;
 use recoup_domain::ids::{Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
-use recoup_domain::refund::{Outcome, Refund, State};
+use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, Listing, LookedUp, Processor};
 use recoup_ports::processor_keys::ProcessorKeys;
@@ -111,8 +111,9 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         match self.find(key, refund, order).await {
             Found::Refund(found) => outcome(refund, &found),
             Found::Nothing if !no_such_payment => Outcome::Failed(failure),
-            // After an unknown outcome it may be the key that was exchanged for another account's.
-            Found::NoSuchPayment if no_such_payment && refund.version.state == State::Initiated => {
+            // What was handed over before this try may have moved money in the account of another key, which was
+            // exchanged since: only a refund that was never asked for can fail for want of its payment.
+            Found::NoSuchPayment if no_such_payment && refund.handed_over_at.is_none() => {
                 Outcome::Failed(failure)
             }
             Found::Nothing | Found::NoSuchPayment | Found::NoAnswer => Outcome::Unknown,

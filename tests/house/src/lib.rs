@@ -12,6 +12,7 @@ use sources::{Manifest, crates, read, sources};
 
 const LINES_MAX: usize = 400;
 const MAIN_LINES_MAX: usize = 25;
+const NAME_MAX: usize = 70;
 
 /// Who may use whom of ours. A function's `main.rs` wires, so its manifest has more than its `lib.rs` may use.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -194,6 +195,18 @@ fn no_file_is_longer_than_a_reader_can_hold() {
         assert!(lines <= LINES_MAX, "{} has {lines} lines", source.path);
         if source.path.starts_with("functions/") && source.path.ends_with("src/main.rs") {
             assert!(lines <= MAIN_LINES_MAX, "{} has {lines} lines: it should only wire", source.path);
+        }
+    }
+}
+
+/// A test's name is a sentence that one reads at once.
+#[test]
+fn no_function_has_a_name_longer_than_a_line_of_prose() {
+    for source in sources(&["functions", "shared", "tests"]).iter().filter(|source| source.is_rust()) {
+        let names = source.text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
+        let long = names.filter(|name| name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()));
+        for name in long {
+            assert!(name.len() <= NAME_MAX, "{}: {name}", source.path);
         }
     }
 }

@@ -79,7 +79,7 @@ async fn every_event_is_delivered_whatever_fails_and_however_often() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_is_down_for_hours_ends_in_the_dead_letters_and_from_there_at_the_receiver() {
+async fn what_a_table_that_was_down_left_in_the_dead_letters_is_delivered() {
     let mut world = World::new(&[fixtures::endpoint(1)], |_, _| reply(200)).await;
     let made = world.reserve("key-1").await;
     // The event is recorded and its message sent; what comes of the tries cannot be written.

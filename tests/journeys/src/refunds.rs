@@ -119,7 +119,7 @@ impl Processor for Away {
 }
 
 #[tokio::test]
-async fn a_processor_that_is_away_for_a_day_is_asked_a_bounded_number_of_times_and_everything_ends() {
+async fn a_processor_that_is_away_for_a_day_is_asked_a_bounded_number_of_times() {
     let until = fixtures::now().plus(hours(24));
     let away = Away { until, asked: Mutex::default() };
     let mut world = World::new(ProcessorName::Http, "bank-1", away).await;

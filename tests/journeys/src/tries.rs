@@ -14,7 +14,7 @@ use crate::world::{World, now, reply};
 const HOUR: u64 = 3_600;
 
 #[tokio::test(start_paused = true)]
-async fn a_receiver_that_never_takes_it_is_tried_ten_times_at_the_tables_moments_and_can_have_it_later() {
+async fn a_receiver_that_never_accepts_is_tried_ten_times_and_can_have_it_later() {
     let mut world =
         World::new(&[fixtures::endpoint(1)], |_, before| reply(if before < 10 { 500 } else { 200 })).await;
     let refund = world.reserve("key-1").await;
@@ -64,7 +64,7 @@ async fn a_receiver_that_asks_for_time_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_endpoint_is_switched_off_after_five_days_and_the_others_are_told() {
+async fn a_dead_endpoint_is_switched_off_after_five_days_and_no_other_is() {
     let hears = |number, types: &[&str]| Endpoint {
         events: EventFilter::parse(types.iter().copied()).unwrap(),
         ..fixtures::endpoint(number)

@@ -24,7 +24,7 @@ async fn a_table_that_cannot_be_read_keeps_the_message_unsent() {
 
 /// The crash between sending and recording: at least once, and with one `webhook-id`.
 #[tokio::test(start_paused = true)]
-async fn a_try_that_was_sent_and_not_recorded_is_sent_again_under_the_same_id_and_then_recorded() {
+async fn an_attempt_that_was_not_recorded_is_made_again_under_the_same_id() {
     for (line, standing) in [("200 OK", "delivered"), ("500 Oops", "scheduled")] {
         let receiver = answering(line).await;
         let world = World::new("https://unused.example.com/").await;

@@ -61,7 +61,7 @@ async fn failing_is_noted_once_and_a_success_ends_it() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_fails_for_five_days_is_switched_off_and_not_a_moment_sooner() {
+async fn an_endpoint_is_switched_off_after_five_days_and_not_a_moment_sooner() {
     for (days_less, off) in [(1, false), (0, true)] {
         CLOCK.store(5 * DAY - days_less, Ordering::Relaxed);
         let receiver = answering("500 Oops").await;
@@ -109,7 +109,7 @@ impl Deliver for Gate {
 }
 
 #[tokio::test]
-async fn a_slow_receiver_has_four_tries_at_once_and_the_others_of_its_batch_do_not_wait_for_it() {
+async fn a_slow_receiver_has_four_attempts_at_once_and_no_other_waits_for_it() {
     let world = World::sending("https://unused.example.com/", Gate::default()).await;
     world.endpoint(1, "https://slow.example.com/").await;
     world.endpoint(2, "https://quick.example.com/").await;

@@ -86,7 +86,7 @@ async fn in_the_overlap_both_secrets_sign() {
 }
 
 #[tokio::test]
-async fn any_status_but_2xx_is_written_down_and_scheduled_with_the_same_webhook_id() {
+async fn any_status_but_2xx_is_recorded_and_tried_again_under_the_same_id() {
     let world = World::new("https://unused.example.com/").await;
     let lines = ["301 Moved", "304 Not Modified", "400 Bad", "404 Not Found", "503 Busy"];
     for (number, line) in (1..).zip(lines) {
@@ -145,7 +145,7 @@ async fn a_message_about_another_try_is_stale() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_gone_or_off_ends_its_deliveries_and_they_can_be_seen() {
+async fn an_endpoint_that_is_gone_or_off_ends_its_deliveries_visibly() {
     let receiver = answering("200 OK").await;
     let world = World::new("https://unused.example.com/").await;
     let off = world.endpoint(1, &url(&receiver)).await;

@@ -117,7 +117,7 @@ async fn an_endpoint_that_was_switched_off_is_an_event_without_a_refund() {
 }
 
 #[tokio::test]
-async fn a_beginning_of_which_nobody_was_told_is_found_by_its_id_among_those_of_its_millisecond() {
+async fn an_unannounced_beginning_is_found_by_its_id_among_its_millisecond() {
     let world = World::new().await;
     let mut refunds = Vec::new();
     for number in 0..7 {

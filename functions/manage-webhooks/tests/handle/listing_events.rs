@@ -49,7 +49,7 @@ async fn mixed(world: &World) -> Vec<Event> {
 }
 
 #[tokio::test]
-async fn a_walk_yields_each_event_exactly_once_newest_first_under_every_page_size() {
+async fn a_walk_yields_each_event_once_newest_first_under_every_page_size() {
     let world = World::new().await;
     let events = mixed(&world).await;
     let expected = newest_first(&events);
@@ -176,7 +176,7 @@ async fn a_cursor_before_all_events_ends_the_list() {
 }
 
 #[tokio::test]
-async fn a_page_is_never_larger_than_an_answer_may_be_and_the_next_one_goes_on_behind_it() {
+async fn a_page_fits_into_an_answer_and_the_next_one_goes_on_behind_it() {
     let world = World::new().await;
     let mut expected = Vec::new();
     for number in 0..100_u64 {

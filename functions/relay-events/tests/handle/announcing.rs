@@ -69,7 +69,7 @@ async fn a_handed_over_refund_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_due_is_sent_once_with_its_wait_and_one_that_rests_once_it_is_woken() {
+async fn a_due_question_is_sent_once_and_a_resting_one_once_it_is_woken() {
     let world = World::new().await;
     let refund = world.reserve("key-1", &fixtures::getpaid_wanted()).await;
     world.hand_over(&refund).await;

@@ -67,7 +67,7 @@ fn target(number: u8) -> Target {
 }
 
 #[tokio::test]
-async fn each_endpoint_is_told_what_it_listens_to_and_the_refunds_own_url_everything() {
+async fn an_endpoint_hears_what_it_listens_to_and_the_refunds_url_everything() {
     let off = Endpoint {
         switch: Switch::Off { reason: DisabledReason::ByOwner, at: fixtures::now() },
         ..fixtures::endpoint(4)
@@ -220,7 +220,7 @@ async fn a_redelivery_is_sent_at_once_and_what_has_ended_is_not() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_was_switched_off_for_failing_is_announced_to_the_others() {
+async fn an_endpoint_switched_off_for_failing_is_announced_to_the_others() {
     for (reason, announced) in
         [(DisabledReason::Gone, true), (DisabledReason::Failing, true), (DisabledReason::ByOwner, false)]
     {
@@ -285,7 +285,7 @@ async fn an_endpoint_that_cannot_be_read_holds_up_neither_money_nor_the_stream()
 
 /// Coming again would hold up every other record behind it.
 #[tokio::test]
-async fn an_event_whose_stored_receivers_cannot_be_read_is_buried_and_the_stream_goes_on() {
+async fn an_event_with_unreadable_receivers_is_buried_and_the_stream_goes_on() {
     let world = World::with_endpoints(&[fixtures::endpoint(1)]).await;
     let seen = world.records().len();
     let refund = world.refund_without_url().await;

@@ -55,7 +55,7 @@ fn the_refund_of_today_shows_itself_as_it_was_at_each_change() {
 }
 
 #[test]
-fn a_refund_tells_each_of_its_events_from_what_it_kept_with_the_metadata_of_today() {
+fn an_event_from_history_has_the_metadata_of_today() {
     let life = life();
     let today = life.last().unwrap();
     for event in events() {
@@ -69,7 +69,7 @@ fn a_refund_tells_each_of_its_events_from_what_it_kept_with_the_metadata_of_toda
 }
 
 #[test]
-fn a_change_of_which_only_the_time_was_kept_is_not_told_and_the_next_one_is() {
+fn a_change_without_a_state_is_not_announced_and_the_next_one_is() {
     let mut today = life().pop().unwrap();
     let ids: Vec<EventId> = today.event_ids().collect();
     let types: Vec<EventType> = events().iter().rev().map(|event| event.r#type).collect();

@@ -182,7 +182,7 @@ async fn a_key_of_version_0_1_is_revoked_before_and_after_it_moved() {
 }
 
 #[tokio::test]
-async fn the_lesser_proof_of_version_0_1_counts_for_nothing_among_the_credentials() {
+async fn a_proof_of_version_0_1_counts_for_nothing_among_the_credentials() {
     let table = TestTable::new();
     let (key, _) = before(&table).await;
     // Copied here by hand, under another tenant.

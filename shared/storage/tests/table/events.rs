@@ -269,7 +269,7 @@ async fn what_waits_outlives_the_30_days() {
 
 /// Version 0.1 told an event in each of its deliveries, and had no item of the event itself.
 #[tokio::test]
-async fn an_event_that_version_0_1_told_in_its_deliveries_is_read_and_outlives_their_next_write() {
+async fn an_event_that_version_0_1_kept_in_its_deliveries_outlives_their_writes() {
     let table = TestTable::new();
     let store = table.store();
     let event = life()[3].clone();
