@@ -17,10 +17,10 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment();
     let aws = Aws::from_settings(&settings)?;
     let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
-    let secrets = SecretStore::new(aws.secrets());
-    let keys = StoredKeys::new(secrets, &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
-    let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
-    let processor = Processors::new(keys.clone(), now, stripe_at)?;
+    let (secrets, prefix) = (SecretStore::new(aws.secrets()), settings.required("PROCESSOR_SECRETS_PREFIX")?);
+    let keys = StoredKeys::new(secrets, &prefix, now);
+    let processor =
+        Processors::new(keys.clone(), now, settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?)?;
     let context = Context { store, keys, processor, now };
     run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
 }
