@@ -73,7 +73,7 @@ pub enum AdminError {
     Environment,
     /// A scope does not exist, or none is named.
     #[error(
-        "scopes must name one or more of payments:read, payments:write, refunds:read, refunds:write, webhooks:manage"
+        "scopes must name one or more of payments:read, payments:write, payments:admin, refunds:read, refunds:write, refunds:approve, webhooks:manage"
     )]
     Scopes,
     /// The overlap is out of bounds.

@@ -67,17 +67,18 @@ async fn grant<S: Store, R: Deliver + Sync>(
     request: &Request,
     route: Managing,
 ) -> Result<Answer, Problem> {
-    let tenant = Caller::with_scope(request, Scope::WebhooksManage)?.tenant;
+    let caller = Caller::with_scope(request, Scope::WebhooksManage)?;
+    let tenant = &caller.tenant;
     match route {
-        Managing::CreateEndpoint => endpoints::create(context, request, &tenant).await,
-        Managing::ListEndpoints => endpoints::list(context, request, &tenant).await,
-        Managing::GetEndpoint => endpoints::get(context, request, &tenant).await,
-        Managing::ChangeEndpoint => endpoints::change(context, request, &tenant).await,
-        Managing::DeleteEndpoint => endpoints::delete(context, request, &tenant).await,
-        Managing::RotateSecret => endpoints::rotate_secret(context, request, &tenant).await,
-        Managing::SendSample => sample::send(context, request, &tenant).await,
-        Managing::ListEvents => events::list(context, request, &tenant).await,
-        Managing::GetEvent => events::get(context, request, &tenant).await,
-        Managing::Redeliver => redeliver::redeliver(context, request, &tenant).await,
+        Managing::CreateEndpoint => endpoints::create(context, request, tenant).await,
+        Managing::ListEndpoints => endpoints::list(context, request, tenant).await,
+        Managing::GetEndpoint => endpoints::get(context, request, tenant).await,
+        Managing::ChangeEndpoint => endpoints::change(context, request, tenant).await,
+        Managing::DeleteEndpoint => endpoints::delete(context, request, tenant).await,
+        Managing::RotateSecret => endpoints::rotate_secret(context, request, tenant).await,
+        Managing::SendSample => sample::send(context, request, tenant).await,
+        Managing::ListEvents => events::list(context, request, &caller).await,
+        Managing::GetEvent => events::get(context, request, &caller).await,
+        Managing::Redeliver => redeliver::redeliver(context, request, &caller).await,
     }
 }

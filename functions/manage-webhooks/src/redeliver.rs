@@ -6,9 +6,10 @@ use lambda_http::http::StatusCode;
 use recoup_domain::delivery::{Delivery, Target};
 use recoup_domain::endpoint::Switch;
 use recoup_domain::event::Event;
-use recoup_domain::ids::{EndpointId, Tenant};
+use recoup_domain::ids::EndpointId;
 use recoup_http::event::named;
 use recoup_http::problem::{Code, Problem};
+use recoup_http::request::Caller;
 use recoup_http::respond::Answer;
 use recoup_ports::events::Noted;
 
@@ -21,8 +22,9 @@ const WRITES_MAX: usize = 5;
 pub(crate) async fn redeliver<S: Store, R>(
     context: &Context<S, R>,
     request: &Request,
-    tenant: &Tenant,
+    caller: &Caller,
 ) -> Result<Answer, Problem> {
+    let tenant = &caller.tenant;
     let id = named(request)?;
     let only = body::only_endpoint(request)?;
     let mut found = found(context, tenant, &id).await?;
@@ -38,7 +40,7 @@ pub(crate) async fn redeliver<S: Store, R>(
     found.recorded.deliveries.retain(untouched);
     found.recorded.deliveries.extend(again);
     found.recorded.deliveries.sort_by(|one, other| one.target.cmp(&other.target));
-    found.answer(context, StatusCode::ACCEPTED)
+    found.answer(context, caller, StatusCode::ACCEPTED)
 }
 
 /// The receivers of a redelivery: the named endpoint, or all that would receive the event if it happened now.

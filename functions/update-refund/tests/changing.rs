@@ -41,11 +41,15 @@ impl World {
         Reply::read(&event, handle(&self.context, event.request()).await)
     }
 
-    async fn cancel(&self) -> Reply {
+    fn cancelling(&self) -> Event {
         let path = format!("/v1/refunds/{}/cancel", self.refund.id);
         let event = Event::of_fixtures_tenant(GET_REFUND).of_refund(self.refund.id.as_str());
         let event = event.with("/rawPath", path.as_str()).with("/requestContext/http/path", path.as_str());
-        self.send(event.route("POST /v1/refunds/{refund_id}/cancel")).await
+        event.route("POST /v1/refunds/{refund_id}/cancel")
+    }
+
+    async fn cancel(&self) -> Reply {
+        self.send(self.cancelling()).await
     }
 
     async fn patch(&self, body: &Value) -> Reply {
@@ -92,6 +96,20 @@ async fn what_was_handed_over_or_has_ended_is_no_longer_cancelled() {
     assert_eq!(store.carry_out(&change).await.unwrap(), Settled::Applied);
     assert_eq!(world.cancel().await.problem(), (409, "refund_not_cancellable"));
     assert_eq!(world.refundable().await, 1_600);
+}
+
+#[tokio::test]
+async fn whoever_may_not_read_refunds_does_not_learn_how_one_ended() {
+    let world = World::new().await;
+    let change = fixtures::moved(&world.refund, fixtures::failed());
+    assert_eq!(world.table.store().carry_out(&change).await.unwrap(), Settled::Applied);
+    let event = world.cancelling();
+    let told = world.send(event.clone()).await;
+    assert!(told.text.contains("ended as failed"), "{}", told.text);
+    let event = event.with("/requestContext/authorizer/lambda/scopes", "refunds:write");
+    let told = world.send(event).await;
+    assert_eq!(told.problem(), (409, "refund_not_cancellable"));
+    assert!(!told.text.contains("fail"), "{}", told.text);
 }
 
 #[tokio::test(start_paused = true)]

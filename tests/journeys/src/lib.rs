@@ -11,5 +11,6 @@ mod gateway;
 mod lost;
 mod refund_world;
 mod refunds;
+mod scopes;
 mod tries;
 mod world;
