@@ -4,6 +4,7 @@
 //! as for every other attempt.
 
 mod body;
+mod budget;
 mod endpoints;
 mod events;
 mod pages;
@@ -19,7 +20,7 @@ use recoup_http::problem::Problem;
 use recoup_http::request::Caller;
 use recoup_http::respond::{Answer, WORK_MAX, respond_within};
 use recoup_http::route::Managing;
-use recoup_ports::endpoints::KeepEndpoints;
+use recoup_ports::endpoints::{KeepEndpoints, TestBudget};
 use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
 use recoup_ports::refunds::Refunds;
 use recoup_ports::webhooks::{Deliver, Reach};
@@ -46,9 +47,12 @@ pub struct Context<Store, Receivers> {
 }
 
 /// What the function needs from the store.
-pub trait Store: KeepEndpoints + Events + NoteDeliveries + RecordEvents + Refunds + Sync {}
+pub trait Store:
+    KeepEndpoints + TestBudget + Events + NoteDeliveries + RecordEvents + Refunds + Sync
+{
+}
 
-impl<S: KeepEndpoints + Events + NoteDeliveries + RecordEvents + Refunds + Sync> Store for S {}
+impl<S: KeepEndpoints + TestBudget + Events + NoteDeliveries + RecordEvents + Refunds + Sync> Store for S {}
 
 /// `/v1/webhook-endpoints`, `/v1/events`, and everything below them.
 pub async fn handle<S: Store, R: Deliver + Sync>(

@@ -33,6 +33,9 @@ pub(crate) async fn redeliver<S: Store, R>(
     let standing = |target: &Target| {
         found.recorded.deliveries.iter().find(|delivery| delivery.target == *target).cloned()
     };
+    if targets.iter().filter_map(standing).any(|standing| !standing.may_go_again()) {
+        return Err(too_many());
+    }
     let again = targets.into_iter().map(|target| schedule(context, event, standing(&target), target));
     let again = try_join_all(again).await?;
     tracing::info!(event.id = %id, account.id = %tenant.account, receivers = again.len(), "event sent again");
@@ -83,6 +86,7 @@ async fn schedule<S: Store, R>(
     for _ in 0..WRITES_MAX {
         let now = (context.now)();
         let to = match &from {
+            Some(standing) if !standing.may_go_again() => return Err(too_many()),
             Some(standing) => standing.again(now),
             None => Delivery::first(event, target.clone(), now),
         };
@@ -93,4 +97,9 @@ async fn schedule<S: Store, R>(
     }
     let detail = "The event is being delivered right now. The same request may be sent again.";
     Err(Problem::new(Code::Unavailable, detail))
+}
+
+fn too_many() -> Problem {
+    let detail = "The event has been sent to a receiver a hundred times, and is not sent again.";
+    Problem::new(Code::TooManyRedeliveries, detail)
 }

@@ -7,6 +7,7 @@ use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
 use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::Payment;
+use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_http::fields::invalid;
 use recoup_http::payment::show;
@@ -54,6 +55,7 @@ async fn register<S: Register + Refunds + Sync>(
             payment
         } else {
             let terms = wanted.first_terms(tenant.environment)?;
+            wanted.refuse_large_metadata(&Metadata::default())?;
             let new = Payment::registered(tenant.clone(), id.clone(), terms, wanted.first_facts(), now);
             match context.store.register(&new).await? {
                 Registered::New => return shown(context, StatusCode::CREATED, &new).await,
@@ -61,6 +63,7 @@ async fn register<S: Register + Refunds + Sync>(
             }
         };
         wanted.agrees_with(&payment)?;
+        wanted.refuse_large_metadata(&payment.facts.metadata)?;
         let facts = wanted.later_facts(&payment.facts);
         if payment.facts.loosened_to(&facts) {
             caller.require(Scope::PaymentsAdmin)?;

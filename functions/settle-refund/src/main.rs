@@ -8,7 +8,7 @@ use recoup_domain::base_url::BaseUrl;
 use recoup_outbound::processors::Processors;
 use recoup_outbound::stored_keys::StoredKeys;
 use recoup_storage::Table;
-use settle_refund::{Context, handle};
+use settle_refund::{Context, KeysOfAccounts, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -19,6 +19,7 @@ async fn main() -> Result<(), Error> {
     let keys = StoredKeys::new(aws.secrets(), &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
     let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
     let processor = Processors::new(keys.clone(), now, stripe_at)?;
+    let keys = KeysOfAccounts::new(store.clone(), keys);
     let context = Context { store, keys, processor, now };
     run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
 }

@@ -64,7 +64,11 @@ async fn change<S: Settle>(
         let change = match wish {
             Wish::Metadata(change) => {
                 let metadata = change.applied_to(&refund.version.metadata)?;
-                refund.with_metadata(metadata, now)
+                let change = refund.with_metadata(metadata, now);
+                if change.is_some() && !refund.takes_metadata() {
+                    return Err(too_many_changes());
+                }
+                change
             }
             Wish::Cancel => match refund.withdraw(now) {
                 Withdrawn::Already => None,
@@ -88,6 +92,11 @@ fn answer<S>(context: &Context<S>, caller: &Caller, refund: &Refund) -> Result<A
         return Answer::new(StatusCode::OK, &RefundView::of(refund, &context.public_url));
     }
     Answer::new(StatusCode::OK, &Acknowledgement::of_refund(refund, &context.public_url))
+}
+
+fn too_many_changes() -> Problem {
+    let detail = "The refund has changed a hundred times, so its metadata stay as they are.";
+    Problem::new(Code::TooManyChanges, detail)
 }
 
 fn too_late(caller: &Caller, refund: &Refund) -> Problem {

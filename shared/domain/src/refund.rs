@@ -139,6 +139,14 @@ pub struct Refund {
 impl Refund {
     /// Most changes that are kept.
     pub const CHANGES_KEPT: usize = 100;
+    /// Most changes of a refund, its beginning included, after which its metadata may change once more: each is an event
+    /// to every receiver.
+    const METADATA_CHANGES_UNTIL: u32 = 100;
+
+    /// Whether its metadata may still change.
+    pub fn takes_metadata(&self) -> bool {
+        self.version.sequence <= Self::METADATA_CHANGES_UNTIL
+    }
 
     /// The positions among the payment's actors (the platform is 0) of those who give, with what each gives.
     pub fn takes(&self) -> impl Iterator<Item = (usize, Money)> {

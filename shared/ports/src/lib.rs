@@ -2,6 +2,7 @@
 //!
 //! `storage` and `outbound` implement the traits; a function's `main.rs` puts the two together.
 
+pub mod accounts;
 pub mod credentials;
 pub mod dead_letters;
 pub mod due;

@@ -191,6 +191,16 @@ impl TestTable {
         update.send().await.expect("the item is written");
     }
 
+    /// Writes behind every rule: a copy of an item in which these attributes are other texts.
+    pub async fn copy(&self, item: &Item, texts: &[(&str, &str)]) {
+        let mut copy = item.clone();
+        let texts =
+            texts.iter().map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).to_owned())));
+        copy.extend(texts);
+        let put = self.plain.put_item().table_name(NAME).set_item(Some(copy));
+        put.send().await.expect("the item is written");
+    }
+
     /// Every change so far, as Lambda hands it over: `{"Records": [{"eventName", "dynamodb": {…}}, …]}`.
     pub fn stream_event(&self) -> Value {
         json!({ "Records": self.stream_records(None) })

@@ -50,6 +50,7 @@ impl Wire {
             read_units: 0.0,
             write_units: 0.0,
             index_units: 0.0,
+            answered_bytes: 0,
         });
         calls.len() - 1
     }
@@ -116,7 +117,11 @@ impl Connection {
                 if let Some(Fault::Meanwhile(others)) = fault {
                     others.act().await;
                 }
-                self.wire.end(index, |call| note(call, answer.status().is_success(), &body));
+                let bytes = answer.body().bytes().map_or(0, <[u8]>::len);
+                self.wire.end(index, |call| {
+                    call.answered_bytes = bytes;
+                    note(call, answer.status().is_success(), &body);
+                });
                 Ok(answer)
             }
             Some(Fault::Refuse(status, body)) => {
