@@ -31,9 +31,10 @@ pub(crate) async fn list<S: Store, R>(
     let (page, refunds) = match &wanted.refund {
         None => {
             let page = of_account(store, tenant, &wanted).await?;
-            let refunds = match shows_refunds(caller) {
-                true => Some(refunds_of(store, tenant, &page.events).await?),
-                false => None,
+            let refunds = if shows_refunds(caller) {
+                Some(refunds_of(store, tenant, &page.events).await?)
+            } else {
+                None
             };
             (page, refunds)
         }

@@ -7,6 +7,7 @@ pub mod http_adapter;
 pub mod names;
 pub mod processors;
 pub mod queues;
+mod refused;
 mod reply;
 pub mod sandbox;
 pub mod stored_keys;

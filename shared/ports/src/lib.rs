@@ -22,4 +22,4 @@ pub mod webhooks;
 
 mod errors;
 
-pub use errors::{BoxError, ReadError, WriteError, causes};
+pub use errors::{BoxError, ReadError, WriteError, causes, refusal, without_values};

@@ -138,7 +138,7 @@ impl Accounts for Table {
                 // An earlier call whose answer was lost may have written the same secrets.
                 Ok(if stored.as_ref() == Some(to) { Rotated::Yes } else { Rotated::Overtaken })
             }
-            _ => Err(failed(cause(error))),
+            _ => Err(failed(cause(&error))),
         }
     }
 
@@ -168,7 +168,7 @@ impl Accounts for Table {
             {
                 Ok(())
             }
-            _ => Err(failed(cause(error))),
+            _ => Err(failed(cause(&error))),
         }
     }
 
@@ -183,7 +183,7 @@ impl Accounts for Table {
         };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Revoked::NoSuchKey),
-            _ => Err(failed(cause(error))),
+            _ => Err(failed(cause(&error))),
         }
     }
 }

@@ -209,7 +209,7 @@ impl Table {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 Ok(Updated::Refused(failed.item.clone()))
             }
-            _ => Err(failed(cause(error))),
+            _ => Err(failed(cause(&error))),
         }
     }
 }

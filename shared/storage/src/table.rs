@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use recoup_domain::balance::Posting;
@@ -13,7 +13,7 @@ use recoup_domain::refund::Refund;
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
 use recoup_ports::rows::Rows;
-use recoup_ports::{BoxError, ReadError};
+use recoup_ports::{BoxError, ReadError, causes, refusal, without_values};
 
 use crate::keys::{Key, PAYMENT, PK, REFUND, SK, owner_and_id};
 use crate::payment_item::PaymentItem;
@@ -82,20 +82,23 @@ impl Table {
     }
 }
 
-pub(crate) fn unavailable<E, R>(error: SdkError<E, R>) -> ReadError
-where
-    E: std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    ReadError::Unavailable(cause(error))
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes the error by value")]
+pub(crate) fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> ReadError {
+    ReadError::Unavailable(cause(&error))
 }
 
-pub(crate) fn cause<E, R>(error: SdkError<E, R>) -> BoxError
-where
-    E: std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    Box::new(error)
+/// What is told of a call that failed: an answer may hold whatever the table holds, so nothing of it is repeated.
+pub(crate) fn cause<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> BoxError {
+    match error {
+        SdkError::ServiceError(refused) => refusal(refused.err().code(), refused.err().message()).into(),
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            Some(error) => causes(error).into(),
+            None => "no connection".into(),
+        },
+        SdkError::TimeoutError(_) => "no answer in time".into(),
+        SdkError::ResponseError(_) => "the answer cannot be read".into(),
+        _ => "the request could not be made".into(),
+    }
 }
 
 /// The text of a key attribute, for errors and to tell items apart.
@@ -106,8 +109,9 @@ pub(crate) fn key_text<'a>(item: &'a Item, name: &str) -> &'a str {
 /// Logs and returns the error of every row that cannot be read. The metric `UnreadableRows` in `template.yaml` counts
 /// this log message.
 pub(crate) fn unreadable(key: &str, why: impl std::fmt::Display) -> ReadError {
-    tracing::error!(item.key = key, %why, "a stored item cannot be read");
-    ReadError::Unreadable { key: key.to_owned(), why: why.to_string() }
+    let why = without_values(&why.to_string());
+    tracing::error!(item.key = key, why, "a stored item cannot be read");
+    ReadError::Unreadable { key: key.to_owned(), why }
 }
 
 pub(crate) fn read_refund(item: Item) -> Result<Refund, ReadError> {

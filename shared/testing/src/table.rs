@@ -26,6 +26,9 @@ use crate::wire::{CountingClient, Wire, ask_for_capacity};
 pub type Item = HashMap<String, AttributeValue>;
 
 const NAME: &str = "recoup";
+/// Every operation of the table that a function uses.
+const OPERATIONS: [&str; 6] =
+    ["BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"];
 
 /// A table of its own for one test.
 pub struct TestTable {
@@ -155,6 +158,13 @@ impl TestTable {
     /// Lets every further request of an operation go wrong, until [`TestTable::heal`].
     pub fn fail_always(&self, operation: &'static str, fault: Fault) {
         self.fail(operation, u32::MAX, fault);
+    }
+
+    /// Lets every further request go wrong, until [`TestTable::heal`].
+    pub fn fail_everything(&self, fault: &Fault) {
+        for operation in OPERATIONS {
+            self.fail_always(operation, fault.clone());
+        }
     }
 
     /// Forgets all planned faults.

@@ -129,6 +129,11 @@ impl Connection {
                 let status = status.try_into().expect("a fault's status is one of HTTP's");
                 Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
             }
+            Some(Fault::Garble(status, body)) => {
+                self.wire.end(index, |call| note(call, false, &Value::Null));
+                let status = status.try_into().expect("a fault's status is one of HTTP's");
+                Ok(HttpResponse::new(status, SdkBody::from(body)))
+            }
             Some(Fault::LoseRequest) => Err(broken("connection refused")),
             Some(Fault::LoseAnswer) => {
                 self.forward(request).await?;

@@ -23,8 +23,8 @@ const OF_REFUND: &str = "told-of-the-refund";
 const PAYMENT: &str = "pay_scopes";
 
 /// A request, and what its answer may show to whom.
-struct Case {
-    key: &'static str,
+pub(crate) struct Case {
+    pub(crate) key: &'static str,
     path: String,
     query: String,
     body: Value,
@@ -59,7 +59,7 @@ impl Case {
     }
 
     /// The request of a caller with these scopes.
-    fn event(&self, scopes: &[Scope]) -> Event {
+    pub(crate) fn event(&self, scopes: &[Scope]) -> Event {
         let scopes: Vec<&str> = scopes.iter().copied().map(Scope::as_str).collect();
         let wanted: Vec<&str> = self.key.split(' ').next_back().unwrap().split('/').collect();
         let named = wanted.iter().zip(self.path.split('/'));
@@ -93,7 +93,7 @@ fn creation() -> Value {
 }
 
 /// A table with one of everything, the refund that `POST /v1/refunds` made, and its event.
-async fn world() -> (TestTable, String, String) {
+pub(crate) async fn world() -> (TestTable, String, String) {
     let table = TestTable::new();
     let store = table.store();
     let (sandbox_secret, live_secret) = (fixtures::secret(100), fixtures::secret(101));
@@ -130,7 +130,7 @@ async fn world() -> (TestTable, String, String) {
 
 async fn answer(table: &TestTable, case: &Case, scopes: &[Scope]) -> Reply {
     let event = case.event(scopes);
-    Reply::read(&event, serve(table, case.key, &event).await)
+    Reply::read(&event, Box::pin(serve(table, case.key, &event)).await)
 }
 
 fn payments_and_refunds(refund: &str) -> Vec<Case> {
@@ -207,12 +207,19 @@ fn webhooks(refund: &str, event: &str) -> Vec<Case> {
     ]
 }
 
+/// Every route, some of them twice.
+pub(crate) fn cases(refund: &str, event: &str) -> Vec<Case> {
+    let mut cases = payments_and_refunds(refund);
+    cases.extend(webhooks(refund, event));
+    cases
+}
+
 /// No scope, each alone, and each two.
 fn sets() -> Vec<Vec<Scope>> {
     let mut sets = vec![Vec::new()];
-    for (position, one) in Scope::ALL.into_iter().enumerate() {
+    for (one, next) in Scope::ALL.into_iter().zip(1..) {
         sets.push(vec![one]);
-        sets.extend(Scope::ALL.into_iter().skip(position + 1).map(|other| vec![one, other]));
+        sets.extend(Scope::ALL.into_iter().skip(next).map(|other| vec![one, other]));
     }
     sets
 }
@@ -220,8 +227,7 @@ fn sets() -> Vec<Vec<Scope>> {
 #[tokio::test]
 async fn an_answer_shows_what_its_caller_may_read_on_every_route() {
     let (table, refund, event) = world().await;
-    let mut cases = payments_and_refunds(&refund);
-    cases.extend(webhooks(&refund, &event));
+    let cases = cases(&refund, &event);
     for key in routes() {
         assert!(cases.iter().any(|case| case.key == key), "{key} has no line: say here what it shows");
     }
