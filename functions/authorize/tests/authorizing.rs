@@ -9,6 +9,7 @@ use recoup_domain::ids::{Environment, KeyId};
 use recoup_domain::token::Claims;
 use recoup_ports::credentials::{Accounts, Revoked};
 use recoup_storage::Table;
+use recoup_testing::planted::{self, Log};
 use recoup_testing::{Fault, TestTable, fixtures};
 use serde_json::{Value, json};
 
@@ -231,4 +232,27 @@ async fn a_key_that_cannot_be_read_is_an_error_and_never_a_refusal() {
     let update = update.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
     update.update_expression("REMOVE account_id").send().await.unwrap();
     assert!(handle(&world.context, &bearer(world.key.reveal())).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_log_nor_error_tells_what_a_broken_table_holds() {
+    let world = World::new().await;
+    let event = bearer(world.key.reveal());
+    let told = async |when: &str| {
+        let log = Log::listen();
+        // What it returns, Lambda logs.
+        let error = handle(&world.context, &event).await.err().map(|error| error.to_string());
+        planted::assert_untold(&error.unwrap_or_default(), &when);
+        log.assert_tells_nothing(&when);
+    };
+    for broken in planted::answers() {
+        world.table.fail_everything(&broken);
+        told(&format!("{broken:?}")).await;
+        world.table.heal();
+    }
+    let item = world.table.item("key").await;
+    for attribute in ["environment", "account_id", "scopes", "hash", "created_at"] {
+        world.table.copy(&item, &[(attribute, &planted::text())]).await;
+        told(attribute).await;
+    }
 }
