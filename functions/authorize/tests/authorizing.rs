@@ -4,6 +4,7 @@
 use authorize::{Context, Decision, Verdict, handle};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::api_key::{ApiKey, KeyUse, Refused, Scope};
 use recoup_domain::ids::{Environment, KeyId};
 use recoup_domain::keyring::{Keyring, RingKey};
@@ -13,6 +14,7 @@ use recoup_ports::api_keys::{KeepKeys, Revoked};
 use recoup_ports::keyrings::Ring;
 use recoup_storage::CredentialsTable;
 use recoup_testing::fixtures::{ring_key, stored_key};
+use recoup_testing::planted::{self, Log};
 use recoup_testing::{Fault, TestKeyrings, TestTable, fixtures};
 use serde_json::{Value, json};
 
@@ -343,4 +345,29 @@ async fn a_key_that_cannot_be_read_is_an_error_and_never_a_refusal() {
     item.remove("account_id");
     world.table.put_credential(item).await;
     assert!(handle(&world.context, &bearer(world.key.reveal())).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_log_nor_error_tells_what_a_broken_table_holds() {
+    let world = World::new().await;
+    let event = bearer(world.key.reveal());
+    let told = async |when: &str| {
+        let log = Log::listen();
+        // What it returns, Lambda logs.
+        let error = handle(&world.context, &event).await.err().map(|error| error.to_string());
+        planted::assert_untold(&error.unwrap_or_default(), &when);
+        log.assert_tells_nothing(&when);
+    };
+    for broken in planted::answers() {
+        world.table.fail_everything(&broken);
+        told(&format!("{broken:?}")).await;
+        world.table.heal();
+    }
+    let item = world.table.credential_items().await.remove(0);
+    for attribute in ["environment", "account_id", "scopes", "hash", "pepper", "ip_ranges", "created_at"] {
+        let mut broken = item.clone();
+        broken.insert(attribute.to_owned(), AttributeValue::S(planted::text()));
+        world.table.put_credential(broken).await;
+        told(attribute).await;
+    }
 }

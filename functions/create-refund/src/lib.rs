@@ -21,7 +21,7 @@ use recoup_http::respond::{Answer, respond, unknown_outcome};
 use recoup_http::route::Creating;
 use recoup_ports::refunds::{Reserve, ReserveError, Reserved};
 use recoup_ports::webhooks::Reach;
-use recoup_views::{PublicUrl, RefundView};
+use recoup_views::{Acknowledgement, PublicUrl, RefundView};
 
 use losses::Losses;
 
@@ -60,6 +60,7 @@ async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<An
     let wanted = body::parse(request, context.reach)?;
     let found = context.store.payment_and_refund(&tenant, &wanted.payment_id, None).await?;
     let payment = found.payment.ok_or_else(not_found)?;
+    body::refuse_large_metadata(&wanted)?;
     let id = RefundId::from_bits((context.random)());
     let identity = Identity { id, fingerprint: Fingerprint::default(), now: (context.now)() };
     let refund = decide(&payment, &wanted, identity)?.refund;
@@ -72,15 +73,16 @@ async fn create<S: Reserve>(
     request: &Request,
     endpoint: String,
 ) -> Result<Answer, Problem> {
-    let tenant = Caller::with_scope(request, Scope::RefundsWrite)?.tenant;
+    let caller = Caller::with_scope(request, Scope::RefundsWrite)?;
+    let (tenant, reads) = (&caller.tenant, caller.has(Scope::RefundsRead));
     let key = idempotency_key(request)?;
-    let wanted = RefundRequest { endpoint, body: body::parse(request, context.reach)? };
+    let wanted = RefundRequest { endpoint, body: body::parse(request, context.reach)?, reads };
     let id = match &key {
-        Some(key) => RefundId::of_key(&tenant, key),
+        Some(key) => RefundId::of_key(tenant, key),
         None => RefundId::from_bits((context.random)()),
     };
     let keyed = key.is_some().then_some(&id);
-    let found = context.store.payment_and_refund(&tenant, &wanted.body.payment_id, keyed).await?;
+    let found = context.store.payment_and_refund(tenant, &wanted.body.payment_id, keyed).await?;
     if let Some(refund) = found.refund {
         return wanted.replay(&refund, &context.public_url);
     }
@@ -98,7 +100,7 @@ async fn create<S: Reserve>(
         let elapsed = (context.now)().since(started);
         tokio::time::sleep(losses.wait(elapsed, (context.random)()).ok_or_else(keeps_changing)?).await;
         // After the wait the payment seen before it is stale, and deciding on it would lose the next race, too.
-        let found = context.store.payment_and_refund(&tenant, &wanted.body.payment_id, keyed).await?;
+        let found = context.store.payment_and_refund(tenant, &wanted.body.payment_id, keyed).await?;
         if let Some(refund) = found.refund {
             return wanted.replay(&refund, &context.public_url);
         }
@@ -125,11 +127,14 @@ fn no_outcome(error: ReserveError, keyed: Option<&RefundId>) -> Problem {
 struct RefundRequest {
     endpoint: String,
     body: Wanted,
+    /// Whether its caller may read refunds.
+    reads: bool,
 }
 
 impl RefundRequest {
     /// The refund that this request makes of a payment as it is now.
     fn decided(&self, payment: &Payment, id: &RefundId, now: Timestamp) -> Result<Reservation, Problem> {
+        body::refuse_large_metadata(&self.body)?;
         let fingerprint = self.body.fingerprint(&self.endpoint, payment.amount.currency());
         let identity = Identity { id: id.clone(), fingerprint, now };
         Ok(decide(payment, &self.body, identity)?)
@@ -141,7 +146,13 @@ impl RefundRequest {
             let detail = "This Idempotency-Key was used for a request with another path or other parameters.";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
         }
-        Ok(created(refund, public_url)?.replayed())
+        let answer = if self.reads {
+            created(refund, public_url)?
+        } else {
+            // What became of the refund since it was made is read, not written.
+            Answer::new(StatusCode::CREATED, &Acknowledgement::of_refund(refund, public_url))?
+        };
+        Ok(answer.replayed())
     }
 }
 

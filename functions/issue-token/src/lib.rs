@@ -7,7 +7,9 @@ mod form;
 
 use std::time::Duration;
 
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use lambda_http::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -61,6 +63,7 @@ pub async fn handle<K: Keys, R: Keyrings>(context: &Context<K, R>, request: &Req
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if matches!(answer, Err(Refused::InvalidClient)) {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"recoup\""));
     }

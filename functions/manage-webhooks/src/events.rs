@@ -4,12 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
+use recoup_domain::api_key::Scope;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
 use recoup_http::event::{EventView, named, not_found};
 use recoup_http::list::{Entries, Parameters};
 use recoup_http::problem::{Code, Problem};
+use recoup_http::request::Caller;
 use recoup_http::respond::Answer;
 use recoup_ports::ReadError;
 use recoup_ports::events::{InFeed, Recorded};
@@ -21,37 +23,53 @@ use crate::{Context, Store};
 pub(crate) async fn list<S: Store, R>(
     context: &Context<S, R>,
     request: &Request,
-    tenant: &Tenant,
+    caller: &Caller,
 ) -> Result<Answer, Problem> {
+    let tenant = &caller.tenant;
     let wanted = Wanted::parse(request, (context.now)())?;
     let store = &context.store;
     let (page, refunds) = match &wanted.refund {
         None => {
             let page = of_account(store, tenant, &wanted).await?;
-            let refunds = refunds_of(store, tenant, &page.events).await?;
+            let refunds = if shows_refunds(caller) {
+                Some(refunds_of(store, tenant, &page.events).await?)
+            } else {
+                None
+            };
             (page, refunds)
         }
         Some(id) => match store.refund(tenant, id).await? {
-            Some(refund) => (of_refund(store, &refund, &wanted).await?, Subjects::one(refund)),
-            None => (EventPage { events: Vec::new(), next: None }, Subjects::default()),
+            Some(refund) => {
+                let page = of_refund(store, &refund, &wanted).await?;
+                (page, shows_refunds(caller).then(|| Subjects::one(refund)))
+            }
+            None => (EventPage { events: Vec::new(), next: None }, None),
         },
     };
-    let (entries, next) = fitting(context, page, &refunds)?;
+    let (entries, next) = fitting(context, page, refunds.as_ref())?;
     Answer::new(StatusCode::OK, &entries.page(next.as_ref()))
+}
+
+/// Whether events show the refunds they are about: whoever manages webhooks need not be allowed to read refunds.
+fn shows_refunds(caller: &Caller) -> bool {
+    caller.has(Scope::RefundsRead)
 }
 
 /// The entries that fit in one answer, and the last one if the page goes on after it.
 fn fitting<S, R>(
     context: &Context<S, R>,
     page: EventPage,
-    refunds: &Subjects,
+    refunds: Option<&Subjects>,
 ) -> Result<(Entries<EventView>, Option<EventId>), Problem> {
     let (mut entries, mut last) = (Entries::default(), None);
     for event in page.events {
         let id = event.id().clone();
         match event {
-            InFeed::Recorded(recorded) if !refunds.cannot_read(&recorded.event) => {
-                let view = view(context, &recorded, refunds.of(&recorded.event));
+            InFeed::Recorded(recorded) if refunds.is_none_or(|all| !all.cannot_read(&recorded.event)) => {
+                let view = match refunds {
+                    Some(refunds) => view(context, &recorded, refunds.of(&recorded.event)),
+                    None => Some(EventView::without_refund(&recorded, &context.public_url)),
+                };
                 if let Some(view) = view
                     && !entries.takes(view)?
                 {
@@ -128,8 +146,12 @@ impl Found {
     pub(crate) fn answer<S, R>(
         &self,
         context: &Context<S, R>,
+        caller: &Caller,
         status: StatusCode,
     ) -> Result<Answer, Problem> {
+        if !shows_refunds(caller) {
+            return Answer::new(status, &EventView::without_refund(&self.recorded, &context.public_url));
+        }
         match view(context, &self.recorded, self.refund.as_ref()) {
             Some(view) => Answer::new(status, &view),
             None => Err(Problem::new(Code::Internal, "The event's refund could not be found.")),
@@ -140,11 +162,11 @@ impl Found {
 pub(crate) async fn get<S: Store, R>(
     context: &Context<S, R>,
     request: &Request,
-    tenant: &Tenant,
+    caller: &Caller,
 ) -> Result<Answer, Problem> {
     let id = named(request)?;
     Parameters::of(request)?.finish()?;
-    found(context, tenant, &id).await?.answer(context, StatusCode::OK)
+    found(context, &caller.tenant, &id).await?.answer(context, caller, StatusCode::OK)
 }
 
 /// The event with this id, or a 404 if there is none or it is no longer shown.

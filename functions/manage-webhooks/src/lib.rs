@@ -4,6 +4,7 @@
 //! as for every other attempt.
 
 mod body;
+mod budget;
 mod endpoints;
 mod events;
 mod pages;
@@ -19,7 +20,7 @@ use recoup_http::problem::Problem;
 use recoup_http::request::Caller;
 use recoup_http::respond::{Answer, WORK_MAX, respond_within};
 use recoup_http::route::Managing;
-use recoup_ports::endpoints::KeepEndpoints;
+use recoup_ports::endpoints::{KeepEndpoints, TestBudget};
 use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
 use recoup_ports::refunds::Refunds;
 use recoup_ports::webhooks::{Deliver, Reach};
@@ -46,9 +47,12 @@ pub struct Context<Store, Receivers> {
 }
 
 /// What the function needs from the store.
-pub trait Store: KeepEndpoints + Events + NoteDeliveries + RecordEvents + Refunds + Sync {}
+pub trait Store:
+    KeepEndpoints + TestBudget + Events + NoteDeliveries + RecordEvents + Refunds + Sync
+{
+}
 
-impl<S: KeepEndpoints + Events + NoteDeliveries + RecordEvents + Refunds + Sync> Store for S {}
+impl<S: KeepEndpoints + TestBudget + Events + NoteDeliveries + RecordEvents + Refunds + Sync> Store for S {}
 
 /// `/v1/webhook-endpoints`, `/v1/events`, and everything below them.
 pub async fn handle<S: Store, R: Deliver + Sync>(
@@ -67,17 +71,18 @@ async fn grant<S: Store, R: Deliver + Sync>(
     request: &Request,
     route: Managing,
 ) -> Result<Answer, Problem> {
-    let tenant = Caller::with_scope(request, Scope::WebhooksManage)?.tenant;
+    let caller = Caller::with_scope(request, Scope::WebhooksManage)?;
+    let tenant = &caller.tenant;
     match route {
-        Managing::CreateEndpoint => endpoints::create(context, request, &tenant).await,
-        Managing::ListEndpoints => endpoints::list(context, request, &tenant).await,
-        Managing::GetEndpoint => endpoints::get(context, request, &tenant).await,
-        Managing::ChangeEndpoint => endpoints::change(context, request, &tenant).await,
-        Managing::DeleteEndpoint => endpoints::delete(context, request, &tenant).await,
-        Managing::RotateSecret => endpoints::rotate_secret(context, request, &tenant).await,
-        Managing::SendSample => sample::send(context, request, &tenant).await,
-        Managing::ListEvents => events::list(context, request, &tenant).await,
-        Managing::GetEvent => events::get(context, request, &tenant).await,
-        Managing::Redeliver => redeliver::redeliver(context, request, &tenant).await,
+        Managing::CreateEndpoint => endpoints::create(context, request, tenant).await,
+        Managing::ListEndpoints => endpoints::list(context, request, tenant).await,
+        Managing::GetEndpoint => endpoints::get(context, request, tenant).await,
+        Managing::ChangeEndpoint => endpoints::change(context, request, tenant).await,
+        Managing::DeleteEndpoint => endpoints::delete(context, request, tenant).await,
+        Managing::RotateSecret => endpoints::rotate_secret(context, request, tenant).await,
+        Managing::SendSample => sample::send(context, request, tenant).await,
+        Managing::ListEvents => events::list(context, request, &caller).await,
+        Managing::GetEvent => events::get(context, request, &caller).await,
+        Managing::Redeliver => redeliver::redeliver(context, request, &caller).await,
     }
 }

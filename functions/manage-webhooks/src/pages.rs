@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lambda_http::Request;
-use recoup_domain::event::{Event, EventType};
+use recoup_domain::event::{Event, EventType, Subject};
 use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
 use recoup_domain::time::Timestamp;
@@ -16,6 +16,8 @@ use recoup_ports::events::{EventWindow, Events, InFeed};
 const MILLISECOND: Duration = Duration::from_millis(1);
 /// Most reads of the list for one page.
 const LOOKS_MAX: usize = 10;
+/// Bytes of metadata after which a page makes no further read: large events take time and memory, shown or not.
+const READ_BYTES_MAX: usize = 4_000_000;
 /// Events per read where only some types are wanted.
 const FILTERED: u16 = 100;
 /// Most events of one refund that are read concurrently.
@@ -89,7 +91,7 @@ pub(crate) async fn of_account<S: Events>(
     // One beyond the limit, to know whether more follow.
     let count = if wanted.r#type.is_some() { FILTERED } else { wanted.limit.saturating_add(1) };
     let mut window = EventWindow { from: wanted.from.clone(), before: wanted.before.clone() };
-    let mut events = Vec::new();
+    let (mut events, mut bytes) = (Vec::new(), 0_usize);
     for _ in 0..LOOKS_MAX {
         if window.before.as_ref().is_some_and(|before| *before <= window.from) {
             return Ok(EventPage { events, next: None });
@@ -101,6 +103,7 @@ pub(crate) async fn of_account<S: Events>(
                 return Ok(EventPage { events, next: window.before });
             }
             window.before = Some(event.id().clone());
+            bytes = bytes.saturating_add(metadata_bytes(&event));
             if wanted.accepts(&event) {
                 events.push(event);
             }
@@ -108,8 +111,21 @@ pub(crate) async fn of_account<S: Events>(
         if is_last {
             return Ok(EventPage { events, next: None });
         }
+        if bytes > READ_BYTES_MAX {
+            break;
+        }
     }
     Ok(EventPage { events, next: window.before })
+}
+
+fn metadata_bytes(event: &InFeed) -> usize {
+    match event {
+        InFeed::Recorded(recorded) => match &recorded.event.subject {
+            Subject::Refund { version, .. } => version.metadata.bytes(),
+            Subject::Endpoint { .. } => 0,
+        },
+        InFeed::Unreadable(_) => 0,
+    }
 }
 
 /// A page of one refund's events, each read by its id, which the refund knows. There are at most

@@ -6,9 +6,10 @@ use lambda_http::http::StatusCode;
 use recoup_domain::delivery::{Delivery, Target};
 use recoup_domain::endpoint::Switch;
 use recoup_domain::event::Event;
-use recoup_domain::ids::{EndpointId, Tenant};
+use recoup_domain::ids::EndpointId;
 use recoup_http::event::named;
 use recoup_http::problem::{Code, Problem};
+use recoup_http::request::Caller;
 use recoup_http::respond::Answer;
 use recoup_ports::events::Noted;
 
@@ -21,8 +22,9 @@ const WRITES_MAX: usize = 5;
 pub(crate) async fn redeliver<S: Store, R>(
     context: &Context<S, R>,
     request: &Request,
-    tenant: &Tenant,
+    caller: &Caller,
 ) -> Result<Answer, Problem> {
+    let tenant = &caller.tenant;
     let id = named(request)?;
     let only = body::only_endpoint(request)?;
     let mut found = found(context, tenant, &id).await?;
@@ -31,6 +33,9 @@ pub(crate) async fn redeliver<S: Store, R>(
     let standing = |target: &Target| {
         found.recorded.deliveries.iter().find(|delivery| delivery.target == *target).cloned()
     };
+    if targets.iter().filter_map(standing).any(|standing| !standing.may_go_again()) {
+        return Err(too_many());
+    }
     let again = targets.into_iter().map(|target| schedule(context, event, standing(&target), target));
     let again = try_join_all(again).await?;
     tracing::info!(event.id = %id, account.id = %tenant.account, receivers = again.len(), "event sent again");
@@ -38,7 +43,7 @@ pub(crate) async fn redeliver<S: Store, R>(
     found.recorded.deliveries.retain(untouched);
     found.recorded.deliveries.extend(again);
     found.recorded.deliveries.sort_by(|one, other| one.target.cmp(&other.target));
-    found.answer(context, StatusCode::ACCEPTED)
+    found.answer(context, caller, StatusCode::ACCEPTED)
 }
 
 /// The receivers of a redelivery: the named endpoint, or all that would receive the event if it happened now.
@@ -81,6 +86,7 @@ async fn schedule<S: Store, R>(
     for _ in 0..WRITES_MAX {
         let now = (context.now)();
         let to = match &from {
+            Some(standing) if !standing.may_go_again() => return Err(too_many()),
             Some(standing) => standing.again(now),
             None => Delivery::first(event, target.clone(), now),
         };
@@ -91,4 +97,9 @@ async fn schedule<S: Store, R>(
     }
     let detail = "The event is being delivered right now. The same request may be sent again.";
     Err(Problem::new(Code::Unavailable, detail))
+}
+
+fn too_many() -> Problem {
+    let detail = "The event has been sent to a receiver a hundred times, and is not sent again.";
+    Problem::new(Code::TooManyRedeliveries, detail)
 }

@@ -22,6 +22,7 @@ use recoup_views::RefundView;
 use recoup_views::webhook::{EventData, body};
 use serde::Serialize;
 
+use crate::budget::spend_test;
 use crate::endpoints::found;
 use crate::{Context, Store};
 
@@ -47,6 +48,7 @@ pub(crate) async fn send<S: Store, R: Deliver>(
     request::body(request, &[])?.finish()?;
     let endpoint = found(context, tenant, &id).await?;
     let (event, at) = (EventId::from_bits((context.random)()), (context.now)());
+    spend_test(&context.store, tenant, &id, at).await?;
     let refund = RefundView::of(&sample(tenant, at), &context.public_url);
     let body = body(EventType::EndpointTest, at, &EventData::Refund(Box::new(refund)));
     let body = body.or_abort("a view has text keys and plain values");

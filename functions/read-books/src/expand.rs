@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use recoup_domain::balance::Posting;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::Refund;
@@ -114,13 +115,13 @@ pub(crate) async fn payments<S: ports::Payments + Refunds>(
         ids.extend(payment.refunds.iter().cloned());
         fitting.push(payment);
     }
-    let rows = if ids.is_empty() { Rows::default() } else { store.refunds(tenant, &ids).await? };
+    let rows = if ids.is_empty() { Rows::default() } else { store.postings(tenant, &ids).await? };
     let lost: HashSet<&str> = rows.unreadable.iter().map(|row| row.id.as_str()).collect();
     // A payment's balances need all its refunds. One that cannot be read is logged, and affects no other payment.
     fitting.retain(|payment| !payment.refunds.iter().any(|id| lost.contains(id.as_str())));
-    let mut by_payment: HashMap<PaymentId, Vec<Refund>> = HashMap::new();
-    for refund in rows.read {
-        by_payment.entry(refund.payment_id.clone()).or_default().push(refund);
+    let mut by_payment: HashMap<PaymentId, Vec<Posting>> = HashMap::new();
+    for posting in rows.read {
+        by_payment.entry(posting.payment.clone()).or_default().push(posting);
     }
     for payment in fitting {
         let refunds = by_payment.remove(&payment.id).unwrap_or_default();

@@ -67,28 +67,30 @@ async fn refunds<S: Store>(
     request: &Request,
     payment: Option<Result<PaymentId, Problem>>,
 ) -> Result<Answer, Problem> {
-    let tenant = Caller::with_scope(request, Scope::RefundsRead)?.tenant;
+    let caller = Caller::with_scope(request, Scope::RefundsRead)?;
     let wanted = list::parse(request, payment.transpose()?)?;
     if wanted.expand.any() {
-        Caller::with_scope(request, Scope::PaymentsRead)?;
+        caller.require(Scope::PaymentsRead)?;
     }
-    list::page(context, &tenant, wanted).await
+    list::page(context, &caller.tenant, wanted).await
 }
 
 async fn refund<S: Payments + Refunds + Sync>(
     context: &Context<S>,
     request: &Request,
 ) -> Result<Answer, Problem> {
-    let tenant = Caller::with_scope(request, Scope::RefundsRead)?.tenant;
+    let caller = Caller::with_scope(request, Scope::RefundsRead)?;
     let mut parameters = Parameters::of(request)?;
     let expand = expand::take(&mut parameters)?;
     parameters.finish()?;
-    let id = named(request)?;
-    let refund = context.store.refund(&tenant, &id).await?.ok_or_else(recoup_http::refund::not_found)?;
+    if expand.any() {
+        caller.require(Scope::PaymentsRead)?;
+    }
+    let (tenant, id) = (&caller.tenant, named(request)?);
+    let refund = context.store.refund(tenant, &id).await?.ok_or_else(recoup_http::refund::not_found)?;
     let mut view = RefundView::of(&refund, &context.public_url);
     if expand.any() {
-        Caller::with_scope(request, Scope::PaymentsRead)?;
-        let payment = context.store.payment(&tenant, &refund.payment_id).await?.ok_or_else(not_found)?;
+        let payment = context.store.payment(tenant, &refund.payment_id).await?.ok_or_else(not_found)?;
         let payment = show(&context.store, &payment, &context.public_url).await?;
         view = expand.apply(view, payment);
     }

@@ -27,6 +27,8 @@ use crate::expand::{self, Expand, Expanded};
 
 /// Most reads of the list for one page.
 const LOOKS_MAX: usize = 10;
+/// Bytes of metadata after which a page makes no further read: large refunds take time and memory, shown or not.
+const READ_BYTES_MAX: usize = 4_000_000;
 
 /// The requested page.
 pub(crate) struct Wanted {
@@ -81,15 +83,16 @@ pub(crate) async fn page<S: Payments + Refunds + RefundList>(
         }
     };
     let mut found = Vec::new();
-    let mut more = true;
+    let (mut more, mut bytes) = (true, 0_usize);
     for _ in 0..LOOKS_MAX {
         let look = look(context, tenant, &source, &wanted).await?;
         more = look.more;
+        bytes = bytes.saturating_add(look.metadata_bytes());
         if gather(&mut wanted, &mut found, look) {
             more = true;
             break;
         }
-        if !more || found.len() == usize::from(wanted.limit) {
+        if !more || found.len() == usize::from(wanted.limit) || bytes > READ_BYTES_MAX {
             break;
         }
     }
@@ -105,6 +108,12 @@ struct Look {
     unreadable: HashSet<String>,
     /// Whether more refunds follow.
     more: bool,
+}
+
+impl Look {
+    fn metadata_bytes(&self) -> usize {
+        self.refunds.values().map(|refund| refund.version.metadata.bytes()).sum()
+    }
 }
 
 async fn look<S: Refunds + RefundList>(

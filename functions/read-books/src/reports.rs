@@ -3,7 +3,6 @@
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
 use recoup_domain::api_key::Scope;
-use recoup_domain::ids::Tenant;
 use recoup_domain::report::Report;
 use recoup_domain::time::Timestamp;
 use recoup_http::accept::prefers_html;
@@ -26,26 +25,36 @@ pub(crate) async fn of_day<S: Reports>(context: &Context<S>, request: &Request) 
     if day == LATEST {
         return latest(context, request).await;
     }
-    let tenant = allowed(request)?;
+    let caller = allowed(request)?;
     let day = Timestamp::of_day(&day);
     let day = day.ok_or_else(|| invalid("date", "must be latest, or a day such as 2026-11-22"))?;
-    shown(context, request, context.store.report(&tenant, &day.date()).await?)
+    let found = context.store.report(&caller.tenant, &day.date()).await?;
+    shown(context, request, &caller, found)
 }
 
 /// The newest report, whatever its date.
 pub(crate) async fn latest<S: Reports>(context: &Context<S>, request: &Request) -> Result<Answer, Problem> {
-    let tenant = allowed(request)?;
-    shown(context, request, context.store.latest_report(&tenant).await?)
+    let caller = allowed(request)?;
+    let found = context.store.latest_report(&caller.tenant).await?;
+    shown(context, request, &caller, found)
 }
 
-fn allowed(request: &Request) -> Result<Tenant, Problem> {
-    let tenant = Caller::with_scope(request, Scope::RefundsRead)?.tenant;
+fn allowed(request: &Request) -> Result<Caller, Problem> {
+    let caller = Caller::with_scope(request, Scope::RefundsRead)?;
     Parameters::of(request)?.finish()?;
-    Ok(tenant)
+    Ok(caller)
 }
 
-fn shown<S>(context: &Context<S>, request: &Request, found: Option<Report>) -> Result<Answer, Problem> {
-    let report = found.ok_or_else(not_found)?;
+fn shown<S>(
+    context: &Context<S>,
+    request: &Request,
+    caller: &Caller,
+    found: Option<Report>,
+) -> Result<Answer, Problem> {
+    let mut report = found.ok_or_else(not_found)?;
+    if !caller.has(Scope::PaymentsRead) {
+        report = report.without_payments();
+    }
     if prefers_html(request) {
         return Ok(Answer::page(page::of(&report)));
     }

@@ -122,7 +122,12 @@ impl<'a, S: Store, P: Processor> Reader<'a, S, P> {
     /// A payment and all its refunds; they are two reads.
     pub(crate) async fn books(&self, id: &PaymentId) -> Result<Option<(Payment, Vec<Refund>)>, ReadError> {
         let Some(payment) = self.context.store.payment(self.tenant, id).await? else { return Ok(None) };
-        let mut refunds = self.context.store.refunds(self.tenant, &payment.refunds).await?.whole()?;
+        let mut refunds = Vec::with_capacity(payment.refunds.len());
+        // Only what is summed up is kept of each: a payment may have thousands of large ones.
+        for some in payment.refunds.chunks(usize::from(PAGE)) {
+            let read = self.context.store.refunds(self.tenant, some).await?.whole()?;
+            refunds.extend(read.into_iter().map(Refund::without_texts));
+        }
         refunds.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(Some((payment, refunds)))
     }

@@ -7,6 +7,7 @@ use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
 use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::Payment;
+use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_http::fields::invalid;
 use recoup_http::payment::show;
@@ -15,7 +16,7 @@ use recoup_http::request::{Caller, routed_parameter};
 use recoup_http::respond::{Answer, respond};
 use recoup_ports::payments::{Moved, Register, Registered};
 use recoup_ports::refunds::Refunds;
-use recoup_views::PublicUrl;
+use recoup_views::{Acknowledgement, PublicUrl};
 
 /// How often newer facts are tried again because others were written meanwhile.
 const TRIES_MAX: usize = 5;
@@ -39,7 +40,8 @@ async fn register<S: Register + Refunds + Sync>(
     context: &Context<S>,
     request: &Request,
 ) -> Result<Answer, Problem> {
-    let tenant = Caller::with_scope(request, Scope::PaymentsWrite)?.tenant;
+    let caller = Caller::with_scope(request, Scope::PaymentsWrite)?;
+    let tenant = &caller.tenant;
     let id = routed_parameter(request, "payment_id")?;
     let id = PaymentId::try_from(id.as_str()).map_err(|why| invalid("payment_id", why))?;
     // Clients and proxies take such segments out of a path, so nobody could ask for the payment again.
@@ -49,22 +51,28 @@ async fn register<S: Register + Refunds + Sync>(
     let wanted = body::parse(request)?;
     for _ in 0..TRIES_MAX {
         let now = (context.now)();
-        let payment = if let Some(payment) = context.store.payment(&tenant, &id).await? {
+        let payment = if let Some(payment) = context.store.payment(tenant, &id).await? {
             payment
         } else {
             let terms = wanted.first_terms(tenant.environment)?;
+            wanted.refuse_large_metadata(&Metadata::default())?;
             let new = Payment::registered(tenant.clone(), id.clone(), terms, wanted.first_facts(), now);
             match context.store.register(&new).await? {
-                Registered::New => return answer(context, StatusCode::CREATED, new).await,
+                Registered::New => return shown(context, StatusCode::CREATED, &new).await,
                 Registered::Existing(payment) => *payment,
             }
         };
         wanted.agrees_with(&payment)?;
-        let Some(moved) = payment.moved_to(wanted.later_facts(&payment.facts), now)? else {
-            return answer(context, StatusCode::OK, payment).await;
+        wanted.refuse_large_metadata(&payment.facts.metadata)?;
+        let facts = wanted.later_facts(&payment.facts);
+        if payment.facts.loosened_to(&facts) {
+            caller.require(Scope::PaymentsAdmin)?;
+        }
+        let Some(moved) = payment.moved_to(facts, now)? else {
+            return answer(context, &caller, &payment).await;
         };
         match context.store.move_facts(&moved).await? {
-            Moved::Applied => return answer(context, StatusCode::OK, moved).await,
+            Moved::Applied => return answer(context, &caller, &moved).await,
             Moved::Overtaken => {}
         }
     }
@@ -72,10 +80,22 @@ async fn register<S: Register + Refunds + Sync>(
     Err(Problem::new(Code::Unavailable, detail))
 }
 
+/// A payment that was registered before, or only which one it was: a write reads nothing.
 async fn answer<S: Register + Refunds + Sync>(
     context: &Context<S>,
-    status: StatusCode,
-    payment: Payment,
+    caller: &Caller,
+    payment: &Payment,
 ) -> Result<Answer, Problem> {
-    Answer::new(status, &show(&context.store, &payment, &context.public_url).await?)
+    if caller.has(Scope::PaymentsRead) {
+        return shown(context, StatusCode::OK, payment).await;
+    }
+    Answer::new(StatusCode::OK, &Acknowledgement::of_payment(payment, &context.public_url))
+}
+
+async fn shown<S: Register + Refunds + Sync>(
+    context: &Context<S>,
+    status: StatusCode,
+    payment: &Payment,
+) -> Result<Answer, Problem> {
+    Answer::new(status, &show(&context.store, payment, &context.public_url).await?)
 }

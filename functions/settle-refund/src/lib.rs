@@ -5,6 +5,7 @@
 //! the notification again. One that would be no clearer the next time is answered with 200 and logged for a person.
 
 mod genuine;
+mod known;
 mod settle;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use recoup_ports::settlement::Settle;
 use serde::Serialize;
 
 pub use genuine::BODY_BYTES_MAX;
+pub use known::KeysOfAccounts;
 pub use settle::STARTS_MAX;
 
 /// Longest work on one notification: a second less than the 30 s of the template and of the gateway.

@@ -9,7 +9,7 @@ use recoup_outbound::processors::Processors;
 use recoup_outbound::secret_store::SecretStore;
 use recoup_outbound::stored_keys::StoredKeys;
 use recoup_storage::Table;
-use settle_refund::{Context, handle};
+use settle_refund::{Context, KeysOfAccounts, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
     let keys = StoredKeys::new(secrets, &prefix, now);
     let processor =
         Processors::new(keys.clone(), now, settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?)?;
+    let keys = KeysOfAccounts::new(store.clone(), keys);
     let context = Context { store, keys, processor, now };
     run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
 }

@@ -14,7 +14,7 @@ use recoup_http::request::{self, Caller};
 use recoup_http::respond::{Answer, respond};
 use recoup_http::route::Updating;
 use recoup_ports::settlement::{Settle, Settled};
-use recoup_views::{PublicUrl, RefundView};
+use recoup_views::{Acknowledgement, PublicUrl, RefundView};
 
 /// Most decisions on one change; another is needed when the refund has changed meanwhile.
 const TRIES_MAX: usize = 5;
@@ -64,17 +64,21 @@ async fn change<S: Settle>(
         let change = match wish {
             Wish::Metadata(change) => {
                 let metadata = change.applied_to(&refund.version.metadata)?;
-                refund.with_metadata(metadata, now)
+                let change = refund.with_metadata(metadata, now);
+                if change.is_some() && !refund.takes_metadata() {
+                    return Err(too_many_changes());
+                }
+                change
             }
             Wish::Cancel => match refund.withdraw(now) {
                 Withdrawn::Already => None,
-                Withdrawn::TooLate => return Err(too_late(&refund)),
+                Withdrawn::TooLate => return Err(too_late(caller, &refund)),
                 Withdrawn::Now(change) => Some(change),
             },
         };
-        let Some(change) = change else { return answer(context, &refund) };
+        let Some(change) = change else { return answer(context, caller, &refund) };
         match context.store.carry_out(&change).await? {
-            Settled::Applied => return answer(context, change.to()),
+            Settled::Applied => return answer(context, caller, change.to()),
             Settled::Overtaken | Settled::NothingLeft => {}
         }
     }
@@ -82,12 +86,23 @@ async fn change<S: Settle>(
     Err(Problem::new(Code::Unavailable, detail))
 }
 
-fn answer<S>(context: &Context<S>, refund: &Refund) -> Result<Answer, Problem> {
-    Answer::new(StatusCode::OK, &RefundView::of(refund, &context.public_url))
+/// The refund, or only which one it was: a write reads nothing.
+fn answer<S>(context: &Context<S>, caller: &Caller, refund: &Refund) -> Result<Answer, Problem> {
+    if caller.has(Scope::RefundsRead) {
+        return Answer::new(StatusCode::OK, &RefundView::of(refund, &context.public_url));
+    }
+    Answer::new(StatusCode::OK, &Acknowledgement::of_refund(refund, &context.public_url))
 }
 
-fn too_late(refund: &Refund) -> Problem {
-    let detail = if refund.version.state.holds_money() {
+fn too_many_changes() -> Problem {
+    let detail = "The refund has changed a hundred times, so its metadata stay as they are.";
+    Problem::new(Code::TooManyChanges, detail)
+}
+
+fn too_late(caller: &Caller, refund: &Refund) -> Problem {
+    let detail = if !caller.has(Scope::RefundsRead) {
+        "The refund can no longer be cancelled.".to_owned()
+    } else if refund.version.state.holds_money() {
         "The refund has been handed to the processor and can no longer be cancelled.".to_owned()
     } else {
         format!("The refund has ended as {} and can no longer be cancelled.", refund.version.state.as_str())

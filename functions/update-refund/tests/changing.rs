@@ -6,6 +6,7 @@ mod gateway;
 
 use gateway::{Event, Reply};
 use recoup_domain::refund::Refund;
+use recoup_domain::text::Metadata;
 use recoup_ports::payments::{Payments, Register};
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
 use recoup_ports::settlement::{HandedOver, Settle, Settled};
@@ -41,11 +42,15 @@ impl World {
         Reply::read(&event, handle(&self.context, event.request()).await)
     }
 
-    async fn cancel(&self) -> Reply {
+    fn cancelling(&self) -> Event {
         let path = format!("/v1/refunds/{}/cancel", self.refund.id);
         let event = Event::of_fixtures_tenant(GET_REFUND).of_refund(self.refund.id.as_str());
         let event = event.with("/rawPath", path.as_str()).with("/requestContext/http/path", path.as_str());
-        self.send(event.route("POST /v1/refunds/{refund_id}/cancel")).await
+        event.route("POST /v1/refunds/{refund_id}/cancel")
+    }
+
+    async fn cancel(&self) -> Reply {
+        self.send(self.cancelling()).await
     }
 
     async fn patch(&self, body: &Value) -> Reply {
@@ -92,6 +97,20 @@ async fn what_was_handed_over_or_has_ended_is_no_longer_cancelled() {
     assert_eq!(store.carry_out(&change).await.unwrap(), Settled::Applied);
     assert_eq!(world.cancel().await.problem(), (409, "refund_not_cancellable"));
     assert_eq!(world.refundable().await, 1_600);
+}
+
+#[tokio::test]
+async fn whoever_may_not_read_refunds_does_not_learn_how_one_ended() {
+    let world = World::new().await;
+    let change = fixtures::moved(&world.refund, fixtures::failed());
+    assert_eq!(world.table.store().carry_out(&change).await.unwrap(), Settled::Applied);
+    let event = world.cancelling();
+    let told = world.send(event.clone()).await;
+    assert!(told.text.contains("ended as failed"), "{}", told.text);
+    let event = event.with("/requestContext/authorizer/lambda/scopes", "refunds:write");
+    let told = world.send(event).await;
+    assert_eq!(told.problem(), (409, "refund_not_cancellable"));
+    assert!(!told.text.contains("fail"), "{}", told.text);
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,4 +181,39 @@ async fn a_change_that_cannot_be_is_refused_by_name() {
     let stranger = Event::of_fixtures_tenant(GET_REFUND).of_refund("rfd_00000000000000000000000000");
     let stranger = stranger.route("PATCH /v1/refunds/{refund_id}").json(&json!({ "metadata": {} }));
     assert_eq!(world.send(stranger).await.problem(), (404, "refund_not_found"));
+}
+
+#[tokio::test]
+async fn metadata_change_a_hundred_times_and_then_stay() {
+    let world = World::new().await;
+    for number in 0..100 {
+        assert_eq!(world.patch(&json!({ "metadata": { "n": number.to_string() } })).await.status, 200);
+    }
+    let last = world.stored().await;
+    let refused = world.patch(&json!({ "metadata": { "n": "one more" } })).await;
+    assert_eq!(refused.problem(), (409, "too_many_changes"));
+    assert_eq!(world.table.take_calls().operations(), ["GetItem"]);
+    // What changes nothing is no change, and what is not metadata still changes.
+    assert_eq!(world.patch(&json!({ "metadata": { "n": "99" } })).await.status, 200);
+    assert_eq!(world.stored().await, last);
+    assert_eq!(world.cancel().await.body["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn metadata_have_a_bound_in_bytes_and_large_ones_can_become_less() {
+    let world = World::new().await;
+    let large = |count: usize| -> Value {
+        (0..count)
+            .map(|number| (number.to_string(), json!("x".repeat(500))))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let refused = world.patch(&json!({ "metadata": large(9) })).await;
+    assert_eq!((refused.problem(), &refused.body["param"]), ((400, "invalid_parameter"), &json!("metadata")));
+    let stored = world.stored().await;
+    let pairs = (0..20).map(|number| (number.to_string(), "x".repeat(500))).collect();
+    let change = stored.with_metadata(Metadata::stored(pairs), fixtures::later(1_000)).unwrap();
+    assert_eq!(world.table.store().carry_out(&change).await.unwrap(), Settled::Applied);
+    assert_eq!(world.patch(&json!({ "metadata": { "0": null } })).await.status, 200);
+    assert_eq!(world.patch(&json!({ "metadata": { "0": "y" } })).await.problem(), (400, "invalid_parameter"));
 }

@@ -18,23 +18,29 @@ const PARTS_LENGTH: usize = ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH;
 pub enum Scope {
     /// Read payments.
     PaymentsRead,
-    /// Register payments.
+    /// Register payments, and make their terms for refunds stricter.
     PaymentsWrite,
+    /// Lift a payment's dispute, and give its refunds more time.
+    PaymentsAdmin,
     /// Read refunds.
     RefundsRead,
     /// Create and change refunds.
     RefundsWrite,
+    /// Approve refunds, or reject them.
+    RefundsApprove,
     /// Manage webhook endpoints.
     WebhooksManage,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::PaymentsRead,
         Self::PaymentsWrite,
+        Self::PaymentsAdmin,
         Self::RefundsRead,
         Self::RefundsWrite,
+        Self::RefundsApprove,
         Self::WebhooksManage,
     ];
 
@@ -43,8 +49,10 @@ impl Scope {
         match self {
             Self::PaymentsRead => "payments:read",
             Self::PaymentsWrite => "payments:write",
+            Self::PaymentsAdmin => "payments:admin",
             Self::RefundsRead => "refunds:read",
             Self::RefundsWrite => "refunds:write",
+            Self::RefundsApprove => "refunds:approve",
             Self::WebhooksManage => "webhooks:manage",
         }
     }

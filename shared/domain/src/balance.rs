@@ -1,9 +1,12 @@
 //! Where a payment's money is: refundable, held by refunds on the way, or refunded.
 
+use std::collections::HashSet;
+
+use crate::ids::{PaymentId, RefundId};
 use crate::money::Money;
 use crate::payment::{CaptureStatus, Payment};
-use crate::refund::{Kind, Refund, State};
-use crate::split::Actor;
+use crate::refund::{Kind, Refund, Status};
+use crate::split::{Actor, Split};
 
 /// `amount = refundable + held + refunded`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,36 @@ impl SeenStatus {
     }
 }
 
+/// What the balances of a payment need of one of its refunds, and no more: a payment may have thousands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posting {
+    /// The refund.
+    pub refund: RefundId,
+    /// The payment that it refunds.
+    pub payment: PaymentId,
+    /// How far it has come.
+    pub status: Status,
+    /// Its amount.
+    pub amount: Money,
+    /// Refund or reversal.
+    pub kind: Kind,
+    /// Which actor gives how much, if the payment was routed.
+    pub split: Option<Split>,
+}
+
+impl From<&Refund> for Posting {
+    fn from(refund: &Refund) -> Self {
+        Self {
+            refund: refund.id.clone(),
+            payment: refund.payment_id.clone(),
+            status: refund.version.state.status(),
+            amount: refund.amount,
+            kind: refund.kind,
+            split: refund.split.clone(),
+        }
+    }
+}
+
 /// The balances of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balances {
@@ -57,10 +90,11 @@ impl Balances {
     /// The refunds must have been read after the payment; one created in between is ignored. What has left
     /// `refundable` and is not refunded is held. `None` if more was refunded than has left `refundable`: then the two
     /// reads do not belong together.
-    pub fn of(payment: &Payment, refunds: &[Refund]) -> Option<Self> {
-        let succeeded: Vec<&Refund> = refunds
+    pub fn of(payment: &Payment, refunds: &[Posting]) -> Option<Self> {
+        let own: HashSet<&RefundId> = payment.refunds.iter().collect();
+        let succeeded: Vec<&Posting> = refunds
             .iter()
-            .filter(|refund| refund.version.state == State::Succeeded && payment.refunds.contains(&refund.id))
+            .filter(|posting| posting.status == Status::Succeeded && own.contains(&posting.refund))
             .collect();
         let zero = Money::zero(payment.amount.currency());
         let refunded = Money::sum(payment.amount.currency(), succeeded.iter().map(|refund| refund.amount))?;

@@ -165,6 +165,14 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// Most turns of a delivery that may be sent again, over all rounds.
+    const TURNS_MAX: u32 = 100;
+
+    /// Whether it may be sent again.
+    pub fn may_go_again(&self) -> bool {
+        self.turn < Self::TURNS_MAX
+    }
+
     /// A delivery whose first attempt is due.
     pub fn first(event: &Event, target: Target, now: Timestamp) -> Self {
         Self {

@@ -125,6 +125,10 @@ pub struct Endpoint {
 impl Endpoint {
     /// Most endpoints that an account may have in one environment.
     pub const COUNT_MAX: u32 = 16;
+    /// Most tests of an endpoint within [`Endpoint::TESTS_WINDOW`].
+    pub const TESTS_MAX: u32 = 10;
+    /// It opens with the first test that is not within another one.
+    pub const TESTS_WINDOW: Duration = Duration::from_mins(1);
     /// An endpoint that fails for so long is switched off. It is longer than all attempts of one delivery take.
     pub const FAILING_MAX: Duration = Duration::from_hours(5 * 24);
 

@@ -114,6 +114,16 @@ pub struct Facts {
     pub metadata: Metadata,
 }
 
+impl Facts {
+    /// Whether other facts allow what these forbid: a dispute is lifted, or there is more time for refunds.
+    pub fn loosened_to(&self, facts: &Self) -> bool {
+        let lifted = self.disputed && !facts.disputed;
+        let until = self.refundable_until;
+        let more_time = until.is_some_and(|until| facts.refundable_until.is_none_or(|later| later > until));
+        lifted || more_time
+    }
+}
+
 /// The processor that captured the payment, and its name for it there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Processor {

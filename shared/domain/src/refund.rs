@@ -7,7 +7,7 @@ use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
 use crate::payment::{Processor, fact};
 use crate::split::Split;
-use crate::text::{TargetUrl, Text};
+use crate::text::{Metadata, TargetUrl, Text};
 use crate::time::Timestamp;
 use crate::waiting::Wait;
 
@@ -139,6 +139,22 @@ pub struct Refund {
 impl Refund {
     /// Most changes that are kept.
     pub const CHANGES_KEPT: usize = 100;
+    /// Most changes of a refund, its beginning included, after which its metadata may change once more: each is an event
+    /// to every receiver.
+    const METADATA_CHANGES_UNTIL: u32 = 100;
+
+    /// Whether its metadata may still change.
+    pub fn takes_metadata(&self) -> bool {
+        self.version.sequence <= Self::METADATA_CHANGES_UNTIL
+    }
+
+    /// The refund without its texts and its history, for whoever only sums up.
+    #[must_use]
+    pub fn without_texts(mut self) -> Self {
+        (self.notes, self.history) = (Notes::default(), Vec::new());
+        self.version.metadata = Metadata::default();
+        self
+    }
 
     /// The positions among the payment's actors (the platform is 0) of those who give, with what each gives.
     pub fn takes(&self) -> impl Iterator<Item = (usize, Money)> {

@@ -72,6 +72,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether it is about a payment alone, so that its figures are those of the payment.
+    pub fn tells_of_payment(&self) -> bool {
+        self.payment.is_some() && self.refund.is_none()
+    }
+
     /// Whether both findings are the same one, found twice.
     fn is_again(&self, other: &Self) -> bool {
         (self.mismatch, &self.refund, &self.payment, &self.detail)
@@ -122,6 +127,15 @@ impl Report {
     pub const DAYS_KEPT: u64 = 400;
     /// [`Report::DAYS_KEPT`] as a duration.
     pub const KEPT: Duration = Duration::from_hours(Self::DAYS_KEPT * 24);
+
+    /// The report without the figures of payments, for whoever may not read those.
+    #[must_use]
+    pub fn without_payments(mut self) -> Self {
+        for finding in self.findings.iter_mut().filter(|finding| finding.tells_of_payment()) {
+            finding.detail = Text::cut("its figures are shown to the scope payments:read");
+        }
+        self
+    }
 
     /// The day that the report covers, `2026-11-22`, in UTC.
     pub fn date(&self) -> String {

@@ -120,7 +120,7 @@ pub struct EventView {
     endpoint_id: Option<String>,
     sequence: Option<u32>,
     created_at: String,
-    data: EventData,
+    data: Option<EventData>,
     deliveries: Vec<DeliveryView>,
     attempts: Vec<AttemptView>,
     _links: SelfLink,
@@ -129,12 +129,26 @@ pub struct EventView {
 impl EventView {
     /// Shows an event; `refund` is the one it is about, read at any later time. `None` if that refund is missing.
     pub fn of(recorded: &Recorded, refund: Option<&Refund>, public_url: &PublicUrl) -> Option<Self> {
+        let data = EventData::of(&recorded.event, refund, public_url)?;
+        Some(Self::with(Some(data), recorded, public_url))
+    }
+
+    /// Shows an event to a caller that may not read refunds.
+    pub fn without_refund(recorded: &Recorded, public_url: &PublicUrl) -> Self {
+        let data = match &recorded.event.subject {
+            Subject::Refund { .. } => None,
+            Subject::Endpoint { .. } => EventData::of(&recorded.event, None, public_url),
+        };
+        Self::with(data, recorded, public_url)
+    }
+
+    fn with(data: Option<EventData>, recorded: &Recorded, public_url: &PublicUrl) -> Self {
         let event = &recorded.event;
         let (refund_id, endpoint_id, sequence) = match &event.subject {
             Subject::Refund { id, version } => (Some(id.to_string()), None, Some(version.sequence)),
             Subject::Endpoint { id, .. } => (None, Some(id.to_string()), None),
         };
-        Some(Self {
+        Self {
             id: event.id.to_string(),
             object: "event",
             r#type: event.r#type.as_str(),
@@ -142,11 +156,11 @@ impl EventView {
             endpoint_id,
             sequence,
             created_at: event.at().rfc3339(),
-            data: EventData::of(event, refund, public_url)?,
+            data,
             deliveries: deliveries(recorded),
             attempts: attempts(&recorded.deliveries),
             _links: SelfLink { this: public_url.link("events", event.id.as_str()) },
-        })
+        }
     }
 }
 

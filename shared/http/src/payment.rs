@@ -1,8 +1,7 @@
 //! A payment with its balances, as two functions show it.
 
-use recoup_domain::balance::Balances;
+use recoup_domain::balance::{Balances, Posting};
 use recoup_domain::payment::Payment;
-use recoup_domain::refund::Refund;
 use recoup_ports::refunds::Refunds;
 
 use crate::problem::{Code, Problem};
@@ -19,13 +18,13 @@ pub async fn show(
     let refunds = match payment.refunds.as_slice() {
         [] => Vec::new(),
         // The balances need every refund.
-        ids => store.refunds(&payment.tenant, ids).await?.whole()?,
+        ids => store.postings(&payment.tenant, ids).await?.whole()?,
     };
     view(payment, &refunds, public_url)
 }
 
 /// Shows a payment with all its refunds, which must have been read after it.
-pub fn view(payment: &Payment, refunds: &[Refund], public_url: &PublicUrl) -> Result<PaymentView, Problem> {
+pub fn view(payment: &Payment, refunds: &[Posting], public_url: &PublicUrl) -> Result<PaymentView, Problem> {
     let balances = Balances::of(payment, refunds).ok_or_else(|| {
         tracing::error!(payment.id = %payment.id, "the payment and its refunds do not add up");
         Problem::new(Code::Internal, "The payment's refunds do not add up.")

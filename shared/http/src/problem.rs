@@ -1,5 +1,7 @@
 //! RFC 9457 problems: every refusal of the API, with a code for programs and a sentence for people.
 
+use std::time::Duration;
+
 use lambda_http::http::{HeaderValue, StatusCode};
 use recoup_domain::or_abort::OrAbort;
 use serde_json::{Map, Value};
@@ -72,6 +74,8 @@ codes! {
     PaymentConflict = 409 "payment_conflict" "The payment is registered otherwise";
     /// The refund can no longer be cancelled.
     RefundNotCancellable = 409 "refund_not_cancellable" "The refund cannot be cancelled";
+    /// The refund has changed so often that its metadata stay as they are.
+    TooManyChanges = 409 "too_many_changes" "The refund has changed too often";
     /// The account has the most endpoints it may have.
     TooManyEndpoints = 409 "too_many_endpoints" "There are too many webhook endpoints";
     /// Another rotation would break a promised overlap.
@@ -80,6 +84,8 @@ codes! {
     EndpointDisabled = 409 "endpoint_disabled" "The webhook endpoint is disabled";
     /// The event has no receiver.
     NoReceiver = 409 "no_receiver" "Nobody is to be told";
+    /// A delivery of the event has been tried too often to be sent again.
+    TooManyRedeliveries = 409 "too_many_redeliveries" "The event has been sent too often";
     /// The body has more than 64 KiB, or a notification more than 256 KiB.
     BodyTooLarge = 413 "body_too_large" "The body is too large";
     /// The body is not JSON, or is compressed.
@@ -112,6 +118,8 @@ codes! {
     InvoiceDetailUnknown = 422 "invoice_detail_unknown" "No such invoice line";
     /// Another refund covers the line.
     InvoiceDetailAlreadyRefunded = 422 "invoice_detail_already_refunded" "The invoice line is already refunded";
+    /// More requests than there may be in this time.
+    RateLimited = 429 "rate_limited" "Too many requests";
     /// An internal fault.
     Internal = 500 "internal_error" "An internal fault";
     /// The service cannot answer now; try again.
@@ -146,6 +154,14 @@ impl Problem {
     pub(crate) fn waiting(mut self, seconds: u64) -> Self {
         self.wait_seconds = Some(seconds);
         self
+    }
+
+    /// The problem of a caller that has asked too often, and may ask again after so long.
+    pub fn rate_limited(detail: impl Into<String>, wait: Duration) -> Self {
+        // A second that has begun counts, so that nobody comes too early.
+        let seconds = wait.as_millis().div_ceil(1_000).max(1);
+        let wait_seconds = u64::try_from(seconds).ok();
+        Self { wait_seconds, ..Self::new(Code::RateLimited, detail) }
     }
 
     /// Names the parameter by path.
@@ -196,8 +212,9 @@ impl Problem {
     pub(crate) fn retry_after(&self) -> Option<HeaderValue> {
         match self.code {
             _ if self.uncertain => None,
-            _ if self.wait_seconds.is_some() => self.wait_seconds.map(HeaderValue::from),
-            Code::IdempotencyKeyInUse | Code::Unavailable => Some(HeaderValue::from_static("1")),
+            Code::IdempotencyKeyInUse | Code::Unavailable | Code::RateLimited => {
+                Some(HeaderValue::from(self.wait_seconds.unwrap_or(1)))
+            }
             _ => None,
         }
     }

@@ -34,8 +34,19 @@ impl Caller {
     /// Reads the caller from the authorizer's context, and requires a scope.
     pub fn with_scope(request: &Request, scope: Scope) -> Result<Self, Problem> {
         let caller = Self::of(request)?;
-        if caller.scopes.contains(&scope) {
-            return Ok(caller);
+        caller.require(scope)?;
+        Ok(caller)
+    }
+
+    /// Whether the caller has a scope.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// Refuses a caller without a scope.
+    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
+        if self.has(scope) {
+            return Ok(());
         }
         let detail = format!("The credential lacks the scope {}.", scope.as_str());
         Err(Problem::new(Code::InsufficientScope, detail))

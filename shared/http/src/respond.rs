@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lambda_http::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use lambda_http::http::{HeaderMap, HeaderName, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
@@ -133,18 +134,24 @@ fn write(request: &Request, id: &str, outcome: Result<Answer, Problem>) -> Respo
             }
         }
     }
+    add_private_headers(response.headers_mut());
     if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(HeaderName::from_static("request-id"), value);
     }
     response
 }
 
-/// A page holds an account's data, so browsers must not store it, and no markup in it may run or load anything.
+/// Every answer is about one account: nobody on its way may keep it, or take it for anything but what it says.
+fn add_private_headers(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// A page holds an account's data, so no markup in it may run or load anything.
 fn add_page_headers(headers: &mut HeaderMap) {
     for (name, value) in [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
-        (CACHE_CONTROL, "no-store"),
         (VARY, "accept"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

@@ -16,6 +16,7 @@ use recoup_ports::dead_letters::{
 use recoup_ports::jobs::{Job, Jobs};
 
 use crate::queues::{QueueUrls, Queues};
+use crate::refused::cause;
 
 /// Most messages in one call that names them, as SQS has it.
 const CALL_MESSAGES_MAX: usize = 10;
@@ -95,7 +96,7 @@ impl DeadLetterQueues {
             let deleted = match entries.collect::<Result<Vec<_>, _>>() {
                 Ok(entries) => {
                     let call = self.client.delete_message_batch().queue_url(self.url(queue));
-                    call.set_entries(Some(entries)).send().await.map_err(|error| error.to_string())
+                    call.set_entries(Some(entries)).send().await.map_err(|error| cause(&error))
                 }
                 Err(error) => Err(error.to_string()),
             };
@@ -124,7 +125,11 @@ impl DeadLetters for DeadLetterQueues {
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
         ];
         let call = self.client.get_queue_attributes().queue_url(self.url(queue));
-        let answer = call.set_attribute_names(Some(counts.to_vec())).send().await.map_err(failed)?;
+        let answer = call
+            .set_attribute_names(Some(counts.to_vec()))
+            .send()
+            .await
+            .map_err(|error| failed(cause(&error)))?;
         let told = |name| answer.attributes()?.get(name)?.parse::<u64>().ok();
         let told = counts.iter().map(told).collect::<Option<Vec<u64>>>();
         let told = told.ok_or_else(|| DeadLettersError("the queue did not tell its counts".into()))?;
@@ -143,7 +148,7 @@ impl DeadLetters for DeadLetterQueues {
             .visibility_timeout(HIDDEN_SECONDS);
         let call =
             call.wait_time_seconds(READ_WAIT_SECONDS).set_message_system_attribute_names(Some(told.to_vec()));
-        let answer = call.send().await.map_err(failed)?;
+        let answer = call.send().await.map_err(|error| failed(cause(&error)))?;
         let letters = answer.messages.unwrap_or_default().into_iter().map(letter);
         letters.collect::<Option<_>>().ok_or_else(|| failed("a message lacks what every message has"))
     }
@@ -160,7 +165,8 @@ impl DeadLetters for DeadLetterQueues {
             });
             let entries: Vec<_> = entries.collect::<Result<_, _>>().map_err(failed)?;
             let call = self.client.change_message_visibility_batch().queue_url(self.url(queue));
-            let answer = call.set_entries(Some(entries)).send().await.map_err(failed)?;
+            let answer =
+                call.set_entries(Some(entries)).send().await.map_err(|error| failed(cause(&error)))?;
             if let Some(hidden) = answer.failed().first() {
                 return Err(DeadLettersError(hidden.code().into()));
             }

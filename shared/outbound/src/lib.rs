@@ -8,6 +8,7 @@ pub mod keyrings;
 pub mod names;
 pub mod processors;
 pub mod queues;
+mod refused;
 mod reply;
 pub mod sandbox;
 pub mod secret_store;

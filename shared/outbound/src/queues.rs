@@ -1,6 +1,5 @@
 //! The queues: sending in as few calls as SQS allows, and saying when a message comes back.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -10,6 +9,9 @@ use recoup_domain::ids::Tenant;
 use recoup_domain::or_abort::OrAbort;
 use recoup_domain::waiting::QUEUE_WAIT_MAX;
 use recoup_ports::jobs::{Job, Jobs, Lane, Pace, SendJobError};
+use recoup_ports::refusal;
+
+use crate::refused::cause;
 
 /// Most messages in one call, as SQS has it. Jobs are ids, so ten of them are far below the bytes that a call may have.
 const BATCH_MESSAGES_MAX: usize = 10;
@@ -101,19 +103,19 @@ impl Queues {
 
     async fn send_batch(&self, batch: Batch<'_>) -> Vec<(usize, SendJobError)> {
         let positions: Vec<usize> = batch.messages.iter().map(|message| message.position).collect();
-        let all_failed = |cause: Arc<dyn std::error::Error + Send + Sync>| {
-            let not_taken = positions.iter().map(|position| (*position, SendJobError(cause.clone().into())));
+        let all_failed = |why: &str| {
+            let not_taken = positions.iter().map(|position| (*position, SendJobError(why.into())));
             not_taken.collect()
         };
         let entries: Result<Vec<_>, _> = batch.messages.into_iter().map(entry).collect();
         let entries = match entries {
             Ok(entries) => entries,
-            Err(error) => return all_failed(Arc::new(error)),
+            Err(error) => return all_failed(&error.to_string()),
         };
         let call = self.client.send_message_batch().queue_url(batch.queue_url).set_entries(Some(entries));
         match call.send().await {
             Ok(answer) => positions.iter().filter_map(|position| not_taken(*position, &answer)).collect(),
-            Err(error) => all_failed(Arc::new(error)),
+            Err(error) => all_failed(&cause(&error)),
         }
     }
 }
@@ -131,7 +133,7 @@ impl Jobs for Queues {
         let (head, _) = record.split_at(record.floor_char_boundary(BURIED_BYTES_MAX));
         let call = self.client.send_message().queue_url(&self.urls.relay_dead_letters);
         let sent = call.message_body(acceptable(head.to_owned())).send().await;
-        sent.map(|_| ()).map_err(|error| SendJobError(error.into()))
+        sent.map(|_| ()).map_err(|error| SendJobError(cause(&error).into()))
     }
 }
 
@@ -155,7 +157,7 @@ impl Pace for Visibility {
             i32::try_from(seconds.min(WAIT_SECONDS_MAX)).or_abort("twelve hours of seconds are an i32");
         let call = self.client.change_message_visibility().queue_url(&self.queue_url);
         let changed = call.receipt_handle(receipt_handle).visibility_timeout(seconds).send().await;
-        changed.map(|_| ()).map_err(|error| SendJobError(error.into()))
+        changed.map(|_| ()).map_err(|error| SendJobError(cause(&error).into()))
     }
 }
 
@@ -196,7 +198,7 @@ fn not_taken(position: usize, answer: &SendMessageBatchOutput) -> Option<(usize,
         return None;
     }
     let cause = match answer.failed().iter().find(|failed| failed.id() == id) {
-        Some(failed) => format!("{}: {}", failed.code(), failed.message().unwrap_or("no message")),
+        Some(failed) => refusal(Some(failed.code()), failed.message()),
         None => "the queue did not mention the message".to_owned(),
     };
     Some((position, SendJobError(cause.into())))

@@ -92,6 +92,6 @@ fn unread(error: &SdkError<GetSecretValueError>) -> Unread {
     // A 200 that cannot be parsed is an error of the service to the SDK.
     let away = throttled || !(400..500).contains(&status);
     let why = if away { "the secret store did not answer" } else { "the secret store refused" };
-    let cause = refusal.code().map(|code| format!("{code}: {}", refusal.message().unwrap_or_default()));
+    let cause = Some(recoup_ports::refusal(refusal.code(), refusal.message()));
     Unread { why, cause, away }
 }

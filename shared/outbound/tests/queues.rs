@@ -13,6 +13,7 @@ use recoup_domain::delivery::Target;
 use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, RefundId, Tenant};
 use recoup_outbound::queues::{QueueUrls, Queues, Visibility};
 use recoup_ports::jobs::{Job, Jobs, Lane, Pace, RefundJob, WebhookJob, read_job};
+use recoup_testing::planted::{self, Log};
 use serde_json::{Value, json};
 use support::{Answer, Received, Receiver};
 
@@ -154,7 +155,40 @@ async fn every_message_not_taken_is_named() {
     let not_taken = queues(&sqs).send(&jobs).await;
     let positions: Vec<_> = not_taken.iter().map(|(position, _)| *position).collect();
     assert_eq!(positions, [1, 3]);
-    assert_eq!(not_taken[0].1.0.to_string(), "InternalError: no");
+    assert_eq!(not_taken[0].1.0.to_string(), "InternalError");
+}
+
+#[tokio::test]
+async fn what_a_broken_queue_answers_is_not_repeated() {
+    let planted = planted::text();
+    let refusal = json!({ "__type": "com.amazonaws.sqs#InvalidMessageContents", "message": planted });
+    let entry =
+        json!({ "Id": "0", "SenderFault": true, "Code": "InvalidMessageContents", "Message": planted });
+    for (status, body) in [
+        (200, planted.clone()),
+        (200, format!("{{\"Failed\": [{{\"Id\": \"{planted}")),
+        (200, json!({ "Successful": planted, "Failed": planted }).to_string()),
+        (200, json!({ "Failed": [entry] }).to_string()),
+        (400, refusal.to_string()),
+        (400, json!({ "__type": planted, "message": planted }).to_string()),
+    ] {
+        let text = format!(
+            "HTTP/1.1 {status} Said\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let sqs =
+            Receiver::answering(move |_| Answer { text: text.clone(), filler_bytes: 0, close: true }).await;
+        let log = Log::listen();
+        let not_taken = queues(&sqs).send(&[refund_job()]).await;
+        assert_eq!(not_taken.len(), 1);
+        planted::assert_untold(&recoup_ports::causes(&not_taken[0].1), &body);
+        let buried = queues(&sqs).bury("{}").await;
+        planted::assert_untold(
+            &buried.err().map(|error| recoup_ports::causes(&error)).unwrap_or_default(),
+            &body,
+        );
+        log.assert_tells_nothing(&body);
+    }
 }
 
 #[tokio::test]

@@ -54,6 +54,28 @@ pub enum Changed {
     Missing,
 }
 
+/// The outcome of asking for a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tested {
+    /// It counts, and may go.
+    Yes,
+    /// There were [`Endpoint::TESTS_MAX`] already; the next may go at this moment.
+    NotBefore(Timestamp),
+    /// There is no such endpoint.
+    Missing,
+}
+
+/// Bounds how often endpoints are tested: a test waits for its receiver, which may take long.
+pub trait TestBudget {
+    /// Counts a test of an endpoint, if there may be another now.
+    fn count_test(
+        &self,
+        tenant: &Tenant,
+        id: &EndpointId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Tested, WriteError>> + Send;
+}
+
 /// Creates, changes and deletes endpoints for their owners.
 pub trait KeepEndpoints: Endpoints {
     /// Writes a new endpoint, unless the account has too many.

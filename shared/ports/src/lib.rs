@@ -2,6 +2,7 @@
 //!
 //! `storage` and `outbound` implement the traits; a function's `main.rs` puts the two together.
 
+pub mod accounts;
 pub mod api_keys;
 pub mod credentials;
 pub mod dead_letters;
@@ -23,4 +24,4 @@ pub mod webhooks;
 
 mod errors;
 
-pub use errors::{BoxError, ReadError, WriteError, causes};
+pub use errors::{BoxError, ReadError, WriteError, causes, refusal, without_values};

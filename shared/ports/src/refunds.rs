@@ -1,5 +1,6 @@
 //! Reading refunds, and reserving a new one.
 
+use recoup_domain::balance::Posting;
 use recoup_domain::decide::Reservation;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::payment::Payment;
@@ -24,6 +25,13 @@ pub trait Refunds {
         tenant: &Tenant,
         ids: &[RefundId],
     ) -> impl Future<Output = Result<Rows<Refund>, ReadError>> + Send;
+
+    /// The same refunds, but only what balances need of each, however large they are.
+    fn postings(
+        &self,
+        tenant: &Tenant,
+        ids: &[RefundId],
+    ) -> impl Future<Output = Result<Rows<Posting>, ReadError>> + Send;
 }
 
 /// What a decision is based on.

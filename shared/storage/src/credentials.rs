@@ -122,7 +122,7 @@ impl Accounts for Table {
                 // An earlier call whose answer was lost may have written the same secrets.
                 Ok(if stored.as_ref() == Some(to) { Rotated::Yes } else { Rotated::Overtaken })
             }
-            _ => Err(failed(cause(error))),
+            _ => Err(failed(cause(&error))),
         }
     }
 }

@@ -54,7 +54,7 @@ impl Due for Table {
         let Err(error) = self.update(&key, expression).send().await else { return Ok(()) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            _ => Err(WriteError::Unavailable(cause(error))),
+            _ => Err(WriteError::Unavailable(cause(&error))),
         }
     }
 }

@@ -191,20 +191,25 @@ fn as_seen(endpoint: &Endpoint) -> Expression {
     expression
 }
 
-enum Updated {
+/// What became of a conditional write of an endpoint.
+pub(crate) enum Updated {
     Yes,
     Refused(Option<Item>),
 }
 
 impl Table {
-    async fn update_endpoint(&self, key: &Key, expression: Expression) -> Result<Updated, WriteError> {
+    pub(crate) async fn update_endpoint(
+        &self,
+        key: &Key,
+        expression: Expression,
+    ) -> Result<Updated, WriteError> {
         let update = self.update(key, expression);
         let Err(error) = past_transactions(|| update.clone().send()).await else { return Ok(Updated::Yes) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 Ok(Updated::Refused(failed.item.clone()))
             }
-            _ => Err(failed(cause(error))),
+            _ => Err(failed(cause(&error))),
         }
     }
 }

@@ -231,7 +231,7 @@ impl Table {
             Some(PutItemError::ConditionalCheckFailedException(refused)) => {
                 Ok(Some(refused.item.clone().ok_or_else(|| failed("the item is gone"))?))
             }
-            _ => Err(failed(cause(error))),
+            _ => Err(failed(cause(&error))),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use recoup_domain::ids::{EventId, RefundId};
 use recoup_ports::images::{Images, Named, Names, Shown, UnreadableImage};
+use recoup_ports::without_values;
 
 use crate::event_item::REFUND_ID;
 use crate::keys::{
@@ -21,7 +22,7 @@ impl Images<Image> for TableImages {
     fn shown(&self, image: &Image) -> Result<Shown, UnreadableImage> {
         let text = |name| text(image, name);
         let pk = text(PK).unwrap_or_default();
-        let unreadable = |why: String| UnreadableImage { key: pk.to_owned(), why };
+        let unreadable = |why: String| UnreadableImage { key: pk.to_owned(), why: without_values(&why) };
         let sk = text(SK).ok_or_else(|| unreadable("it has no sort key".to_owned()))?;
         let item = || item(image).map_err(unreadable);
         let shown = if sk == REFUND {

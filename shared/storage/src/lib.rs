@@ -3,6 +3,7 @@
 //! A read may inform a decision; only the condition of a write makes it true. Reads of the table are strongly
 //! consistent, and each names its tenant, since every key of a tenant's data does.
 
+mod accounts;
 mod api_keys;
 mod credentials;
 mod delivery_item;
@@ -25,6 +26,7 @@ mod retry;
 mod secret_item;
 mod settle;
 mod table;
+mod test_budget;
 mod version_item;
 mod write;
 

@@ -1,9 +1,10 @@
 //! A refund as stored. Absent facts are absent attributes, so that an item stays under 1 KB.
 
+use recoup_domain::balance::Posting;
 use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{Change, Flag, Kind, Notes, Refund};
+use recoup_domain::refund::{Change, Flag, Kind, Notes, Refund, Status};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::{TargetUrl, Text};
 use recoup_domain::time::Timestamp;
@@ -15,7 +16,7 @@ use serde_with::skip_serializing_none;
 
 use crate::keys::{Key, REFUND, by_time, owner_and_id};
 use crate::table::Item;
-use crate::version_item::{ChangeItem, from_attributes, take_attributes, to_attributes};
+use crate::version_item::{ChangeItem, STATUS, from_attributes, take_attributes, to_attributes};
 
 pub(crate) const HANDED_OVER_AT: &str = "handed_over_at";
 pub(crate) const HISTORY: &str = "history";
@@ -71,6 +72,35 @@ struct RefundItem {
     woken_at: Option<Timestamp>,
     flag: Option<Flag>,
     created_at: Timestamp,
+}
+
+/// The attributes that [`posting`] reads. `status` is a word that DynamoDB reserves.
+pub(crate) const POSTING: [&str; 7] = ["pk", "payment_id", "amount", "currency", "kind", "split", STATUS];
+
+/// What balances need of a refund's item.
+#[derive(Debug, Deserialize)]
+struct PostingItem {
+    pk: String,
+    payment_id: PaymentId,
+    amount: u64,
+    currency: Currency,
+    kind: Kind,
+    split: Option<SplitItem>,
+    status: Status,
+}
+
+/// Reads what balances need of a refund's item; the error says what is wrong with it.
+pub(crate) fn posting(item: Item) -> Result<Posting, String> {
+    let item: PostingItem = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+    let (_, id) = owner_and_id(&item.pk, REFUND).ok_or("pk is not a refund's")?;
+    Ok(Posting {
+        refund: RefundId::try_from(id).map_err(|_| "pk has no refund id")?,
+        payment: item.payment_id,
+        status: item.status,
+        amount: money(item.amount, item.currency)?,
+        kind: item.kind,
+        split: item.split.map(|split| split.read(item.currency)).transpose()?,
+    })
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

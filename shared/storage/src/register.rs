@@ -57,7 +57,7 @@ impl Register for Table {
         let Err(error) = sent else { return Ok(Moved::Applied) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Moved::Overtaken),
-            _ => Err(WriteError::Unavailable(cause(error))),
+            _ => Err(WriteError::Unavailable(cause(&error))),
         }
     }
 }

@@ -77,7 +77,7 @@ impl ListTenants for Table {
         let Err(error) = past_transactions(|| update.clone().send()).await else { return Ok(Listed::Yes) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Listed::NoSuchAccount),
-            _ => Err(failed(cause(error))),
+            _ => Err(failed(cause(&error))),
         }
     }
 }
@@ -108,6 +108,6 @@ impl KeepReports for Table {
     async fn keep_report(&self, report: &Report) -> Result<(), WriteError> {
         let item = serde_dynamo::to_item(ReportItem::from(report)).map_err(failed)?;
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-        put.send().await.map(|_| ()).map_err(|error| failed(cause(error)))
+        put.send().await.map(|_| ()).map_err(|error| failed(cause(&error)))
     }
 }

@@ -243,7 +243,7 @@ impl Table {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 Err(UpdateRefused::Condition(failed.item.clone()))
             }
-            _ => Err(UpdateRefused::Unavailable(cause(error))),
+            _ => Err(UpdateRefused::Unavailable(cause(&error))),
         }
     }
 }

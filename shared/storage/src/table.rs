@@ -3,19 +3,21 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use recoup_domain::balance::Posting;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::Refund;
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
 use recoup_ports::rows::Rows;
-use recoup_ports::{BoxError, ReadError};
+use recoup_ports::{BoxError, ReadError, causes, refusal, without_values};
 
 use crate::keys::{Key, PAYMENT, PK, REFUND, SK, owner_and_id};
 use crate::payment_item::PaymentItem;
-use crate::refund_item;
+use crate::refund_item::{self, POSTING, posting};
 use crate::retry::Backoff;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -50,20 +52,33 @@ impl Table {
 
     /// Those of at most 100 items that exist, as last written, in any order.
     pub(crate) async fn items(&self, keys: &[Key]) -> Result<Vec<Item>, ReadError> {
+        self.parts_of_items(keys, KeysAndAttributes::builder()).await
+    }
+
+    /// The same items, as far as `part` wants of them.
+    async fn parts_of_items(
+        &self,
+        keys: &[Key],
+        part: KeysAndAttributesBuilder,
+    ) -> Result<Vec<Item>, ReadError> {
         let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
         let mut found = Vec::with_capacity(keys.len());
         let mut backoff = Backoff::new();
         loop {
-            let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+            let keys = part.clone().set_keys(Some(wanted)).consistent_read(true).build();
             let keys = keys.map_err(|error| ReadError::Unavailable(error.into()))?;
             let request = self.client.batch_get_item().request_items(&self.name, keys);
             let mut answer = request.send().await.map_err(unavailable)?;
             let responses = answer.responses.as_mut().and_then(|tables| tables.remove(&self.name));
             // None where everything was left unprocessed.
-            found.extend(responses.unwrap_or_default());
+            let responses = responses.unwrap_or_default();
+            let is_busy = responses.is_empty();
+            found.extend(responses);
             let left = answer.unprocessed_keys.as_mut().and_then(|tables| tables.remove(&self.name));
             match left.map(|left| left.keys).filter(|keys| !keys.is_empty()) {
                 None => return Ok(found),
+                // Large items fill one answer, so fewer are left each time.
+                Some(keys) if !is_busy => wanted = keys,
                 // The table is busy: the keys it left out are read again, a bounded number of times.
                 Some(keys) if backoff.wait().await => wanted = keys,
                 Some(_) => return Err(ReadError::Unavailable("keys stayed unprocessed".into())),
@@ -72,20 +87,23 @@ impl Table {
     }
 }
 
-pub(crate) fn unavailable<E, R>(error: SdkError<E, R>) -> ReadError
-where
-    E: std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    ReadError::Unavailable(cause(error))
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes the error by value")]
+pub(crate) fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> ReadError {
+    ReadError::Unavailable(cause(&error))
 }
 
-pub(crate) fn cause<E, R>(error: SdkError<E, R>) -> BoxError
-where
-    E: std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    Box::new(error)
+/// What is told of a call that failed: an answer may hold whatever the table holds, so nothing of it is repeated.
+pub(crate) fn cause<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> BoxError {
+    match error {
+        SdkError::ServiceError(refused) => refusal(refused.err().code(), refused.err().message()).into(),
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            Some(error) => causes(error).into(),
+            None => "no connection".into(),
+        },
+        SdkError::TimeoutError(_) => "no answer in time".into(),
+        SdkError::ResponseError(_) => "the answer cannot be read".into(),
+        _ => "the request could not be made".into(),
+    }
 }
 
 /// The text of a key attribute, for errors and to tell items apart.
@@ -96,8 +114,9 @@ pub(crate) fn key_text<'a>(item: &'a Item, name: &str) -> &'a str {
 /// Logs and returns the error of every row that cannot be read. The metric `UnreadableRows` in `template.yaml` counts
 /// this log message.
 pub(crate) fn unreadable(key: &str, why: impl std::fmt::Display) -> ReadError {
-    tracing::error!(item.key = key, %why, "a stored item cannot be read");
-    ReadError::Unreadable { key: key.to_owned(), why: why.to_string() }
+    let why = without_values(&why.to_string());
+    tracing::error!(item.key = key, why, "a stored item cannot be read");
+    ReadError::Unreadable { key: key.to_owned(), why }
 }
 
 pub(crate) fn read_refund(item: Item) -> Result<Refund, ReadError> {
@@ -158,5 +177,23 @@ impl Refunds for Table {
             }
         }
         Ok(refunds)
+    }
+
+    async fn postings(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Rows<Posting>, ReadError> {
+        let names: HashMap<String, String> =
+            POSTING.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect();
+        let part = KeysAndAttributes::builder()
+            .projection_expression(POSTING.map(|name| format!("#{name}")).join(", "))
+            .set_expression_attribute_names(Some(names));
+        let mut postings = Rows::default();
+        for some in ids.chunks(KEYS_PER_READ) {
+            let keys: Vec<Key> = some.iter().map(|id| Key::refund(tenant, id)).collect();
+            for item in self.parts_of_items(&keys, part.clone()).await? {
+                let pk = key_text(&item, PK).to_owned();
+                let id = owner_and_id(&pk, REFUND).map_or(pk.as_str(), |(_, id)| id);
+                postings.add(id, posting(item).map_err(|why| unreadable(&pk, why)))?;
+            }
+        }
+        Ok(postings)
     }
 }

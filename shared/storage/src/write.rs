@@ -127,7 +127,7 @@ impl Table {
                     cancelled.cancellation_reasons().to_vec()
                 }
                 Some(TransactWriteItemsError::TransactionInProgressException(_)) => Vec::new(),
-                _ => return Transacted::Failed(cause(error)),
+                _ => return Transacted::Failed(cause(&error)),
             };
             let passing =
                 |reason: &CancellationReason| reason.code().is_some_and(|code| PASSING.contains(&code));
@@ -143,7 +143,7 @@ impl Table {
             if reasons.iter().any(condition_failed) {
                 return Transacted::Refused(reasons);
             }
-            return Transacted::Failed(cause(error));
+            return Transacted::Failed(cause(&error));
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Call {
     pub write_units: f64,
     /// The share of the indexes in either.
     pub index_units: f64,
+    /// How large the answer was.
+    pub answered_bytes: usize,
 }
 
 /// Requests in the order in which they began.
@@ -51,6 +53,11 @@ impl Calls {
     /// Write units together.
     pub fn write_units(&self) -> f64 {
         self.0.iter().map(|call| call.write_units).sum()
+    }
+
+    /// The bytes of all answers together.
+    pub fn answered_bytes(&self) -> usize {
+        self.0.iter().map(|call| call.answered_bytes).sum()
     }
 
     /// The index's units together.

@@ -51,6 +51,14 @@ pub fn described(
             None => {}
         }
     }
+    // What has a request id is an answer of ours, and all of ours are private.
+    if headers.contains_key("request-id") {
+        for (name, value) in [("cache-control", "no-store"), ("x-content-type-options", "nosniff")] {
+            if headers.get(name).is_none_or(|found| found != value) {
+                return Err(format!("header {name} is not {value}"));
+            }
+        }
+    }
     if method == "HEAD" {
         return if body.is_null() { Ok(()) } else { Err("an answer to HEAD has a body".into()) };
     }
@@ -64,7 +72,13 @@ pub fn described(
     if content.is_null() {
         return Err(format!("the media type {media_type:?} is not described"));
     }
-    conforms(&content["schema"], body, Fields::Closed)?;
+    let whole = conforms(&content["schema"], body, Fields::Closed);
+    // A credential that may not read the object is only told which one it was.
+    let acknowledgement = Some(&response["x-acknowledgement"]).filter(|schema| !schema.is_null());
+    let acknowledged = acknowledgement.map(|schema| conforms(schema, body, Fields::Closed));
+    if acknowledged != Some(Ok(())) {
+        whole?;
+    }
     if media_type == "application/problem+json" { says_so(response, status, body) } else { Ok(()) }
 }
 

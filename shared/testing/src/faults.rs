@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub enum Fault {
     /// The endpoint answers with an error and does nothing: status and body.
     Refuse(u16, Value),
+    /// The endpoint answers with a text that may be no JSON, and does nothing: status and body.
+    Garble(u16, String),
     /// The connection breaks before anything is sent.
     LoseRequest,
     /// The endpoint does it; the connection breaks before the answer.

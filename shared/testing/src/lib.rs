@@ -55,6 +55,10 @@
 //! [`contract`] holds answers and webhooks against `openapi.yaml`: what is not described fails the test. [`routes`]
 //! reads `template.yaml`.
 //!
+//! # What nobody may tell
+//!
+//! [`planted`] has answers that hold secrets and personal data, and listens to the log.
+//!
 //! # Time
 //!
 //! A test under `#[tokio::test(start_paused = true)]` waits for nothing: backoff, SDK retries and timeouts
@@ -83,6 +87,8 @@ pub mod routes;
 mod calls;
 #[cfg(feature = "table")]
 mod faults;
+#[cfg(feature = "planted")]
+pub mod planted;
 #[cfg(feature = "table")]
 mod keyrings;
 #[cfg(feature = "table")]

@@ -27,6 +27,9 @@ pub type Item = HashMap<String, AttributeValue>;
 
 const NAME: &str = "recoup";
 const CREDENTIALS: &str = "recoup-credentials";
+/// Every operation of the table that a function uses.
+const OPERATIONS: [&str; 6] =
+    ["BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"];
 
 /// A table of its own for one test.
 pub struct TestTable {
@@ -184,6 +187,13 @@ impl TestTable {
         self.fail(operation, u32::MAX, fault);
     }
 
+    /// Lets every further request go wrong, until [`TestTable::heal`].
+    pub fn fail_everything(&self, fault: &Fault) {
+        for operation in OPERATIONS {
+            self.fail_always(operation, fault.clone());
+        }
+    }
+
     /// Forgets all planned faults.
     pub fn heal(&self) {
         self.wire.faults.clear();
@@ -237,6 +247,16 @@ impl TestTable {
         let update = update.expression_attribute_names("#it", attribute);
         let update = update.expression_attribute_values(":it", AttributeValue::S(text.to_owned()));
         update.send().await.expect("the item is written");
+    }
+
+    /// Writes behind every rule: a copy of an item in which these attributes are other texts.
+    pub async fn copy(&self, item: &Item, texts: &[(&str, &str)]) {
+        let mut copy = item.clone();
+        let texts =
+            texts.iter().map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).to_owned())));
+        copy.extend(texts);
+        let put = self.plain.put_item().table_name(NAME).set_item(Some(copy));
+        put.send().await.expect("the item is written");
     }
 
     /// Every change so far, as Lambda hands it over: `{"Records": [{"eventName", "dynamodb": {…}}, …]}`.

@@ -50,6 +50,7 @@ impl Wire {
             read_units: 0.0,
             write_units: 0.0,
             index_units: 0.0,
+            answered_bytes: 0,
         });
         calls.len() - 1
     }
@@ -116,13 +117,22 @@ impl Connection {
                 if let Some(Fault::Meanwhile(others)) = fault {
                     others.act().await;
                 }
-                self.wire.end(index, |call| note(call, answer.status().is_success(), &body));
+                let bytes = answer.body().bytes().map_or(0, <[u8]>::len);
+                self.wire.end(index, |call| {
+                    call.answered_bytes = bytes;
+                    note(call, answer.status().is_success(), &body);
+                });
                 Ok(answer)
             }
             Some(Fault::Refuse(status, body)) => {
                 self.wire.end(index, |call| note(call, false, &body));
                 let status = status.try_into().expect("a fault's status is one of HTTP's");
                 Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
+            }
+            Some(Fault::Garble(status, body)) => {
+                self.wire.end(index, |call| note(call, false, &Value::Null));
+                let status = status.try_into().expect("a fault's status is one of HTTP's");
+                Ok(HttpResponse::new(status, SdkBody::from(body)))
             }
             Some(Fault::LoseRequest) => Err(broken("connection refused")),
             Some(Fault::LoseAnswer) => {

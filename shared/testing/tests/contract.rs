@@ -11,11 +11,17 @@ use serde_json::{Value, json};
 
 const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
+/// The headers of every answer of ours.
+const PRIVATE: [(&str, &str); 3] =
+    [("request-id", "1"), ("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
+
 fn judged(status: u16, media_type: &str, body: &Value) -> Result<(), String> {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", media_type.parse().unwrap());
     if status != 400 {
-        headers.insert("request-id", "1".parse().unwrap());
+        for (name, value) in PRIVATE {
+            headers.insert(name, value.parse().unwrap());
+        }
     }
     described("GET", "/v1/refunds?limit=1", status, &headers, body)
 }
@@ -43,6 +49,20 @@ fn an_answer_that_is_not_described_is_told_by_name() {
         assert!(why.contains(name), "{why}");
     }
     assert!(described("DELETE", "/v1/refunds", 200, &HeaderMap::new(), &page).is_err());
+}
+
+#[test]
+fn an_answer_that_others_may_keep_or_guess_at_is_none_of_ours() {
+    let page = json!({ "object": "list", "data": [], "has_more": false, "next_cursor": null });
+    for (missing, _) in &PRIVATE[1..] {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "application/json".parse().unwrap());
+        for (name, value) in PRIVATE.iter().filter(|(name, _)| name != missing) {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        let why = described("GET", "/v1/refunds", 200, &headers, &page).expect_err("not private");
+        assert!(why.contains(missing), "{why}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod refund;
 pub mod webhook;
 
 use recoup_domain::money::Money;
+use recoup_domain::payment::Payment;
 use recoup_domain::refund::Refund;
 use serde::Serialize;
 
@@ -47,6 +48,28 @@ pub struct SelfLink {
     /// The object's own address.
     #[serde(rename = "self")]
     pub this: Link,
+}
+
+/// The answer to a caller that may change an object and not read it: which one it was.
+#[derive(Clone, Debug, Serialize)]
+pub struct Acknowledgement {
+    id: String,
+    object: &'static str,
+    _links: SelfLink,
+}
+
+impl Acknowledgement {
+    /// Names a refund.
+    pub fn of_refund(refund: &Refund, public_url: &PublicUrl) -> Self {
+        let this = public_url.refund(refund);
+        Self { id: refund.id.to_string(), object: "refund", _links: SelfLink { this } }
+    }
+
+    /// Names a payment.
+    pub fn of_payment(payment: &Payment, public_url: &PublicUrl) -> Self {
+        let this = public_url.payment(payment.id.as_str());
+        Self { id: payment.id.to_string(), object: "payment", _links: SelfLink { this } }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -183,6 +183,12 @@ fn no_error_is_logged_as_it_debugs() {
             }
         }
         assert!(!source.text.contains("?std::error::Error::source"), "{}", source.path);
+        for line in source.code().lines().filter(|line| line.contains(":?}") || line.contains(":#?}")) {
+            // Neither is more than a kind of error, or the caller's own words told to that caller alone.
+            let told =
+                ["error.classify()", "the key {key:?} stands twice"].iter().any(|known| line.contains(known));
+            assert!(told, "{} prints a value as it debugs: {line}", source.path);
+        }
     }
 }
 

@@ -83,7 +83,7 @@ impl Source {
     }
 
     /// What is compiled into a function: no comments, and nothing from the unit tests on.
-    fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let code = self.text.split("#[cfg(test)]").next().unwrap_or_default();
         let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         lines.collect::<Vec<_>>().join("\n")

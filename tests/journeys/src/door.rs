@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::gateway::{Event, Reply};
 
-const CREATE: &str = include_str!("../../events/create-refund.json");
+pub(crate) const CREATE: &str = include_str!("../../events/create-refund.json");
 const AUTHORIZE: &str = include_str!("../../events/authorize.json");
 
 fn now() -> Timestamp {
@@ -26,16 +26,16 @@ fn now() -> Timestamp {
 }
 
 /// The keys of the routes behind the authorizer, as the template has them.
-fn routes() -> Vec<&'static str> {
+pub(crate) fn routes() -> Vec<&'static str> {
     ROUTES.iter().filter(|route| route.authorized).map(|route| route.key.as_str()).collect()
 }
 
 /// Runs the function that serves a route.
-async fn serve(table: &TestTable, key: &str, event: &Event) -> Response<Body> {
+pub(crate) async fn serve(table: &TestTable, key: &str, event: &Event) -> Response<Body> {
     let (store, request) = (table.store(), event.request());
     let public_url = PublicUrl::new("https://api.example.com");
     let reach = Reach::Public;
-    let random = || 7;
+    let random = || fastrand::u128(..);
     let served = SERVED.iter().find(|(_, keys)| keys.contains(&key));
     match served.map(|(function, _)| *function) {
         Some("read-books") => read_books::handle(&read_books::Context { store, public_url }, request).await,

@@ -3,6 +3,7 @@
 //! nothing is lost between them. And refunds on theirs through relay-events, process-refund, release-due and
 //! reconcile, whatever a queue or the stream forgets. And credentials that nobody has, from authorize to every route.
 #![cfg(test)]
+#![recursion_limit = "256"]
 
 mod cost;
 mod door;
@@ -11,5 +12,7 @@ mod gateway;
 mod lost;
 mod refund_world;
 mod refunds;
+mod scopes;
+mod telling;
 mod tries;
 mod world;

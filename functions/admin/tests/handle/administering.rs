@@ -9,6 +9,7 @@ use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
 use recoup_ports::api_keys::Keys;
 use recoup_ports::keyrings::Ring;
 use recoup_ports::webhooks::WebhookSecrets;
+use recoup_testing::planted::{self, Log};
 use recoup_testing::{Fault, TestTable, fixtures};
 use serde_json::{Value, json};
 
@@ -201,4 +202,38 @@ async fn a_rotated_secret_is_shown_once_and_the_one_before_signs_beside_it() {
         "command": "rotate_webhook_secret", "account_id": AccountId::from_bits(9).as_str(), "environment": "live",
     });
     assert!(matches!(world.refuses(stranger).await, AdminError::NoSuchAccount));
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_log_nor_error_tells_what_a_broken_table_holds() {
+    let (world, account) = World::with_account().await;
+    let of =
+        |command: &str| json!({"command": command, "account_id": account.as_str(), "environment": "sandbox"});
+    let mut revoke = json!({"command": "revoke_api_key"});
+    revoke["id"] = KeyId::from_bits(1).as_str().into();
+    let create = serde_json::from_str(EVENT).unwrap();
+    let commands: [Value; 5] =
+        [create, of("create_api_key"), of("create_client"), of("rotate_webhook_secret"), revoke];
+    let told = async |when: &str| {
+        for command in &commands {
+            let log = Log::listen();
+            // What it returns, Lambda logs.
+            let error = handle(&world.context, command.clone()).await.err();
+            let error = error.map(|error| Diagnostic::from(error).error_message);
+            planted::assert_untold(&error.unwrap_or_default(), &when);
+            log.assert_tells_nothing(&when);
+        }
+    };
+    for broken in planted::answers() {
+        world.table.fail_everything(&broken);
+        told(&format!("{broken:?}")).await;
+        world.table.heal();
+    }
+    for item in world.table.items().await {
+        for attribute in ["name", "webhook_secret", "created_at", "retired_secrets"] {
+            world.table.copy(&item, &[(attribute, &planted::text())]).await;
+            told(attribute).await;
+            world.table.copy(&item, &[]).await;
+        }
+    }
 }

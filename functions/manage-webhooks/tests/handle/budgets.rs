@@ -1,10 +1,11 @@
 //! What each request costs: calls and capacity units, counted on the wire.
 
+use recoup_domain::endpoint::Endpoint;
 use recoup_domain::event::Event;
 use recoup_testing::fixtures;
 use serde_json::{Value, json};
 
-use crate::{World, data, target, tried};
+use crate::{World, data, set_clock, target, tried};
 
 const ENDPOINTS: &str = "/v1/webhook-endpoints";
 
@@ -64,4 +65,33 @@ async fn events_cost_what_they_say() {
     costs(&world, ("POST", &again, None), &["Query", "GetItem", "Query", "PutItem"], (3.0, 2.0)).await;
     let only = Some(json!({ "endpoint_id": id }));
     costs(&world, ("POST", &again, only), &["Query", "GetItem", "GetItem", "PutItem"], (3.0, 3.0)).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_is_tested_ten_times_a_minute_and_no_other_suffers() {
+    let world = World::new().await;
+    // Nobody listens there, so each test ends at once.
+    let closed = json!({ "url": "http://127.0.0.1:1/" });
+    let (id, _) = world.endpoint(closed.clone()).await;
+    let (other, _) = world.endpoint(closed).await;
+    let path = format!("/v1/webhook-endpoints/{id}/test");
+    for number in 0..Endpoint::TESTS_MAX {
+        set_clock(u64::from(number) * 1_000);
+        assert_eq!(world.send("POST", &path, None).await.status, 200, "test {number}");
+    }
+    set_clock(9_001);
+    world.table.take_calls();
+    let refused = world.send("POST", &path, None).await;
+    assert_eq!((refused.problem(), refused.header("retry-after")), ((429, "rate_limited"), Some("51")));
+    let other = world.send("POST", &format!("/v1/webhook-endpoints/{other}/test"), None).await;
+    assert_eq!(other.status, 200);
+    set_clock(60_000);
+    world.table.take_calls();
+    assert_eq!(world.send("POST", &path, None).await.status, 200);
+    let calls = world.table.take_calls();
+    assert_eq!((calls.operations(), calls.write_units()), (vec!["GetItem", "UpdateItem"], 1.0));
+    // Its owner sees and changes it as before.
+    let changed =
+        world.send("PATCH", path.trim_end_matches("/test"), Some(json!({ "enabled": false }))).await;
+    assert_eq!((changed.status, &changed.body["enabled"]), (200, &json!(false)));
 }

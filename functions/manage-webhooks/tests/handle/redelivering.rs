@@ -155,3 +155,21 @@ async fn a_try_that_is_written_meanwhile_is_kept() {
         Noted::Overtaken(standing) => assert_eq!(*standing, before.again(now())),
     }
 }
+
+#[tokio::test]
+async fn an_event_is_sent_again_to_a_receiver_a_hundred_times_at_most() {
+    let world = World::new().await;
+    let (one, _) = world.endpoint(json!({ "url": URL })).await;
+    let (other, _) = world.endpoint(json!({ "url": URL })).await;
+    let event = fixtures::beginning(&world.refund("key-1", 0, None).await);
+    let often = Delivery { turn: 99, ..tried(&event, &target(&one), 100, 204) };
+    world.note(&event, &often).await;
+    assert_eq!(again(&world, &event, None).await.status, 202);
+    let before = deliveries(&world, &event).await;
+    assert_eq!(before[0].turn, 100);
+    for body in [None, Some(json!({ "endpoint_id": one }))] {
+        assert_eq!(again(&world, &event, body).await.problem(), (409, "too_many_redeliveries"));
+        assert_eq!(deliveries(&world, &event).await, before, "nobody is sent anything");
+    }
+    assert_eq!(again(&world, &event, Some(json!({ "endpoint_id": other }))).await.status, 202);
+}

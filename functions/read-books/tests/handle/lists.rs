@@ -15,7 +15,7 @@ use crate::{GET_REFUND, World, reading, reading_payment};
 /// What Lambda answers at most, and what a page of ours may have of it.
 const PAGE_BYTES_MAX: usize = 5_000_000;
 
-fn listing(query: &Value) -> Event {
+pub(crate) fn listing(query: &Value) -> Event {
     let pairs = query.as_object().unwrap().iter();
     let raw = pairs.map(|(name, value)| format!("{name}={}", value.as_str().unwrap())).collect::<Vec<_>>();
     Event::of_fixtures_tenant(GET_REFUND)
@@ -28,7 +28,7 @@ fn listing(query: &Value) -> Event {
 }
 
 /// Walks a list to its end: the ids that are shown, those that cannot be read, and the pages.
-async fn walked(world: &World, mut query: Value) -> (Vec<String>, Vec<String>, Vec<Reply>) {
+pub(crate) async fn walked(world: &World, mut query: Value) -> (Vec<String>, Vec<String>, Vec<Reply>) {
     let (mut seen, mut unreadable, mut pages) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         let page = world.get(&listing(&query)).await;

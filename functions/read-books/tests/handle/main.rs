@@ -4,6 +4,7 @@
 mod expanding;
 #[path = "../../../../tests/events/gateway.rs"]
 mod gateway;
+mod large;
 mod lists;
 mod payments;
 mod refunds;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use recoup_domain::balance::Posting;
 use recoup_domain::ids::{AccountId, PaymentId, RefundId, Tenant};
 use recoup_domain::payment::{Facts, Payment, Settlement};
 use recoup_domain::refund::Refund;
@@ -181,12 +182,16 @@ impl Refunds for Moving<'_> {
     }
 
     async fn refunds(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Rows<Refund>, ReadError> {
+        self.world.context.store.refunds(tenant, ids).await
+    }
+
+    async fn postings(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Rows<Posting>, ReadError> {
         if !self.moved.swap(true, Ordering::Relaxed) {
             self.world.settle(&self.failing, fixtures::failed()).await;
             let again = self.world.refund("again", &fixtures::wanted(&self.world.payment, None)).await;
             self.world.settle(&again, fixtures::succeeded()).await;
         }
-        self.world.context.store.refunds(tenant, ids).await
+        self.world.context.store.postings(tenant, ids).await
     }
 }
 

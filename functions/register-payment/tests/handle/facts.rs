@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::gateway::Event;
 use crate::{World, saying};
 
 #[tokio::test]
@@ -44,6 +45,47 @@ async fn a_fact_without_an_order_moves_either_way() {
             let reply = world.put(&saying(&json!({fact: value}))).await;
             assert_eq!((reply.status, &reply.body[fact]), (200, value), "{fact}");
         }
+    }
+}
+
+/// The same request of a caller with these scopes.
+fn allowed(event: Event, scopes: &str) -> Event {
+    event.with("/requestContext/authorizer/lambda/scopes", scopes)
+}
+
+#[tokio::test]
+async fn only_an_administrator_lifts_a_dispute_or_gives_more_time() {
+    let (sooner, later) = (json!("2027-01-01T00:00:00.000Z"), json!("2027-11-22T00:00:00.000Z"));
+    for (fact, strict, loose) in [
+        ("disputed", &json!(true), &json!(false)),
+        ("refundable_until", &sooner, &later),
+        ("refundable_until", &sooner, &Value::Null),
+    ] {
+        let world = World::saying(&json!({fact: loose})).await;
+        let stricter = allowed(saying(&json!({fact: strict})), "payments:write");
+        let looser = saying(&json!({fact: loose}));
+        for _ in 0..2 {
+            assert_eq!(world.put(&stricter).await.status, 200, "{fact} becomes {strict}");
+        }
+        let refused = world.put(&allowed(looser.clone(), "payments:read payments:write")).await;
+        assert_eq!(refused.problem(), (403, "insufficient_scope"), "{fact}: {strict} becomes {loose}");
+        assert!(refused.text.contains("payments:admin"), "{}", refused.text);
+        assert_eq!(world.put(&saying(&json!({}))).await.body[fact], *strict);
+        let lifted = world.put(&allowed(looser, "payments:write payments:admin")).await;
+        assert_eq!(lifted.status, 200, "{fact}: {strict} becomes {loose}");
+        assert_eq!(world.put(&saying(&json!({}))).await.body[fact], *loose);
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_not_read_payments_is_told_which_one_changed() {
+    let world = World::saying(&json!({})).await;
+    for fields in [json!({"disputed": true}), json!({"disputed": true})] {
+        let reply = world.put(&allowed(saying(&fields), "payments:write")).await;
+        assert_eq!((reply.status, &reply.body["object"]), (200, &json!("payment")));
+        let mut members: Vec<&String> = reply.body.as_object().unwrap().keys().collect();
+        members.sort();
+        assert_eq!(members, ["_links", "id", "object"]);
     }
 }
 

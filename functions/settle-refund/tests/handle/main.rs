@@ -7,6 +7,7 @@ mod doubles;
 mod failing;
 #[path = "../../../../tests/events/gateway.rs"]
 mod gateway;
+mod guessing;
 mod ordering;
 mod reading;
 mod shuffling;
@@ -14,7 +15,7 @@ mod signed;
 
 use doubles::{Books, KeyRing};
 use gateway::{Event, Reply};
-use recoup_domain::balance::Balances;
+use recoup_domain::balance::{Balances, Posting};
 use recoup_domain::payment::{Payment, Processor, ProcessorName, Terms};
 use recoup_domain::refund::{Outcome, Refund, State};
 use recoup_domain::time::Timestamp;
@@ -132,7 +133,8 @@ impl World {
         });
         assert_eq!((payment.refundable, &payment.routing), (taken.refundable, &taken.routing));
         assert_eq!(payment.lines, taken.lines);
-        let balances = Balances::of(&payment, &refunds).expect("the reads belong together");
+        let balances = Balances::of(&payment, &refunds.iter().map(Posting::from).collect::<Vec<_>>())
+            .expect("the reads belong together");
         let held = refunds.iter().filter(|refund| refund.version.state.holds_money());
         let held: Vec<&Refund> = held.collect();
         assert_eq!(balances.total.held.minor(), held.iter().map(|refund| refund.amount.minor()).sum::<u64>());

@@ -1,7 +1,7 @@
 //! Whatever is requested, answered and repeated, in whatever order: no cent appears or disappears.
 
 use proptest::prelude::*;
-use recoup_domain::balance::{Balances, SeenStatus};
+use recoup_domain::balance::{Balances, Posting, SeenStatus};
 use recoup_domain::money::Money;
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Amounts, Outcome, Refund, State};
@@ -98,7 +98,8 @@ impl Books {
 
     fn check(&self) -> Result<(), TestCaseError> {
         let succeeded: fn(&State) -> bool = |state| *state == State::Succeeded;
-        let balances = Balances::of(&self.payment, &self.refunds);
+        let balances =
+            Balances::of(&self.payment, &self.refunds.iter().map(Posting::from).collect::<Vec<_>>());
         prop_assert!(balances.is_some(), "more went back than ever left");
         let balances = balances.unwrap();
         let total = std::iter::once((None, &balances.total));

@@ -155,7 +155,9 @@ fn answer(said: &Said) -> Reply {
         Said::Text(text) => raw(200, &with("SecretString", text).to_string()),
         Said::Bytes => raw(200, &with("SecretBinary", "c2tfdGVzdA==").to_string()),
         Said::No(status, kind) => {
-            raw(*status, &json!({"__type": kind, "Message": "A sentence."}).to_string())
+            // Only that of a missing permission tells an operator what to put right.
+            let message = if *kind == "AccessDeniedException" { "A sentence." } else { "SecretOfTheSandbox" };
+            raw(*status, &json!({"__type": kind, "Message": message}).to_string())
         }
         Said::Stall => Reply::Stall,
         Said::Cut => Reply::Cut,
@@ -307,7 +309,7 @@ async fn the_log_names_the_account_and_what_is_wrong_and_nothing_of_a_secret() {
     let garbage = |text: &str| Said::Text(text.to_owned());
     for (said, why) in [
         (DENIED, "AccessDeniedException: A sentence."),
-        (Said::No(400, "ThrottlingException"), "ThrottlingException: A sentence."),
+        (Said::No(400, "ThrottlingException"), "ThrottlingException"),
         (Said::Stall, "too late"),
         (Said::Cut, "the secret store did not answer"),
         (Said::Broken, "the secret store did not answer"),

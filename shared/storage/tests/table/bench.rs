@@ -1,6 +1,6 @@
 //! A registered payment on a table of its own, and the questions that most tests ask of it.
 
-use recoup_domain::balance::Balances;
+use recoup_domain::balance::{Balances, Posting};
 use recoup_domain::decide::Reservation;
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Outcome, Refund};
@@ -89,7 +89,8 @@ impl Bench {
             let covering = alive.clone().filter(|refund| refund.lines.contains(&line.id)).count();
             assert_eq!(covering, usize::from(line.refunded), "line {}", line.id);
         }
-        let balances = Balances::of(&payment, &refunds).expect("the reads belong together");
+        let balances = Balances::of(&payment, &refunds.iter().map(Posting::from).collect::<Vec<_>>())
+            .expect("the reads belong together");
         let held = refunds.iter().filter(|refund| refund.version.state.holds_money());
         let held: u64 = held.map(|refund| refund.amount.minor()).sum();
         assert_eq!(balances.total.held.minor(), held);

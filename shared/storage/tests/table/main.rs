@@ -29,4 +29,5 @@ mod settling;
 mod stream;
 mod taking_again;
 mod tenants;
+mod test_budget;
 mod withdrawing;
