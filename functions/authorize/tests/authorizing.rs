@@ -2,9 +2,9 @@
 #![cfg(test)]
 
 use authorize::{Context, Decision, Verdict, handle};
+use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::api_key::{ApiKey, KeyUse, Refused, Scope};
 use recoup_domain::ids::{Environment, KeyId};
 use recoup_domain::keyring::{Keyring, RingKey};

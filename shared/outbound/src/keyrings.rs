@@ -177,13 +177,8 @@ impl RotateKeyrings for StoredKeyrings {
 const PENDING: &str = "AWSPENDING";
 const CURRENT: &str = "AWSCURRENT";
 
-/// What is told of a refusal: AWS's own words, never the error's debug form.
 fn refused(ring: Ring, error: &impl ProvideErrorMetadata) -> KeyringError {
-    tracing::error!(
-        ring = ring.as_str(),
-        code = error.code(),
-        cause = error.message(),
-        "a keyring was not replaced"
-    );
+    let cause = recoup_ports::refusal(error.code(), error.message());
+    tracing::error!(ring = ring.as_str(), cause, "a keyring was not replaced");
     KeyringError("the secret store refused or did not answer".into())
 }

@@ -148,7 +148,7 @@ impl CredentialsTable {
         match request.send().await {
             Ok(_) => Ok(true),
             Err(error) if is_refused_put(&error) => Ok(false),
-            Err(error) => Err(failed(cause(error))),
+            Err(error) => Err(failed(cause(&error))),
         }
     }
 
@@ -158,7 +158,7 @@ impl CredentialsTable {
         match self.table.update(&Key::api_key(id), expression).send().await {
             Ok(_) => Ok(true),
             Err(error) if is_refused_update(&error) => Ok(false),
-            Err(error) => Err(failed(cause(error))),
+            Err(error) => Err(failed(cause(&error))),
         }
     }
 

@@ -87,10 +87,10 @@ pub mod routes;
 mod calls;
 #[cfg(feature = "table")]
 mod faults;
-#[cfg(feature = "planted")]
-pub mod planted;
 #[cfg(feature = "table")]
 mod keyrings;
+#[cfg(feature = "planted")]
+pub mod planted;
 #[cfg(feature = "table")]
 mod size;
 #[cfg(feature = "table")]
