@@ -5,16 +5,19 @@
 
 mod dead_letters;
 mod reports;
+mod seals;
 
 use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
 use recoup_domain::ids::{AccountId, Environment, InvalidId, KeyId, RefundId, Tenant};
 use recoup_domain::signing::{Secret, Secrets, TooManySecrets};
 use recoup_domain::time::Timestamp;
+use recoup_ports::audits::AdoptPayments;
 use recoup_ports::credentials::{Accounts, NewAccount, Revoked, Rotated};
 use recoup_ports::dead_letters::{DeadLetters, DeadLettersError};
 use recoup_ports::images::Names;
 use recoup_ports::reports::{ListTenants, Reports};
+use recoup_ports::seals::{SealKeyError, SealKeys};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError, causes};
 use serde::Deserialize;
@@ -27,13 +30,15 @@ use dead_letters::QueueName;
 const NAME_MAX: usize = 100;
 
 /// What the function needs.
-pub struct Context<A, D, N> {
+pub struct Context<A, D, N, K> {
     /// The store of accounts, keys and reports.
     pub accounts: A,
     /// The dead-letter queues.
     pub dead_letters: D,
     /// Identifies items that cannot be read.
     pub names: N,
+    /// The key that seals payments.
+    pub seal_keys: K,
     /// The secret that hashes keys.
     pub pepper: Pepper,
     /// The clock.
@@ -54,6 +59,7 @@ enum Command {
     PutBack { queue: QueueName, refund_id: Option<String> },
     LatestReports {},
     IndexAccounts { account_ids: Vec<String> },
+    SealPayments { operator: String, cursor: Option<String> },
 }
 
 /// Why a command was not carried out, as the administrator reads it.
@@ -82,6 +88,12 @@ pub enum AdminError {
     /// No account is named, or too many are.
     #[error("account_ids must have 1 to 100 ids")]
     AccountIds,
+    /// Nobody is named who seals payments.
+    #[error("operator must name who does this, in 1 to 64 characters")]
+    Operator,
+    /// The cursor is none that was answered.
+    #[error("cursor must be one that seal_payments answered")]
+    Cursor,
     /// Too many earlier secrets are still valid.
     #[error(transparent)]
     TooManySecrets(#[from] TooManySecrets),
@@ -103,6 +115,9 @@ pub enum AdminError {
     /// The dead-letter queue did not answer.
     #[error("the dead letters cannot be read")]
     Queue(#[from] DeadLettersError),
+    /// The key that seals payments cannot be read.
+    #[error(transparent)]
+    SealKey(#[from] SealKeyError),
     /// A read of the table failed.
     #[error("the table cannot be read")]
     Read(#[from] ReadError),
@@ -122,11 +137,13 @@ impl AdminError {
             | Self::Scopes
             | Self::Overlap
             | Self::NoJobs
+            | Self::Operator
+            | Self::Cursor
             | Self::AccountIds => "InvalidCommand",
             Self::TooManySecrets(_) | Self::Overtaken => "Conflict",
             Self::NoSuchAccount => "NoSuchAccount",
             Self::NoSuchKey => "NoSuchKey",
-            Self::Queue(_) | Self::Read(_) | Self::Write(_) => "Unavailable",
+            Self::Queue(_) | Self::SealKey(_) | Self::Read(_) | Self::Write(_) => "Unavailable",
         }
     }
 }
@@ -139,11 +156,12 @@ impl From<AdminError> for Diagnostic {
 }
 
 /// Carries out one command; see the README for each.
-pub async fn handle<A, D, N>(context: &Context<A, D, N>, event: Value) -> Result<Value, AdminError>
+pub async fn handle<A, D, N, K>(context: &Context<A, D, N, K>, event: Value) -> Result<Value, AdminError>
 where
-    A: Accounts + WebhookSecrets + ListTenants + Reports + Sync,
+    A: Accounts + WebhookSecrets + ListTenants + Reports + AdoptPayments + Sync,
     D: DeadLetters,
     N: Names<dead_letters::Image>,
+    K: SealKeys,
 {
     // The reason may be shown: commands carry no secrets.
     let command: Command =
@@ -177,11 +195,15 @@ where
         }
         Command::LatestReports {} => reports::latest(&context.accounts).await,
         Command::IndexAccounts { account_ids } => reports::index(&context.accounts, &account_ids).await,
+        Command::SealPayments { operator, cursor } => {
+            let Context { accounts, seal_keys, now, .. } = context;
+            seals::seal_payments(accounts, seal_keys, *now, &operator, cursor).await
+        }
     }
 }
 
-async fn rotate<A: Accounts + WebhookSecrets, D, N>(
-    context: &Context<A, D, N>,
+async fn rotate<A: Accounts + WebhookSecrets, D, N, K>(
+    context: &Context<A, D, N, K>,
     tenant: &Tenant,
     overlap_hours: Option<u32>,
 ) -> Result<Value, AdminError> {
@@ -209,8 +231,8 @@ fn tenant(account_id: &str, environment: &str) -> Result<Tenant, AdminError> {
     Ok(Tenant { environment, account })
 }
 
-async fn create_account<A: Accounts, D, N>(
-    context: &Context<A, D, N>,
+async fn create_account<A: Accounts, D, N, K>(
+    context: &Context<A, D, N, K>,
     name: String,
 ) -> Result<Value, AdminError> {
     if name.is_empty() || name.chars().nth(NAME_MAX).is_some() {
@@ -239,8 +261,8 @@ fn secret(random: fn() -> u128) -> Secret {
     Secret::of_256_bits([random(), random()])
 }
 
-async fn create_key<A: Accounts, D, N>(
-    context: &Context<A, D, N>,
+async fn create_key<A: Accounts, D, N, K>(
+    context: &Context<A, D, N, K>,
     r#use: KeyUse,
     tenant: Tenant,
     scopes: Option<Vec<String>>,

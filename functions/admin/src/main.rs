@@ -5,6 +5,8 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use recoup_config::{Aws, Settings, now, random};
 use recoup_domain::api_key::Pepper;
 use recoup_outbound::dead_letters::{DeadLetterQueues, DeadLetterUrls};
+use recoup_outbound::seal_key::StoredSealKey;
+use recoup_outbound::secret_store::SecretStore;
 use recoup_storage::{Table, TableImages};
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,6 +18,8 @@ async fn main() -> Result<(), Error> {
     let urls = DeadLetterUrls::read(|name| settings.required(name))?;
     let dead_letters = DeadLetterQueues::new(aws.sqs(), urls);
     let pepper = settings.parsed("API_KEY_PEPPER", |text| Pepper::new(text.into_bytes()))?;
-    let context = Context { accounts, dead_letters, names: TableImages, pepper, now, random };
+    let secret_store = SecretStore::new(move || aws.secrets());
+    let seal_keys = StoredSealKey::new(secret_store, settings.required("TERMS_SEAL_KEY_SECRET")?);
+    let context = Context { accounts, dead_letters, names: TableImages, seal_keys, pepper, now, random };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
 }

@@ -7,23 +7,27 @@ use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
 use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::Payment;
+use recoup_domain::seal::Sealed;
 use recoup_domain::time::Timestamp;
 use recoup_http::fields::invalid;
 use recoup_http::payment::show;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request::{Caller, routed_parameter};
-use recoup_http::respond::{Answer, respond};
+use recoup_http::respond::{Answer, internal, respond};
 use recoup_ports::payments::{Moved, Register, Registered};
 use recoup_ports::refunds::Refunds;
+use recoup_ports::seals::SealKeys;
 use recoup_views::PublicUrl;
 
 /// How often newer facts are tried again because others were written meanwhile.
 const TRIES_MAX: usize = 5;
 
 /// What the function needs.
-pub struct Context<S> {
+pub struct Context<S, K> {
     /// Where payments lie.
     pub store: S,
+    /// The key that seals them.
+    pub seal_keys: K,
     /// The API's own address.
     pub public_url: PublicUrl,
     /// The clock.
@@ -31,12 +35,16 @@ pub struct Context<S> {
 }
 
 /// `PUT /v1/payments/{payment_id}`.
-pub async fn handle<S: Register + Refunds + Sync>(context: &Context<S>, request: Request) -> Response<Body> {
+pub async fn handle<S, K>(context: &Context<S, K>, request: Request) -> Response<Body>
+where
+    S: Register + Refunds + Sync,
+    K: SealKeys,
+{
     respond(&request, register(context, &request)).await
 }
 
-async fn register<S: Register + Refunds + Sync>(
-    context: &Context<S>,
+async fn register<S: Register + Refunds + Sync, K: SealKeys>(
+    context: &Context<S, K>,
     request: &Request,
 ) -> Result<Answer, Problem> {
     let tenant = Caller::with_scope(request, Scope::PaymentsWrite)?.tenant;
@@ -54,6 +62,7 @@ async fn register<S: Register + Refunds + Sync>(
         } else {
             let terms = wanted.first_terms(tenant.environment)?;
             let new = Payment::registered(tenant.clone(), id.clone(), terms, wanted.first_facts(), now);
+            let new = new.sealed(&context.seal_keys.seal_key().await?);
             match context.store.register(&new).await? {
                 Registered::New => return answer(context, StatusCode::CREATED, new).await,
                 Registered::Existing(payment) => *payment,
@@ -63,6 +72,7 @@ async fn register<S: Register + Refunds + Sync>(
         let Some(moved) = payment.moved_to(wanted.later_facts(&payment.facts), now)? else {
             return answer(context, StatusCode::OK, payment).await;
         };
+        let moved = sealed_again(&context.seal_keys, &payment, moved).await?;
         match context.store.move_facts(&moved).await? {
             Moved::Applied => return answer(context, StatusCode::OK, moved).await,
             Moved::Overtaken => {}
@@ -72,8 +82,22 @@ async fn register<S: Register + Refunds + Sync>(
     Err(Problem::new(Code::Unavailable, detail))
 }
 
-async fn answer<S: Register + Refunds + Sync>(
-    context: &Context<S>,
+/// Newer facts are sealed only over terms whose seal is intact: what somebody bent must not get a good seal. A payment
+/// without a seal gets none until an administrator adopts it.
+async fn sealed_again(keys: &impl SealKeys, before: &Payment, moved: Payment) -> Result<Payment, Problem> {
+    if before.seal.is_none() {
+        return Ok(moved);
+    }
+    let key = keys.seal_key().await?;
+    if before.seal_under(&key) == Sealed::Intact {
+        return Ok(moved.sealed(&key));
+    }
+    tracing::error!(payment.id = %before.id, account.id = %before.tenant.account, "a payment whose seal is broken is not changed");
+    Err(internal())
+}
+
+async fn answer<S: Register + Refunds + Sync, K>(
+    context: &Context<S, K>,
     status: StatusCode,
     payment: Payment,
 ) -> Result<Answer, Problem> {

@@ -22,6 +22,8 @@ pub enum Imbalance {
         /// What its refunds gave back; `None` if that is more than any amount can be.
         refunded: Option<Money>,
     },
+    /// The amounts in the payment's own item contradict each other.
+    Contradiction(&'static str),
     /// The payment names a refund that does not exist, or that belongs to another payment.
     Refund(RefundId),
     /// A line is marked as refunded but no refund covers it, or is covered twice or without the mark.
@@ -37,6 +39,7 @@ pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
         refunds.iter().filter(is_ours).filter(|refund| payment.refunds.contains(&refund.id)).collect();
     let missing = payment.refunds.iter().filter(|id| !ours.iter().any(|refund| refund.id == **id));
     let mut found: Vec<Imbalance> = missing.cloned().map(Imbalance::Refund).collect();
+    found.extend(payment.contradiction().map(Imbalance::Contradiction));
 
     let whole = Books { actor: None, amount: payment.amount, refundable: payment.refundable };
     let actors = payment.routing.iter().flat_map(|routing| {

@@ -9,6 +9,8 @@ pub mod processors;
 pub mod queues;
 mod reply;
 pub mod sandbox;
+pub mod seal_key;
+pub mod secret_store;
 pub mod stored_keys;
 pub mod stripe;
 mod unclear;

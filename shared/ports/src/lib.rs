@@ -2,6 +2,7 @@
 //!
 //! `storage` and `outbound` implement the traits; a function's `main.rs` puts the two together.
 
+pub mod audits;
 pub mod credentials;
 pub mod dead_letters;
 pub mod due;
@@ -16,6 +17,7 @@ pub mod processor_keys;
 pub mod refunds;
 pub mod reports;
 pub mod rows;
+pub mod seals;
 pub mod settlement;
 pub mod webhooks;
 

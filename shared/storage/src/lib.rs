@@ -3,6 +3,7 @@
 //! A read may inform a decision; only the condition of a write makes it true. Reads of the table are strongly
 //! consistent, and each names its tenant, since every key of a tenant's data does.
 
+mod audits;
 mod credentials;
 mod delivery_item;
 mod due;
