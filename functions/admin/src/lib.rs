@@ -9,13 +9,14 @@ mod seals;
 
 use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
-use recoup_domain::ids::{AccountId, Environment, InvalidId, KeyId, RefundId, Tenant};
+use recoup_domain::ids::{AccountId, Environment, InvalidId, KeyId, PaymentId, RefundId, Tenant};
 use recoup_domain::signing::{Secret, Secrets, TooManySecrets};
 use recoup_domain::time::Timestamp;
 use recoup_ports::audits::AdoptPayments;
 use recoup_ports::credentials::{Accounts, NewAccount, Revoked, Rotated};
 use recoup_ports::dead_letters::{DeadLetters, DeadLettersError};
 use recoup_ports::images::Names;
+use recoup_ports::payments::Payments;
 use recoup_ports::reports::{ListTenants, Reports};
 use recoup_ports::seals::{SealKeyError, SealKeys};
 use recoup_ports::webhooks::WebhookSecrets;
@@ -60,6 +61,7 @@ enum Command {
     LatestReports {},
     IndexAccounts { account_ids: Vec<String> },
     SealPayments { operator: String, cursor: Option<String> },
+    SealPayment { account_id: String, environment: String, payment_id: String, operator: String },
 }
 
 /// Why a command was not carried out, as the administrator reads it.
@@ -97,6 +99,15 @@ pub enum AdminError {
     /// Too many earlier secrets are still valid.
     #[error(transparent)]
     TooManySecrets(#[from] TooManySecrets),
+    /// The account has no such payment.
+    #[error("there is no such payment")]
+    NoSuchPayment,
+    /// The payment's amounts contradict each other.
+    #[error("{0}: put the item right before it is sealed")]
+    Contradiction(&'static str),
+    /// The payment was written at the same time.
+    #[error("the payment changed at the same moment; look at it again")]
+    PaymentChanged,
     /// Another rotation was written at the same time.
     #[error("somebody else rotated the secret at the same time; check whether another rotation is needed")]
     Overtaken,
@@ -140,9 +151,12 @@ impl AdminError {
             | Self::Operator
             | Self::Cursor
             | Self::AccountIds => "InvalidCommand",
-            Self::TooManySecrets(_) | Self::Overtaken => "Conflict",
+            Self::TooManySecrets(_) | Self::Overtaken | Self::PaymentChanged | Self::Contradiction(_) => {
+                "Conflict"
+            }
             Self::NoSuchAccount => "NoSuchAccount",
             Self::NoSuchKey => "NoSuchKey",
+            Self::NoSuchPayment => "NoSuchPayment",
             Self::Queue(_) | Self::SealKey(_) | Self::Read(_) | Self::Write(_) => "Unavailable",
         }
     }
@@ -158,7 +172,7 @@ impl From<AdminError> for Diagnostic {
 /// Carries out one command; see the README for each.
 pub async fn handle<A, D, N, K>(context: &Context<A, D, N, K>, event: Value) -> Result<Value, AdminError>
 where
-    A: Accounts + WebhookSecrets + ListTenants + Reports + AdoptPayments + Sync,
+    A: Accounts + WebhookSecrets + ListTenants + Reports + AdoptPayments + Payments + Sync,
     D: DeadLetters,
     N: Names<dead_letters::Image>,
     K: SealKeys,
@@ -198,6 +212,12 @@ where
         Command::SealPayments { operator, cursor } => {
             let Context { accounts, seal_keys, now, .. } = context;
             seals::seal_payments(accounts, seal_keys, *now, &operator, cursor).await
+        }
+        Command::SealPayment { account_id, environment, payment_id, operator } => {
+            let tenant = tenant(&account_id, &environment)?;
+            let id = PaymentId::try_from(payment_id.as_str());
+            let id = id.map_err(|why| AdminError::Id("payment_id", why))?;
+            seals::seal_payment(&context.accounts, &context.seal_keys, &operator, (&tenant, &id)).await
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use recoup_domain::ids::PaymentId;
+use recoup_domain::ids::{PaymentId, Tenant};
 use recoup_domain::payment::Payment;
 use recoup_domain::seal::{SealKey, Sealed};
 use recoup_domain::time::Timestamp;
 use recoup_ports::audits::{AdoptPayments, Adopted, Unsealed};
+use recoup_ports::payments::Payments;
 use recoup_ports::seals::SealKeys;
 use serde_json::{Value, json};
 
@@ -45,6 +46,33 @@ impl Done {
     }
 }
 
+fn check(operator: &str) -> Result<(), AdminError> {
+    let is_name = !operator.trim().is_empty() && operator.chars().nth(OPERATOR_MAX).is_none();
+    is_name.then_some(()).ok_or(AdminError::Operator)
+}
+
+/// Seals one payment as it now stands, whatever its seal says: somebody has looked at it.
+pub(crate) async fn seal_payment(
+    store: &(impl AdoptPayments + Payments),
+    keys: &impl SealKeys,
+    operator: &str,
+    (tenant, id): (&Tenant, &PaymentId),
+) -> Result<Value, AdminError> {
+    check(operator)?;
+    let payment = store.payment(tenant, id).await?.ok_or(AdminError::NoSuchPayment)?;
+    if let Some(why) = payment.contradiction() {
+        return Err(AdminError::Contradiction(why));
+    }
+    let payment = payment.sealed(&keys.seal_key().await?);
+    match store.adopt(&payment).await? {
+        Adopted::Changed => Err(AdminError::PaymentChanged),
+        Adopted::Yes => {
+            tracing::warn!(operator, payment.id = %id, account.id = %tenant.account, "payment sealed as it stands");
+            Ok(json!({ "payment_id": id.as_str(), "sealed": true }))
+        }
+    }
+}
+
 /// One command's part of the walk through the table, from `cursor` on.
 pub(crate) async fn seal_payments(
     store: &(impl AdoptPayments + Sync),
@@ -53,9 +81,7 @@ pub(crate) async fn seal_payments(
     operator: &str,
     cursor: Option<String>,
 ) -> Result<Value, AdminError> {
-    if operator.trim().is_empty() || operator.chars().nth(OPERATOR_MAX).is_some() {
-        return Err(AdminError::Operator);
-    }
+    check(operator)?;
     let key = keys.seal_key().await?;
     let (started, mut done, mut cursor) = (now(), Done::default(), cursor);
     loop {

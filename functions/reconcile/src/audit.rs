@@ -32,8 +32,13 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
             let limit = PAGE.min(u16::try_from(left).unwrap_or(PAGE));
             let places = store.payments_behind(tenant, behind.as_ref(), limit).await?;
             if !places.is_empty() && self.seals.key().await.is_none() {
-                self.unchecked = self.unchecked.saturating_add(1);
+                self.lacks_key = true;
                 break;
+            }
+            if places.is_empty() && behind.is_some() && behind == begun {
+                // The last audit ended with the last payment.
+                behind = None;
+                continue;
             }
             let audited = self.audit_page(&places, until).await?;
             left = left.saturating_sub(u32::try_from(audited).unwrap_or(u32::MAX));

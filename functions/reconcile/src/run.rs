@@ -37,8 +37,8 @@ pub(crate) struct Run<'a, S, P, K> {
     pub(crate) checked: Checked,
     /// The payments whose books were compared.
     pub(crate) compared: HashSet<PaymentId>,
-    /// The payments whose terms were not checked, because there was no key.
-    pub(crate) unchecked: u64,
+    /// Whether terms were to be checked and there was no key.
+    pub(crate) lacks_key: bool,
     /// The refunds that have ended at the processor that keeps a list, to be looked for in it.
     to_look_for: Vec<Refund>,
 }
@@ -63,7 +63,7 @@ impl<'a, S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'a, S, P, K> {
             endpoints,
             checked: Checked::default(),
             compared: HashSet::new(),
-            unchecked: 0,
+            lacks_key: false,
             to_look_for: Vec::new(),
         })
     }
@@ -75,7 +75,7 @@ impl<'a, S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'a, S, P, K> {
             Ok(complete) => (complete, None),
             Err(error) => (false, Some(error)),
         };
-        self.findings.add(seals::unchecked(self.unchecked)).await;
+        self.findings.add(self.lacks_key.then(seals::unchecked)).await;
         let report = Report {
             tenant: self.reader.tenant.clone(),
             started_at: self.scope.started,
@@ -196,8 +196,7 @@ impl<'a, S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'a, S, P, K> {
             let mut found = checks::books(&books.0, &books.1);
             match self.seals.key().await {
                 Some(key) => found.extend(seals::terms(&books.0, key)),
-                None if before.is_none() => self.unchecked = self.unchecked.saturating_add(1),
-                None => {}
+                None => self.lacks_key = true,
             }
             if found.is_empty() || before.as_ref() == Some(&books) {
                 return Ok(found);

@@ -39,7 +39,6 @@ pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
         refunds.iter().filter(is_ours).filter(|refund| payment.refunds.contains(&refund.id)).collect();
     let missing = payment.refunds.iter().filter(|id| !ours.iter().any(|refund| refund.id == **id));
     let mut found: Vec<Imbalance> = missing.cloned().map(Imbalance::Refund).collect();
-    found.extend(payment.contradiction().map(Imbalance::Contradiction));
 
     let whole = Books { actor: None, amount: payment.amount, refundable: payment.refundable };
     let actors = payment.routing.iter().flat_map(|routing| {
@@ -49,7 +48,12 @@ pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
         };
         routing.original.parts().map(books)
     });
-    found.extend(std::iter::once(whole).chain(actors).filter_map(|books| books.judged(&ours)));
+    let amounts: Vec<Imbalance> =
+        std::iter::once(whole).chain(actors).filter_map(|books| books.judged(&ours)).collect();
+    // A sum that is named says more.
+    let contradiction = payment.contradiction().filter(|_| amounts.is_empty());
+    found.extend(contradiction.map(Imbalance::Contradiction));
+    found.extend(amounts);
 
     let lines = payment.lines.iter().filter(|line| {
         let covering = ours.iter().filter(|refund| keeps_money(refund) && refund.lines.contains(&line.id));

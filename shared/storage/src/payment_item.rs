@@ -103,13 +103,13 @@ impl From<&Payment> for PaymentItem {
             seal,
         } = payment;
         let Key { pk, sk } = Key::payment(tenant, id);
-        let (list_pk, list_sk) = payment_by_time(tenant, *created_at, id);
+        let (list, place) = payment_by_time(tenant, *created_at, id);
         let refunded = lines.iter().filter(|line| line.refunded);
         Self {
             pk,
             sk,
-            list_pk,
-            list_sk,
+            list_pk: list,
+            list_sk: place,
             amount: amount.minor(),
             refundable: refundable.minor(),
             currency: amount.currency(),

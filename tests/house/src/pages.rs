@@ -148,7 +148,7 @@ fn the_page_of_costs_counts_what_the_template_has() {
         (of_type("AWS::CloudWatch::Alarm"), "alarms"),
         (metrics.len(), "metrics of our own"),
         (of_type("SQS"), "queues that are polled"),
-        (of_type("AWS::SecretsManager::Secret"), "secret of the stack"),
+        (of_type("AWS::SecretsManager::Secret"), "secrets of the stack"),
     ];
     for (count, what) in counted {
         assert!(

@@ -11,5 +11,7 @@ mod gateway;
 mod lost;
 mod refund_world;
 mod refunds;
+#[path = "../../events/seal_keys.rs"]
+mod seal_keys;
 mod tries;
 mod world;

@@ -13,6 +13,7 @@ use recoup_testing::{Fault, TestTable, fixtures};
 use serde_json::{Value, json};
 
 use crate::given_up::GivenUp;
+use crate::seal_keys::KeyStore;
 
 const EVENT: &str = include_str!("../../../../tests/events/admin.json");
 
@@ -30,7 +31,7 @@ fn random() -> u128 {
 
 struct World {
     table: TestTable,
-    context: Context<Table, GivenUp, TableImages>,
+    context: Context<Table, GivenUp, TableImages, KeyStore>,
 }
 
 impl World {
@@ -42,6 +43,7 @@ impl World {
             accounts,
             dead_letters,
             names: TableImages,
+            seal_keys: KeyStore::default(),
             pepper: pepper(),
             now: fixtures::now,
             random,

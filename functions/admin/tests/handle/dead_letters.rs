@@ -17,12 +17,13 @@ use recoup_testing::{TestTable, fixtures};
 use serde_json::{Value, json};
 
 use crate::given_up::GivenUp;
+use crate::seal_keys::KeyStore;
 
 /// Stands in metadata: nobody but its owner may read it.
 const PRIVATE: &str = "born 1 April 1980";
 
 struct World {
-    context: Context<Table, GivenUp, TableImages>,
+    context: Context<Table, GivenUp, TableImages, KeyStore>,
 }
 
 impl World {
@@ -30,7 +31,17 @@ impl World {
         let accounts = TestTable::new().store();
         let pepper = Pepper::new(vec![1; 32]).unwrap();
         let dead_letters = GivenUp::default();
-        Self { context: Context { accounts, dead_letters, names: TableImages, pepper, now, random: || 1 } }
+        Self {
+            context: Context {
+                accounts,
+                dead_letters,
+                names: TableImages,
+                seal_keys: KeyStore::default(),
+                pepper,
+                now,
+                random: || 1,
+            },
+        }
     }
 
     fn new() -> Self {

@@ -16,6 +16,7 @@ use recoup_testing::{Fault, TestTable};
 use serde_json::{Value, json};
 
 use crate::given_up::GivenUp;
+use crate::seal_keys::KeyStore;
 
 fn random() -> u128 {
     static LAST: AtomicU64 = AtomicU64::new(0);
@@ -24,7 +25,7 @@ fn random() -> u128 {
 
 struct World {
     table: TestTable,
-    context: Context<Table, GivenUp, TableImages>,
+    context: Context<Table, GivenUp, TableImages, KeyStore>,
 }
 
 impl World {
@@ -43,8 +44,15 @@ impl World {
         }
         let pepper = Pepper::new(vec![1; 32]).unwrap();
         let (accounts, dead_letters) = (table.store(), GivenUp::default());
-        let context =
-            Context { accounts, dead_letters, names: TableImages, pepper, now: fixtures::now, random };
+        let context = Context {
+            accounts,
+            dead_letters,
+            names: TableImages,
+            seal_keys: KeyStore::default(),
+            pepper,
+            now: fixtures::now,
+            random,
+        };
         Self { table, context }
     }
 

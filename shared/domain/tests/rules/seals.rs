@@ -8,6 +8,7 @@ use recoup_domain::payment::{
     Settlement,
 };
 use recoup_domain::seal::{Seal, SealKey, Sealed};
+use recoup_domain::split::Split;
 use recoup_domain::text::Metadata;
 use recoup_testing::fixtures::{
     self, SELLER, SUPPLIER, actor_id, decided, eur, facts, getpaid_payment, getpaid_wanted, later, line_id,
@@ -34,8 +35,9 @@ fn with(change: impl FnOnce(&mut Payment)) -> Payment {
     payment
 }
 
-fn routing_of(original: recoup_domain::split::Split, payment: &Payment) -> Option<Routing> {
-    Some(Routing { original, refundable: payment.routing.as_ref().unwrap().refundable.clone() })
+fn routed(original: Split, payment: &mut Payment) {
+    let refundable = payment.routing.as_ref().unwrap().refundable.clone();
+    payment.routing = Some(Routing { original, refundable });
 }
 
 fn bent() -> Vec<(&'static str, Payment)> {
@@ -49,14 +51,11 @@ fn bent() -> Vec<(&'static str, Payment)> {
         ("amount", with(|it| it.amount = eur(3900))),
         ("currency", with(|it| it.amount = yen)),
         ("no routing", with(|it| it.routing = None)),
-        (
-            "an actor's part",
-            with(|it| it.routing = routing_of(split(101, &[(SELLER, 2499), (SUPPLIER, 500)]), it)),
-        ),
-        ("an actor", with(|it| it.routing = routing_of(split(100, &[("acc_x", 2500), (SUPPLIER, 500)]), it))),
+        ("an actor's part", with(|it| routed(split(101, &[(SELLER, 2499), (SUPPLIER, 500)]), it))),
+        ("an actor", with(|it| routed(split(100, &[("acc_x", 2500), (SUPPLIER, 500)]), it))),
         ("an actor more", {
             let split = split(100, &[(SELLER, 2500), (SUPPLIER, 500), (actor_id("z").as_str(), 0)]);
-            with(|it| it.routing = routing_of(split, it))
+            with(|it| routed(split, it))
         }),
         ("a line's amount", with(|it| it.lines = vec![line("iid_1", 2001), line("iid_2", 1099)])),
         ("a line's id", with(|it| it.lines = vec![line("iid_3", 2000), line("iid_2", 1100)])),

@@ -16,6 +16,7 @@ mod logs;
 #[path = "../tls/proof.rs"]
 mod proof;
 mod sandbox;
+mod seal_key;
 mod server;
 mod stored_keys;
 mod stripe;

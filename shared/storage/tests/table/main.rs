@@ -12,6 +12,7 @@
     reason = "a test's answer to the unforeseen is to fail"
 )]
 
+mod auditing;
 mod bench;
 mod budgets;
 mod credentials;
