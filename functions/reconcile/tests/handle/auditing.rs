@@ -3,14 +3,19 @@
 use std::sync::atomic::Ordering;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use recoup_domain::delivery::Target;
+use recoup_domain::event::Event;
 use recoup_domain::payment::Payment;
+use recoup_domain::refund::{State, Version};
 use recoup_domain::report::Report;
+use recoup_domain::time::Timestamp;
 use recoup_outbound::sandbox::Sandbox;
+use recoup_ports::events::RecordEvents;
 use recoup_ports::payments::{Register, Registered};
 use recoup_testing::{Item, fixtures};
 use serde_json::json;
 
-use crate::{World, lines, two_hours_later};
+use crate::{Scripted, World, lines, soon_after, two_hours_later};
 
 fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
@@ -145,4 +150,43 @@ async fn an_audit_with_refunds_reads_them_and_finds_what_does_not_add_up() {
     let found = lines(&world.run_at(Sandbox, month_later, payload).await.findings);
     let line = "amount_astray none: in total: 31.00 EUR is not 21.00 refundable + 0.00 held + 0.01 refunded";
     assert_eq!(found, [line], "{}", refund.id);
+}
+
+/// A run whose processor says nothing: the sandbox would contradict a failure that it did not cause.
+async fn silent(world: &World, now: fn() -> Timestamp) -> Report {
+    world.run_at(Scripted::default(), now, json!({ "days": 2 })).await
+}
+
+#[tokio::test]
+async fn an_event_that_its_refund_does_not_bear_out_is_named_and_announced_to_nobody() {
+    let world = World::new().await;
+    let refund = world.reserve_announced("key-1").await;
+    let failed = world.settle(&refund, fixtures::failed()).await;
+    let genuine = Event::of_change(Some(&refund), &failed);
+    assert_eq!(silent(&world, two_hours_later).await.drift, 0);
+    // A success that never was, with somebody to hear of it.
+    let version = Version { sequence: 3, state: State::Succeeded, ..failed.version.clone() };
+    let forged = Event::of_change(Some(&failed), &failed.at(&version));
+    world.store.record_event(&forged, &[Target::RefundUrl]).await.unwrap();
+    let line = |event: &Event| {
+        let id = &event.id;
+        format!(
+            "event_astray none: the refund's history does not bear out its recorded event {id}, which is not sent"
+        )
+    };
+    let before = world.everything().await;
+    assert_eq!(lines(&silent(&world, two_hours_later).await.findings), [line(&forged)]);
+    // The failure, made a success.
+    let is_its = |item: &&Item| item["sk"] == text(genuine.id.as_str());
+    let row = before.iter().find(is_its).unwrap();
+    world.table.set_text(row, "status", "succeeded").await;
+    let report = silent(&world, soon_after).await;
+    let mut found = lines(&report.findings);
+    found.sort();
+    found.dedup();
+    let mut expected = vec![line(&forged), line(&genuine)];
+    expected.sort();
+    assert_eq!((report.drift, found), (2, expected));
+    world.table.set_text(row, "status", "failed").await;
+    assert_eq!(world.everything().await, before, "nothing was announced");
 }

@@ -15,7 +15,7 @@ impl World {
     }
 
     /// Writes past the conditions.
-    async fn edit(&self, update: &str, value: Option<AttributeValue>) {
+    pub(crate) async fn edit(&self, update: &str, value: Option<AttributeValue>) {
         let item = self.table.item("payment").await;
         let request =
             self.table.plain().update_item().table_name(self.table.name()).update_expression(update);
