@@ -8,20 +8,24 @@ mod dead_letters;
 mod keys;
 mod reports;
 mod rotation;
+mod seals;
 
 use std::fmt;
 
 use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::KeyUse;
-use recoup_domain::ids::{AccountId, Environment, InvalidId, RefundId, Tenant};
+use recoup_domain::ids::{AccountId, Environment, InvalidId, PaymentId, RefundId, Tenant};
 use recoup_domain::signing::TooManySecrets;
 use recoup_domain::time::Timestamp;
 use recoup_ports::api_keys::KeepKeys;
+use recoup_ports::audits::AdoptPayments;
 use recoup_ports::credentials::Accounts;
 use recoup_ports::dead_letters::{DeadLetters, DeadLettersError};
 use recoup_ports::images::Names;
 use recoup_ports::keyrings::{KeyringError, Keyrings, Ring, RotateKeyrings};
+use recoup_ports::payments::Payments;
 use recoup_ports::reports::{ListTenants, Reports};
+use recoup_ports::seals::{SealKeyError, SealKeys};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError, causes};
 use serde::Deserialize;
@@ -36,7 +40,7 @@ pub struct Context<A, K, R, D, N> {
     pub accounts: A,
     /// The store of keys.
     pub keys: K,
-    /// The pepper, and the keys that sign tokens.
+    /// The pepper, the keys that sign tokens, and the key that seals payments.
     pub keyrings: R,
     /// The dead-letter queues.
     pub dead_letters: D,
@@ -64,6 +68,8 @@ enum Command {
     PutBack { queue: QueueName, refund_id: Option<String> },
     LatestReports {},
     IndexAccounts { account_ids: Vec<String> },
+    SealPayments { operator: String, cursor: Option<String> },
+    SealPayment { account_id: String, environment: String, payment_id: String, operator: String },
 }
 
 /// Why a command was not carried out, as the administrator reads it.
@@ -111,9 +117,24 @@ pub enum AdminError {
     /// No account is named, or too many are.
     #[error("account_ids must have 1 to 100 ids")]
     AccountIds,
+    /// Nobody is named who seals payments.
+    #[error("operator must name who does this, in 1 to 64 characters")]
+    Operator,
+    /// The cursor is none that was answered.
+    #[error("cursor must be one that seal_payments answered")]
+    Cursor,
     /// Too many earlier secrets are still valid.
     #[error(transparent)]
     TooManySecrets(#[from] TooManySecrets),
+    /// The account has no such payment.
+    #[error("there is no such payment")]
+    NoSuchPayment,
+    /// The payment's amounts contradict each other.
+    #[error("{0}: put the item right before it is sealed")]
+    Contradiction(&'static str),
+    /// The payment was written at the same time.
+    #[error("the payment changed at the same moment; look at it again")]
+    PaymentChanged,
     /// Another rotation was written at the same time.
     #[error("somebody else rotated the secret at the same time; check whether another rotation is needed")]
     Overtaken,
@@ -135,6 +156,9 @@ pub enum AdminError {
     /// The store of secrets did not answer.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// The key that seals payments cannot be read.
+    #[error(transparent)]
+    SealKey(#[from] SealKeyError),
     /// A read of the table failed.
     #[error("the table cannot be read")]
     Read(#[from] ReadError),
@@ -165,11 +189,21 @@ impl AdminError {
             | Self::WhichKey
             | Self::Overlap
             | Self::NoJobs
+            | Self::Operator
+            | Self::Cursor
             | Self::AccountIds => "InvalidCommand",
-            Self::TooManySecrets(_) | Self::Overtaken | Self::TooSoon(_) | Self::Unseen(_) => "Conflict",
+            Self::TooManySecrets(_)
+            | Self::Overtaken
+            | Self::TooSoon(_)
+            | Self::Unseen(_)
+            | Self::PaymentChanged
+            | Self::Contradiction(_) => "Conflict",
             Self::NoSuchAccount => "NoSuchAccount",
             Self::NoSuchKey => "NoSuchKey",
-            Self::Queue(_) | Self::Keyring(_) | Self::Read(_) | Self::Write(_) => "Unavailable",
+            Self::NoSuchPayment => "NoSuchPayment",
+            Self::Queue(_) | Self::Keyring(_) | Self::SealKey(_) | Self::Read(_) | Self::Write(_) => {
+                "Unavailable"
+            }
         }
     }
 }
@@ -189,9 +223,9 @@ pub async fn handle<A, K, R, D, N>(
     event: Value,
 ) -> Result<Value, AdminError>
 where
-    A: Accounts + WebhookSecrets + ListTenants + Reports + Sync,
+    A: Accounts + WebhookSecrets + ListTenants + Reports + AdoptPayments + Payments + Sync,
     K: KeepKeys,
-    R: Keyrings + RotateKeyrings,
+    R: Keyrings + RotateKeyrings + SealKeys,
     D: DeadLetters,
     N: Names<dead_letters::Image>,
 {
@@ -222,6 +256,16 @@ where
         }
         Command::LatestReports {} => reports::latest(&context.accounts).await,
         Command::IndexAccounts { account_ids } => reports::index(&context.accounts, &account_ids).await,
+        Command::SealPayments { operator, cursor } => {
+            let Context { accounts, keyrings, now, .. } = context;
+            seals::seal_payments(accounts, keyrings, *now, &operator, cursor).await
+        }
+        Command::SealPayment { account_id, environment, payment_id, operator } => {
+            let tenant = tenant(&account_id, &environment)?;
+            let id = PaymentId::try_from(payment_id.as_str());
+            let id = id.map_err(|why| AdminError::Id("payment_id", why))?;
+            seals::seal_payment(&context.accounts, &context.keyrings, &operator, (&tenant, &id)).await
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use recoup_config::{Aws, Settings, now, random};
 use recoup_outbound::dead_letters::{DeadLetterQueues, DeadLetterUrls};
 use recoup_outbound::keyrings::StoredKeyrings;
+use recoup_outbound::seal_key::StoredSealKey;
 use recoup_outbound::secret_store::SecretStore;
 use recoup_storage::{CredentialsTable, Table, TableImages};
 
@@ -16,7 +17,10 @@ async fn main() -> Result<(), Error> {
     let accounts = Table::new(aws.dynamodb(), table.clone());
     let keys = CredentialsTable::new(accounts.client(), settings.required("CREDENTIALS_TABLE_NAME")?, table);
     let (pepper, signing) = (settings.required("PEPPER_SECRET")?, settings.required("TOKEN_SIGNING_SECRET")?);
-    let keyrings = StoredKeyrings::new(SecretStore::new(aws.secrets()), pepper, signing, now);
+    let seal_key =
+        StoredSealKey::new(SecretStore::new(aws.secrets()), settings.required("TERMS_SEAL_KEY_SECRET")?);
+    let keyrings =
+        StoredKeyrings::new(SecretStore::new(aws.secrets()), pepper, signing, now).sealing(seal_key);
     let urls = DeadLetterUrls::read(|name| settings.required(name))?;
     let dead_letters = DeadLetterQueues::new(aws.sqs(), urls);
     let context = Context { accounts, keys, keyrings, dead_letters, names: TableImages, now, random };

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Standing};
 use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
-use recoup_domain::event::Event;
+use recoup_domain::event::{Event, EventType, Subject};
+use recoup_domain::ids::RefundId;
 use recoup_domain::refund::Refund;
+use recoup_domain::report::Mismatch;
 use recoup_domain::signing::{Secrets, sign};
 use recoup_domain::text::TargetUrl;
 use recoup_ports::endpoints::EndpointHealth;
@@ -83,6 +85,15 @@ where
         // This attempt has been made or given up, or another one has replaced it.
         Some(_) | None => return Ok(Done::nothing("message is stale")),
     };
+    if !is_borne_out(event, prepared.refund.as_ref()) {
+        // Counted with reconcile's mismatches by a metric of `template.yaml`: somebody wrote past the relay.
+        tracing::error!(
+            mismatch = Mismatch::EventAstray.as_str(), event.id = %job.event, account.id = %job.tenant.account,
+            refund.id = event.refund().map(RefundId::as_str),
+            "an event that its refund's history does not bear out is not sent"
+        );
+        return Ok(Done::nothing("event is not borne out"));
+    }
     let destination = match &prepared.receiver {
         Receiver::Missing => return give_up(context, event, from, &current, GivenUp::EndpointDeleted).await,
         Receiver::Endpoint(endpoint) if endpoint.switch != Switch::On => {
@@ -107,6 +118,15 @@ where
         tracing::warn!(endpoint.id = %endpoint.id, error = causes(&error), "a recovery was not recorded");
     }
     Ok(Done::with(event, &next))
+}
+
+/// Whether what is known of its subject says the same as the event. An event of a refund that is missing is not sent
+/// either, but its message is received again.
+fn is_borne_out(event: &Event, refund: Option<&Refund>) -> bool {
+    match &event.subject {
+        Subject::Refund { .. } => refund.is_none_or(|refund| refund.bears_out(event)),
+        Subject::Endpoint { .. } => event.r#type == EventType::EndpointDisabled,
+    }
 }
 
 async fn send<S, R: Deliver>(

@@ -40,6 +40,10 @@ fn sentence(mismatch: Mismatch) -> &'static str {
         Mismatch::SucceededAfterFailure => {
             "A refund succeeded after it had failed, and its money was not there any more."
         }
+        Mismatch::TermsChanged => "A payment is not as it was registered: somebody changed it past the API.",
+        Mismatch::TermsUnsealed => "A payment has no seal, so whether it is as registered is unknown.",
+        Mismatch::TermsUnchecked => "Whether payments are as registered could not be checked.",
+        Mismatch::EventAstray => "A recorded event says what its refund’s history does not.",
     }
 }
 

@@ -161,6 +161,12 @@ pub(crate) fn event<'a>(
     Some(Discrepancy { repair, ..Discrepancy::of_refund(Mismatch::EventMissing, refund, detail) })
 }
 
+/// An event that says of a refund what its history does not. Nothing of it is sent.
+pub(crate) fn astray_event<'a>(refund: &Refund, id: &EventId) -> Discrepancy<'a> {
+    let detail = format!("the refund's history does not bear out its recorded event {id}, which is not sent");
+    Discrepancy::of_refund(Mismatch::EventAstray, refund, detail)
+}
+
 fn untold(event: &Event, receivers: usize) -> String {
     format!("{}, was not announced to {receivers} receivers", event.r#type.as_str())
 }
@@ -252,6 +258,7 @@ pub(crate) fn books<'a>(payment: &Payment, refunds: &[Refund]) -> Vec<Discrepanc
             );
             Discrepancy::of_payment(Mismatch::AmountAstray, &payment.id, detail)
         }
+        Imbalance::Contradiction(why) => Discrepancy::of_payment(Mismatch::AmountAstray, &payment.id, why),
         Imbalance::Refund(refund) => {
             let detail = "the payment names a refund that does not exist or is not its own";
             let found = Discrepancy::of_payment(Mismatch::RefundAstray, &payment.id, detail);

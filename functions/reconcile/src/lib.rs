@@ -5,23 +5,26 @@
 //! its processor agrees with how it ended. `reader` reads, `checks` compares, `findings` puts right. It sends
 //! nothing itself: the stream sends what it writes into the table, so a run that is cut off leaves nothing half done.
 
+mod audit;
 mod checks;
 mod findings;
 mod reader;
 mod run;
 mod scope;
+mod seals;
 
 use std::time::Duration;
 
 use lambda_runtime::Diagnostic;
 use recoup_domain::ids::Tenant;
 use recoup_domain::time::Timestamp;
+use recoup_ports::audits::AuditPayments;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
 use recoup_ports::lists::RefundList;
-use recoup_ports::payments::Payments;
 use recoup_ports::processor::Processor;
 use recoup_ports::reports::{KeepReports, Tenants};
+use recoup_ports::seals::SealKeys;
 use recoup_ports::settlement::Settle;
 use recoup_ports::{ReadError, WriteError, causes};
 use serde::Serialize;
@@ -29,7 +32,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use run::Run;
-pub use scope::{BadScope, DAYS_MAX, OLDER_THAN_SECONDS, Scope};
+pub use scope::{AUDITED_MAX, BadScope, DAYS_MAX, OLDER_THAN_SECONDS, Scope};
+use seals::Seals;
 
 /// It starts nothing new after so long; the function's time in `template.yaml` is longer.
 pub const BUDGET: Duration = Duration::from_mins(13);
@@ -41,7 +45,7 @@ pub trait Store:
     Tenants
     + KeepReports
     + RefundList
-    + Payments
+    + AuditPayments
     + Settle
     + Events
     + NoteDeliveries
@@ -55,7 +59,7 @@ impl<T> Store for T where
     T: Tenants
         + KeepReports
         + RefundList
-        + Payments
+        + AuditPayments
         + Settle
         + Events
         + NoteDeliveries
@@ -66,11 +70,13 @@ impl<T> Store for T where
 }
 
 /// What the function needs.
-pub struct Context<S, P> {
+pub struct Context<S, P, K> {
     /// The table.
     pub store: S,
     /// Those who moved the money.
     pub processor: P,
+    /// The key that seals payments.
+    pub seal_keys: K,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
@@ -119,10 +125,12 @@ impl From<ReconcileError> for Diagnostic {
 }
 
 /// One run: every account's books, or those of the one that is named.
-pub async fn handle<S: Store, P: Processor + Sync>(
-    context: &Context<S, P>,
-    payload: Value,
-) -> Result<Summary, ReconcileError> {
+pub async fn handle<S, P, K>(context: &Context<S, P, K>, payload: Value) -> Result<Summary, ReconcileError>
+where
+    S: Store,
+    P: Processor + Sync,
+    K: SealKeys + Sync,
+{
     let started = (context.now)();
     let scope = Scope::parse(payload, started)?;
     let tenants = match &scope.only {
@@ -130,13 +138,17 @@ pub async fn handle<S: Store, P: Processor + Sync>(
         None => all_tenants(context, started).await?,
     };
     let mut summary = Summary { complete: true, ..Summary::default() };
-    for tenant in tenants {
-        if (context.now)().since(started) > BUDGET {
+    let seals = Seals::new(&context.seal_keys);
+    for (done, tenant) in tenants.iter().enumerate() {
+        let elapsed = (context.now)().since(started);
+        if elapsed > BUDGET {
             summary.complete = false;
             break;
         }
+        let audit_time = share(BUDGET.saturating_sub(elapsed), tenants.len().saturating_sub(done));
         let name = format!("{}/{}", tenant.environment.as_str(), tenant.account);
-        match reconcile(context, &scope, &tenant).await {
+        let run = Run::new(context, &scope, tenant, &seals, audit_time).await;
+        match reconciled(context, run).await {
             Ok((drift, complete)) => {
                 summary.drift = summary.drift.saturating_add(drift);
                 summary.complete &= complete;
@@ -166,8 +178,8 @@ pub async fn handle<S: Store, P: Processor + Sync>(
 }
 
 /// Every account, beginning with a random one: if the time does not suffice, it is not always the same that miss out.
-async fn all_tenants<S: Store, P>(
-    context: &Context<S, P>,
+async fn all_tenants<S: Store, P, K>(
+    context: &Context<S, P, K>,
     started: Timestamp,
 ) -> Result<Vec<Tenant>, ReadError> {
     let mut tenants: Vec<Tenant> = Vec::new();
@@ -187,14 +199,24 @@ async fn all_tenants<S: Store, P>(
     Ok(tenants)
 }
 
+/// Half of what each account that is left could have of the time that is left: the other half is for their refunds.
+fn share(left: Duration, accounts: usize) -> Duration {
+    let parts = u32::try_from(accounts).unwrap_or(u32::MAX).saturating_mul(2);
+    left.checked_div(parts).unwrap_or_default()
+}
+
 /// One account's books; how many mismatches, and whether all was looked at.
-async fn reconcile<S: Store, P: Processor + Sync>(
-    context: &Context<S, P>,
-    scope: &Scope,
-    tenant: &Tenant,
-) -> Result<(u64, bool), ReconcileError> {
-    let (report, error) = Run::new(context, scope, tenant).await?.over_all_days().await;
-    let earlier = match context.store.report(tenant, &report.date()).await {
+async fn reconciled<S, P, K>(
+    context: &Context<S, P, K>,
+    run: Result<Run<'_, S, P, K>, ReadError>,
+) -> Result<(u64, bool), ReconcileError>
+where
+    S: Store,
+    P: Processor + Sync,
+    K: SealKeys + Sync,
+{
+    let (report, error) = run?.over_all_days().await;
+    let earlier = match context.store.report(&report.tenant, &report.date()).await {
         // One that a newer version wrote, perhaps: a new one begins.
         Err(ReadError::Unreadable { key, why }) => {
             tracing::error!(report = key, why, "the day's earlier report cannot be read and is replaced");
@@ -204,5 +226,5 @@ async fn reconcile<S: Store, P: Processor + Sync>(
     };
     let (drift, complete) = (report.drift, report.complete);
     context.store.keep_report(&report.after(earlier).bounded()).await?;
-    error.map_or(Ok((drift, complete)), |error| Err(error.into()))
+    error.map_or(Ok((drift, complete)), Err)
 }

@@ -5,6 +5,7 @@ use reconcile::{Context, handle};
 use recoup_config::{Aws, Settings, now};
 use recoup_domain::base_url::BaseUrl;
 use recoup_outbound::processors::Processors;
+use recoup_outbound::seal_key::StoredSealKey;
 use recoup_outbound::secret_store::SecretStore;
 use recoup_outbound::stored_keys::StoredKeys;
 use recoup_storage::Table;
@@ -18,6 +19,8 @@ async fn main() -> Result<(), Error> {
     let secrets = SecretStore::new(aws.secrets());
     let keys = StoredKeys::new(secrets, &settings.required("PROCESSOR_SECRETS_PREFIX")?, now);
     let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
-    let context = Context { store, processor: Processors::new(keys, now, stripe_at)?, now };
+    let secret_store = SecretStore::new(aws.secrets());
+    let seal_keys = StoredSealKey::new(secret_store, settings.required("TERMS_SEAL_KEY_SECRET")?);
+    let context = Context { store, processor: Processors::new(keys, now, stripe_at)?, seal_keys, now };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
 }

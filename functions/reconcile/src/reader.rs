@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use recoup_domain::ids::{EventId, PaymentId, RefundId, Tenant};
 use recoup_domain::payment::{Payment, ProcessorName};
-use recoup_domain::refund::{Outcome, Refund};
+use recoup_domain::refund::{Outcome, Refund, Status};
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
 use recoup_ports::events::{EventWindow, InFeed, Recorded};
@@ -20,8 +20,8 @@ pub(crate) const PAGE: u16 = 100;
 const UNCLEAR_MAX: u32 = 3;
 
 /// Fetches one account's data until the function's time is over.
-pub(crate) struct Reader<'a, S, P> {
-    pub(crate) context: &'a Context<S, P>,
+pub(crate) struct Reader<'a, S, P, K> {
+    pub(crate) context: &'a Context<S, P, K>,
     pub(crate) tenant: &'a Tenant,
     started: Timestamp,
     /// How often processors were asked about a refund.
@@ -44,15 +44,62 @@ pub(crate) enum Record {
 pub(crate) struct Feed {
     from: Timestamp,
     to: Timestamp,
-    /// Whether there may be receivers without an attempt.
-    is_open: HashMap<EventId, bool>,
+    known: HashMap<EventId, Known>,
+    of_refunds: HashMap<RefundId, Vec<EventId>>,
     pub(crate) unreadable: Vec<EventId>,
     /// Events about endpoints that have receivers without an attempt: no refund leads to them.
     pub(crate) of_endpoints: Vec<Recorded>,
 }
 
-impl<'a, S: Store, P: Processor> Reader<'a, S, P> {
-    pub(crate) fn new(context: &'a Context<S, P>, tenant: &'a Tenant, started: Timestamp) -> Self {
+/// What is kept of an event.
+struct Known {
+    /// Whether there may be receivers without an attempt.
+    is_open: bool,
+    /// The status that it tells of a refund.
+    told: Option<Status>,
+}
+
+impl Feed {
+    fn add(&mut self, event: InFeed) {
+        let (id, known) = match event {
+            InFeed::Unreadable(id) => {
+                self.unreadable.push(id.clone());
+                (id, Known { is_open: false, told: None })
+            }
+            InFeed::Recorded(recorded) => {
+                let is_open = recorded.untried().next().is_some();
+                let id = recorded.event.id.clone();
+                let told = recorded.event.refund_status();
+                let told = told.filter(|status| recorded.event.r#type.fits(*status));
+                match recorded.event.refund() {
+                    Some(refund) => {
+                        self.of_refunds.entry(refund.clone()).or_default().push(id.clone());
+                    }
+                    None if is_open => self.of_endpoints.push(*recorded),
+                    None => {}
+                }
+                (id, Known { is_open, told })
+            }
+        };
+        self.known.insert(id, known);
+    }
+
+    /// The events that say of this refund what its history does not: of a change that never was, or of another state.
+    pub(crate) fn astray(&self, refund: &Refund) -> Vec<EventId> {
+        let ids: Vec<EventId> = refund.event_ids().collect();
+        let keeps_all = ids.len() == usize::try_from(refund.version.sequence).unwrap_or(usize::MAX);
+        let is_astray = |id: &&EventId| match refund.event(id) {
+            Some(event) => self.known.get(*id).and_then(|known| known.told) != event.refund_status(),
+            // Either it is no change of this refund, or its state was not kept.
+            None => keeps_all && !ids.contains(id),
+        };
+        let of_refund = self.of_refunds.get(&refund.id);
+        of_refund.into_iter().flatten().filter(is_astray).cloned().collect()
+    }
+}
+
+impl<'a, S: Store, P: Processor, K> Reader<'a, S, P, K> {
+    pub(crate) fn new(context: &'a Context<S, P, K>, tenant: &'a Tenant, started: Timestamp) -> Self {
         Self { context, tenant, started, asked: 0, unclear: HashMap::new() }
     }
 
@@ -70,8 +117,14 @@ impl<'a, S: Store, P: Processor> Reader<'a, S, P> {
 
     /// The events of a window of time, newest first, until the function's time is over.
     pub(crate) async fn feed(&self, from: Timestamp, to: Timestamp) -> Result<Feed, ReadError> {
-        let mut feed =
-            Feed { from, to, is_open: HashMap::new(), unreadable: Vec::new(), of_endpoints: Vec::new() };
+        let mut feed = Feed {
+            from,
+            to,
+            known: HashMap::new(),
+            of_refunds: HashMap::new(),
+            unreadable: Vec::new(),
+            of_endpoints: Vec::new(),
+        };
         let mut window =
             EventWindow { from: EventId::earliest_at(from), before: Some(EventId::earliest_at(to)) };
         loop {
@@ -84,28 +137,14 @@ impl<'a, S: Store, P: Processor> Reader<'a, S, P> {
             let Some(last) = page.last() else { return Ok(feed) };
             window.before = Some(last.id().clone());
             for event in page {
-                let (id, is_open) = match event {
-                    InFeed::Recorded(recorded) => {
-                        let is_open = recorded.untried().next().is_some();
-                        let id = recorded.event.id.clone();
-                        if is_open && recorded.event.refund().is_none() {
-                            feed.of_endpoints.push(*recorded);
-                        }
-                        (id, is_open)
-                    }
-                    InFeed::Unreadable(id) => {
-                        feed.unreadable.push(id.clone());
-                        (id, false)
-                    }
-                };
-                feed.is_open.insert(id, is_open);
+                feed.add(event);
             }
         }
     }
 
     /// What the table says of an event: from the feed if that is enough.
     pub(crate) async fn event(&self, feed: &Feed, id: &EventId) -> Result<Record, ReadError> {
-        match feed.is_open.get(id) {
+        match feed.known.get(id).map(|known| known.is_open) {
             Some(false) => return Ok(Record::NothingToDo),
             None if (feed.from..feed.to).contains(&id.time()) => return Ok(Record::Missing),
             Some(true) | None => {}

@@ -13,34 +13,43 @@ use recoup_ports::events::Recorded;
 use recoup_ports::lists::Window;
 use recoup_ports::processor::{Listed, Listing, Processor};
 use recoup_ports::rows::Rows;
+use recoup_ports::seals::SealKeys;
 
 use crate::checks::{self, Discrepancy, KEEPS_A_LIST};
 use crate::findings::Findings;
 use crate::reader::{Feed, PAGE, Reader};
-use crate::{Context, Scope, Store};
+use crate::seals::{self, Seals};
+use crate::{Context, ReconcileError, Scope, Store};
 
 /// How often a payment whose books do not add up is read anew while they keep moving.
 const READS_MAX: usize = 5;
 const DAY: Duration = Duration::from_hours(24);
 
 /// A run over one account.
-pub(crate) struct Run<'a, S, P> {
-    reader: Reader<'a, S, P>,
-    findings: Findings<'a, S>,
-    scope: &'a Scope,
+pub(crate) struct Run<'a, S, P, K> {
+    pub(crate) reader: Reader<'a, S, P, K>,
+    pub(crate) findings: Findings<'a, S>,
+    pub(crate) seals: &'a Seals<'a, K>,
+    pub(crate) scope: &'a Scope,
+    /// How long payments are audited beyond those of refunds.
+    pub(crate) audit_time: Duration,
     endpoints: Rows<Endpoint>,
-    checked: Checked,
+    pub(crate) checked: Checked,
     /// The payments whose books were compared.
-    compared: HashSet<PaymentId>,
+    pub(crate) compared: HashSet<PaymentId>,
+    /// Whether terms were to be checked and there was no key.
+    pub(crate) lacks_key: bool,
     /// The refunds that have ended at the processor that keeps a list, to be looked for in it.
     to_look_for: Vec<Refund>,
 }
 
-impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
+impl<'a, S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'a, S, P, K> {
     pub(crate) async fn new(
-        context: &'a Context<S, P>,
+        context: &'a Context<S, P, K>,
         scope: &'a Scope,
         tenant: &'a Tenant,
+        seals: &'a Seals<'a, K>,
+        audit_time: Duration,
     ) -> Result<Self, ReadError> {
         let endpoints = context.store.endpoints(tenant).await?;
         let mut findings = Findings::new(&context.store, context.now);
@@ -48,21 +57,25 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
         Ok(Self {
             reader: Reader::new(context, tenant, scope.started),
             findings,
+            seals,
             scope,
+            audit_time,
             endpoints,
             checked: Checked::default(),
             compared: HashSet::new(),
+            lacks_key: false,
             to_look_for: Vec::new(),
         })
     }
 
     /// Everything, and the report of it; with the error that ended it early, if one did. What was found and put right
     /// until then is in the report all the same, for the next run does not find it again.
-    pub(crate) async fn over_all_days(mut self) -> (Report, Option<ReadError>) {
-        let (complete, error) = match self.all_days().await {
+    pub(crate) async fn over_all_days(mut self) -> (Report, Option<ReconcileError>) {
+        let (complete, error) = match self.all().await {
             Ok(complete) => (complete, None),
             Err(error) => (false, Some(error)),
         };
+        self.findings.add(self.lacks_key.then(seals::unchecked)).await;
         let report = Report {
             tenant: self.reader.tenant.clone(),
             started_at: self.scope.started,
@@ -74,6 +87,14 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
             findings: self.findings.found,
         };
         (report, error)
+    }
+
+    async fn all(&mut self) -> Result<bool, ReconcileError> {
+        let complete = self.all_days().await?;
+        if complete {
+            self.audit_payments().await?;
+        }
+        Ok(complete)
     }
 
     async fn all_days(&mut self) -> Result<bool, ReadError> {
@@ -133,7 +154,9 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
         self.findings.add(checks::job(refund, scope)).await;
         let (from, until) = (self.scope.from, self.scope.until);
         let is_judged = |id: &EventId| (from..=until).contains(&id.time());
-        for id in refund.event_ids().filter(is_judged) {
+        let astray = feed.astray(refund);
+        self.findings.add(astray.iter().map(|id| checks::astray_event(refund, id))).await;
+        for id in refund.event_ids().filter(|id| is_judged(id) && !astray.contains(id)) {
             self.checked.events = self.checked.events.saturating_add(1);
             let record = self.reader.event(feed, &id).await?;
             self.findings.add(checks::event(refund, &id, record, &self.endpoints)).await;
@@ -147,13 +170,15 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
         }
         if self.compared.insert(refund.payment_id.clone()) {
             self.checked.payments = self.checked.payments.saturating_add(1);
-            self.findings.add(self.books(&refund.payment_id).await?).await;
+            let found = self.books(&refund.payment_id).await?;
+            self.findings.add(found).await;
         }
         Ok(())
     }
 
-    /// Payment and refunds are two reads: what does not add up stands only if both stay the same.
-    async fn books(&self, id: &PaymentId) -> Result<Vec<Discrepancy<'a>>, ReadError> {
+    /// A payment's terms and its books. Payment and refunds are two reads: what does not add up stands only if both stay
+    /// the same.
+    pub(crate) async fn books(&mut self, id: &PaymentId) -> Result<Vec<Discrepancy<'a>>, ReadError> {
         let mut before = None;
         for _ in 0..READS_MAX {
             let books = match self.reader.books(id).await {
@@ -168,7 +193,11 @@ impl<'a, S: Store, P: Processor + Sync> Run<'a, S, P> {
                 }
                 Err(error @ ReadError::Unavailable(_)) => return Err(error),
             };
-            let found = checks::books(&books.0, &books.1);
+            let mut found = checks::books(&books.0, &books.1);
+            match self.seals.key().await {
+                Some(key) => found.extend(seals::terms(&books.0, key)),
+                None => self.lacks_key = true,
+            }
             if found.is_empty() || before.as_ref() == Some(&books) {
                 return Ok(found);
             }

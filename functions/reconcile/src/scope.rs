@@ -12,6 +12,9 @@ pub const DAYS_MAX: u16 = 29;
 /// What is younger is not judged: its job or its webhook may still be in a queue.
 pub const OLDER_THAN_SECONDS: u64 = 3_600;
 
+/// Most payments of an account that one run audits.
+pub const AUDITED_MAX: u32 = 100_000;
+
 /// A payload that asks for nothing this function does.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BadScope {
@@ -24,6 +27,9 @@ pub enum BadScope {
     /// An age that is none.
     #[error("older_than_seconds must be at most 86400")]
     Age,
+    /// More payments than a run may audit.
+    #[error("audit_payments must be at most {AUDITED_MAX}")]
+    Payments,
     /// Half a name of an account.
     #[error("account_id and environment come together, and name an account")]
     Account,
@@ -40,6 +46,8 @@ pub struct Scope {
     pub until: Timestamp,
     /// Processors are not asked about refunds that ended before this; but the sandbox, which costs nothing, always is.
     pub ask_from: Timestamp,
+    /// Of each account, so many payments are audited, from where the last audit ended.
+    pub audit_payments: u32,
     /// One account's books instead of all.
     pub only: Option<Tenant>,
 }
@@ -50,6 +58,7 @@ struct Payload {
     days: u16,
     older_than_seconds: u64,
     ask_processors_days: u16,
+    audit_payments: u32,
     account_id: Option<String>,
     environment: Option<String>,
 }
@@ -60,6 +69,7 @@ impl Default for Payload {
             days: 2,
             older_than_seconds: OLDER_THAN_SECONDS,
             ask_processors_days: 0,
+            audit_payments: 0,
             account_id: None,
             environment: None,
         }
@@ -67,7 +77,8 @@ impl Default for Payload {
 }
 
 impl Scope {
-    /// Reads `{"days", "older_than_seconds", "ask_processors_days", "account_id", "environment"}`, all optional.
+    /// Reads `{"days", "older_than_seconds", "ask_processors_days", "audit_payments", "account_id", "environment"}`, all
+    /// optional.
     pub fn parse(payload: serde_json::Value, started: Timestamp) -> Result<Self, BadScope> {
         let payload: Payload =
             serde_json::from_value(payload).map_err(|error| BadScope::Unreadable(error.to_string()))?;
@@ -76,6 +87,9 @@ impl Scope {
         }
         if payload.older_than_seconds > 86_400 {
             return Err(BadScope::Age);
+        }
+        if payload.audit_payments > AUDITED_MAX {
+            return Err(BadScope::Payments);
         }
         let only = match (payload.account_id, payload.environment) {
             (None, None) => None,
@@ -91,6 +105,7 @@ impl Scope {
             from: started.minus(days(payload.days)),
             until: started.minus(Duration::from_secs(payload.older_than_seconds)),
             ask_from: started.minus(days(payload.ask_processors_days)),
+            audit_payments: payload.audit_payments,
             only,
         })
     }

@@ -7,24 +7,28 @@ use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
 use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::Payment;
+use recoup_domain::seal::Sealed;
 use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_http::fields::invalid;
 use recoup_http::payment::show;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request::{Caller, routed_parameter};
-use recoup_http::respond::{Answer, respond};
+use recoup_http::respond::{Answer, internal, respond};
 use recoup_ports::payments::{Moved, Register, Registered};
 use recoup_ports::refunds::Refunds;
+use recoup_ports::seals::SealKeys;
 use recoup_views::{Acknowledgement, PublicUrl};
 
 /// How often newer facts are tried again because others were written meanwhile.
 const TRIES_MAX: usize = 5;
 
 /// What the function needs.
-pub struct Context<S> {
+pub struct Context<S, K> {
     /// Where payments lie.
     pub store: S,
+    /// The key that seals them.
+    pub seal_keys: K,
     /// The API's own address.
     pub public_url: PublicUrl,
     /// The clock.
@@ -32,12 +36,16 @@ pub struct Context<S> {
 }
 
 /// `PUT /v1/payments/{payment_id}`.
-pub async fn handle<S: Register + Refunds + Sync>(context: &Context<S>, request: Request) -> Response<Body> {
+pub async fn handle<S, K>(context: &Context<S, K>, request: Request) -> Response<Body>
+where
+    S: Register + Refunds + Sync,
+    K: SealKeys,
+{
     respond(&request, register(context, &request)).await
 }
 
-async fn register<S: Register + Refunds + Sync>(
-    context: &Context<S>,
+async fn register<S: Register + Refunds + Sync, K: SealKeys>(
+    context: &Context<S, K>,
     request: &Request,
 ) -> Result<Answer, Problem> {
     let caller = Caller::with_scope(request, Scope::PaymentsWrite)?;
@@ -57,6 +65,7 @@ async fn register<S: Register + Refunds + Sync>(
             let terms = wanted.first_terms(tenant.environment)?;
             wanted.refuse_large_metadata(&Metadata::default())?;
             let new = Payment::registered(tenant.clone(), id.clone(), terms, wanted.first_facts(), now);
+            let new = new.sealed(&context.seal_keys.seal_key().await?);
             match context.store.register(&new).await? {
                 Registered::New => return shown(context, StatusCode::CREATED, &new).await,
                 Registered::Existing(payment) => *payment,
@@ -71,6 +80,7 @@ async fn register<S: Register + Refunds + Sync>(
         let Some(moved) = payment.moved_to(facts, now)? else {
             return answer(context, &caller, &payment).await;
         };
+        let moved = sealed_again(&context.seal_keys, &payment, moved).await?;
         match context.store.move_facts(&moved).await? {
             Moved::Applied => return answer(context, &caller, &moved).await,
             Moved::Overtaken => {}
@@ -80,9 +90,23 @@ async fn register<S: Register + Refunds + Sync>(
     Err(Problem::new(Code::Unavailable, detail))
 }
 
+/// Newer facts are sealed only over terms whose seal is intact: what somebody bent must not get a good seal. A payment
+/// without a seal gets none until an administrator adopts it.
+async fn sealed_again(keys: &impl SealKeys, before: &Payment, moved: Payment) -> Result<Payment, Problem> {
+    if before.seal.is_none() {
+        return Ok(moved);
+    }
+    let key = keys.seal_key().await?;
+    if before.seal_under(&key) == Sealed::Intact {
+        return Ok(moved.sealed(&key));
+    }
+    tracing::error!(payment.id = %before.id, account.id = %before.tenant.account, "a payment whose seal is broken is not changed");
+    Err(internal())
+}
+
 /// A payment that was registered before, or only which one it was: a write reads nothing.
-async fn answer<S: Register + Refunds + Sync>(
-    context: &Context<S>,
+async fn answer<S: Register + Refunds + Sync, K>(
+    context: &Context<S, K>,
     caller: &Caller,
     payment: &Payment,
 ) -> Result<Answer, Problem> {
@@ -92,8 +116,8 @@ async fn answer<S: Register + Refunds + Sync>(
     Answer::new(StatusCode::OK, &Acknowledgement::of_payment(payment, &context.public_url))
 }
 
-async fn shown<S: Register + Refunds + Sync>(
-    context: &Context<S>,
+async fn shown<S: Register + Refunds + Sync, K>(
+    context: &Context<S, K>,
     status: StatusCode,
     payment: &Payment,
 ) -> Result<Answer, Problem> {

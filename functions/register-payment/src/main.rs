@@ -4,6 +4,8 @@ use std::convert::Infallible;
 
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now};
+use recoup_outbound::seal_key::StoredSealKey;
+use recoup_outbound::secret_store::SecretStore;
 use recoup_storage::Table;
 use recoup_views::PublicUrl;
 use register_payment::{Context, handle};
@@ -12,8 +14,11 @@ use register_payment::{Context, handle};
 async fn main() -> Result<(), Error> {
     recoup_telemetry::init();
     let settings = Settings::from_environment();
-    let store = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
+    let aws = Aws::from_settings(&settings)?;
+    let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
+    let secrets = SecretStore::new(aws.secrets());
+    let seal_keys = StoredSealKey::new(secrets, settings.required("TERMS_SEAL_KEY_SECRET")?);
     let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
-    let context = Context { store, public_url, now };
+    let context = Context { store, seal_keys, public_url, now };
     run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
 }

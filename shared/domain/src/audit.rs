@@ -22,6 +22,8 @@ pub enum Imbalance {
         /// What its refunds gave back; `None` if that is more than any amount can be.
         refunded: Option<Money>,
     },
+    /// The amounts in the payment's own item contradict each other.
+    Contradiction(&'static str),
     /// The payment names a refund that does not exist, or that belongs to another payment.
     Refund(RefundId),
     /// A line is marked as refunded but no refund covers it, or is covered twice or without the mark.
@@ -46,7 +48,12 @@ pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
         };
         routing.original.parts().map(books)
     });
-    found.extend(std::iter::once(whole).chain(actors).filter_map(|books| books.judged(&ours)));
+    let amounts: Vec<Imbalance> =
+        std::iter::once(whole).chain(actors).filter_map(|books| books.judged(&ours)).collect();
+    // A sum that is named says more.
+    let contradiction = payment.contradiction().filter(|_| amounts.is_empty());
+    found.extend(contradiction.map(Imbalance::Contradiction));
+    found.extend(amounts);
 
     let lines = payment.lines.iter().filter(|line| {
         let covering = ours.iter().filter(|refund| keeps_money(refund) && refund.lines.contains(&line.id));

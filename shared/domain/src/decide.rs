@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::ids::{ActorId, LineId, RefundId};
+use crate::ids::{ActorId, LineId, PaymentId, RefundId};
 use crate::money::{Currency, Money, MoneyError};
 use crate::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Routing, Settlement};
 use crate::refund::{Fingerprint, Kind, Refund, Version};
@@ -28,6 +28,14 @@ pub struct ShortActor {
 /// Why a payment cannot be refunded as requested. Nothing is written.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
+    /// The payment's stored amounts contradict each other: somebody wrote past the conditions. Not the caller's fault.
+    #[error("the amounts of payment {payment} contradict each other: {why}")]
+    Contradiction {
+        /// The payment.
+        payment: PaymentId,
+        /// How.
+        why: &'static str,
+    },
     /// The payment is not captured.
     #[error("only a completed payment can be refunded; this one is {}", .0.as_str())]
     NotCompleted(CaptureStatus),
@@ -153,6 +161,9 @@ impl Reservation {
 /// is left. An amount equal to all that is left is a full refund, wherever it came from: every actor gives what
 /// it has left.
 pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<Reservation, Refusal> {
+    if let Some(why) = payment.contradiction() {
+        return Err(Refusal::Contradiction { payment: payment.id.clone(), why });
+    }
     may_be_refunded(payment, wanted, identity.now)?;
     let lines_sum = lines_sum(payment, &wanted.lines)?;
     let parts = match &wanted.routing {

@@ -30,6 +30,11 @@ fact!(
 );
 
 impl EventType {
+    /// Whether a change that left a refund in this status may be announced so.
+    pub fn fits(self, status: Status) -> bool {
+        self == Self::Updated || self == Self::of_change(None, status)
+    }
+
     /// The type for a change: the refund's new status, or `updated` where the status stayed.
     fn of_change(before: Option<Status>, status: Status) -> Self {
         if before == Some(status) {
@@ -121,6 +126,14 @@ impl Event {
         }
     }
 
+    /// The status that it tells of, if it is about a refund.
+    pub fn refund_status(&self) -> Option<Status> {
+        match &self.subject {
+            Subject::Refund { version, .. } => Some(version.state.status()),
+            Subject::Endpoint { .. } => None,
+        }
+    }
+
     /// The refund it is about, if it is about one.
     pub fn refund(&self) -> Option<&RefundId> {
         match &self.subject {
@@ -151,6 +164,37 @@ impl Refund {
     pub fn event_ids(&self) -> impl Iterator<Item = EventId> {
         let ids = self.changes().rev();
         ids.map(|(sequence, at, _)| EventId::of_change(&self.tenant, &self.id, sequence, at))
+    }
+
+    /// Whether the refund's own history says what an event says: at that time, a change to that state. Metadata are not
+    /// compared, since no history keeps them.
+    ///
+    /// Where that change's state was not kept, a state is believed that holds the amount, or that the refund is known to
+    /// have been in: nobody is told of an end that never was.
+    pub fn bears_out(&self, event: &Event) -> bool {
+        let Subject::Refund { id, version } = &event.subject else { return false };
+        let named = EventId::of_change(&self.tenant, &self.id, version.sequence, version.updated_at);
+        if *id != self.id || event.tenant != self.tenant || event.id != named {
+            return false;
+        }
+        let status = version.state.status();
+        if !event.r#type.fits(status) {
+            return false;
+        }
+        let changes: Vec<_> = self.changes().collect();
+        let was_in = |state: &State| {
+            *state == self.version.state || changes.iter().any(|(_, _, kept)| kept.as_ref() == Some(state))
+        };
+        let is_believable = || status.holds_money() || was_in(&version.state);
+        let is_last = version.sequence == self.version.sequence;
+        match changes.iter().find(|(sequence, ..)| *sequence == version.sequence) {
+            Some((_, at, _)) if *at != version.updated_at => false,
+            Some((_, _, Some(kept))) => *kept == version.state,
+            Some((_, _, None)) if is_last => version.state == self.version.state,
+            Some((_, _, None)) => is_believable(),
+            // Changes before the kept ones are forgotten; there are none after them.
+            None => version.sequence < self.version.sequence && is_believable(),
+        }
     }
 
     /// The event of one of the refund's changes, rebuilt from the refund's own history. The metadata are the current

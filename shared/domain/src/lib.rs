@@ -19,6 +19,7 @@ pub mod or_abort;
 pub mod payment;
 pub mod refund;
 pub mod report;
+pub mod seal;
 pub mod signing;
 pub mod split;
 pub mod stored_key;

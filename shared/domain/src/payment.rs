@@ -4,6 +4,7 @@ use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
 use crate::or_abort::OrAbort;
 use crate::refund::Refund;
+use crate::seal::Seal;
 use crate::split::Split;
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
@@ -196,6 +197,8 @@ pub struct Payment {
     pub created_at: Timestamp,
     /// When its facts last changed.
     pub updated_at: Timestamp,
+    /// The seal over all of this that no refund changes; none where an earlier version registered it.
+    pub seal: Option<Seal>,
 }
 
 /// Why a payment cannot be registered as asked.
@@ -231,7 +234,29 @@ impl Payment {
             refunds: Vec::new(),
             created_at: now,
             updated_at: now,
+            seal: None,
         }
+    }
+
+    /// How the amounts of this payment contradict each other; none where they were written under the conditions.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        if self.refundable.exceeds(self.amount) {
+            return Some("more is refundable than was paid");
+        }
+        if let Some(Routing { original, refundable }) = &self.routing {
+            if original.total() != self.amount {
+                return Some("the actors' parts do not add up to the amount");
+            }
+            if refundable.total() != self.refundable {
+                return Some("what the actors have left does not add up to what is refundable");
+            }
+            if original.minus(refundable).is_none() {
+                return Some("an actor has more left than was routed to it");
+            }
+        }
+        let lines = Money::sum(self.amount.currency(), self.lines.iter().map(|line| line.amount));
+        let add_up = self.lines.is_empty() || lines == Some(self.amount);
+        (!add_up).then_some("the lines do not add up to the amount")
     }
 
     /// What was fixed at registration.
@@ -244,7 +269,7 @@ impl Payment {
         }
     }
 
-    /// The same payment with newer facts; `None` if nothing is new.
+    /// The same payment with newer facts, not yet sealed; `None` if nothing is new.
     pub fn moved_to(&self, facts: Facts, now: Timestamp) -> Result<Option<Self>, Conflict> {
         if facts.status < self.facts.status {
             return Err(Conflict::Backwards("status"));
@@ -259,7 +284,7 @@ impl Payment {
             return Ok(None);
         }
         let revision = self.revision.checked_add(1).or_abort("nobody changes a payment four billion times");
-        Ok(Some(Self { facts, revision, updated_at: now, ..self.clone() }))
+        Ok(Some(Self { facts, revision, updated_at: now, seal: None, ..self.clone() }))
     }
 
     /// The payment after a refund of it was reserved; `None` if it does not hold that much.

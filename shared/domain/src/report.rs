@@ -35,7 +35,15 @@ fact!(
         /// The processor has moved the money of one refund more than once.
         TwiceAtProcessor = "twice_at_processor",
         /// A refund succeeded after it had failed, and its amount is no longer refundable.
-        SucceededAfterFailure = "succeeded_after_failure"
+        SucceededAfterFailure = "succeeded_after_failure",
+        /// A payment's terms or facts are not those that were sealed when they were written.
+        TermsChanged = "terms_changed",
+        /// A payment has no seal.
+        TermsUnsealed = "terms_unsealed",
+        /// The key that seals payments could not be read, so terms were not checked.
+        TermsUnchecked = "terms_unchecked",
+        /// A recorded event says what its refund's history does not.
+        EventAstray = "event_astray"
     }
 );
 fact!(

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::fields::invalid;
 use crate::problem::{Code, Problem};
+use crate::respond::internal;
 
 fn sentence(refusal: &Refusal) -> String {
     let text = refusal.to_string();
@@ -41,6 +42,10 @@ impl From<Refusal> for Problem {
         let detail = sentence(&refusal);
         let problem = |code| Problem::new(code, detail.clone());
         match refusal {
+            Refusal::Contradiction { payment, why } => {
+                tracing::error!(payment.id = %payment, why, "a payment whose amounts contradict each other is not refunded");
+                internal()
+            }
             Refusal::NotCompleted(_) | Refusal::TooManyRefunds => problem(Code::PaymentNotRefundable),
             Refusal::Disputed => problem(Code::PaymentDisputed),
             Refusal::WindowExpired(_) => problem(Code::RefundWindowExpired),

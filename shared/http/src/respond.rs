@@ -9,6 +9,7 @@ use lambda_http::http::header::{
 use lambda_http::http::{HeaderMap, HeaderName, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
 use recoup_ports::refunds::ReserveError;
+use recoup_ports::seals::SealKeyError;
 use recoup_ports::settlement::SettleError;
 use recoup_ports::{ReadError, WriteError, causes};
 use serde::Serialize;
@@ -164,7 +165,8 @@ pub(crate) fn unwritable(error: serde_json::Error) -> Problem {
     internal()
 }
 
-fn internal() -> Problem {
+/// The problem of a fault that the caller cannot mend; the log says more.
+pub fn internal() -> Problem {
     Problem::new(Code::Internal, "Something went wrong here. The request id helps us to find it.")
 }
 
@@ -199,6 +201,13 @@ impl From<ReadError> for Problem {
             ReadError::Unavailable(_) => unavailable(),
             ReadError::Unreadable { .. } => internal(),
         }
+    }
+}
+
+impl From<SealKeyError> for Problem {
+    fn from(error: SealKeyError) -> Self {
+        tracing::error!(error = causes(&error), "nothing was written");
+        unavailable()
     }
 }
 

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use recoup_domain::keyring::{Keyring, RingKey};
+use recoup_domain::seal::SealKey;
 use recoup_domain::time::Timestamp;
 use recoup_ports::keyrings::{KeyringError, Keyrings, Ring, RotateKeyrings, StoredKeyring};
+use recoup_ports::seals::{SealKeyError, SealKeys};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
+use crate::seal_key::StoredSealKey;
 use crate::secret_store::{SecretStore, Unread};
 
 /// How long a keyring counts as it was read. A rotation waits for longer than this before it drops a key.
@@ -28,6 +31,7 @@ pub struct StoredKeyrings {
     store: SecretStore,
     pepper: Place,
     token_signing: Place,
+    seal_key: Option<StoredSealKey>,
     now: fn() -> Timestamp,
 }
 
@@ -55,7 +59,13 @@ impl StoredKeyrings {
     /// Reads the secrets with these names or ARNs.
     pub fn new(store: SecretStore, pepper: String, token_signing: String, now: fn() -> Timestamp) -> Self {
         let place = |name| Place { name, kept: Mutex::default() };
-        Self { store, pepper: place(pepper), token_signing: place(token_signing), now }
+        Self { store, pepper: place(pepper), token_signing: place(token_signing), seal_key: None, now }
+    }
+
+    /// The same with the key that seals payments.
+    #[must_use]
+    pub fn sealing(self, seal_key: StoredSealKey) -> Self {
+        Self { seal_key: Some(seal_key), ..self }
     }
 
     fn place(&self, ring: Ring) -> &Place {
@@ -131,6 +141,15 @@ impl Keyrings for StoredKeyrings {
                 place.keep(Kept { asked_at: now, ..kept.clone() });
                 Ok(kept.keyring)
             }
+        }
+    }
+}
+
+impl SealKeys for StoredKeyrings {
+    async fn seal_key(&self) -> Result<SealKey, SealKeyError> {
+        match &self.seal_key {
+            Some(key) => key.seal_key().await,
+            None => Err(SealKeyError("this function seals nothing".into())),
         }
     }
 }

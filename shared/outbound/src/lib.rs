@@ -11,6 +11,7 @@ pub mod queues;
 mod refused;
 mod reply;
 pub mod sandbox;
+pub mod seal_key;
 pub mod secret_store;
 pub mod stored_keys;
 pub mod stripe;

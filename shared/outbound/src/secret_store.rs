@@ -42,6 +42,12 @@ impl Unread {
     pub(crate) fn unusable(why: &'static str) -> Self {
         Self { why, cause: None, away: false }
     }
+
+    /// The same in one text, for the log.
+    pub(crate) fn told(self) -> String {
+        let Self { why, cause, away: _ } = self;
+        cause.map_or(why.to_owned(), |cause| format!("{why} ({cause})"))
+    }
 }
 
 impl SecretStore {

@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod audits;
 pub mod credentials;
 pub mod dead_letters;
 pub mod due;
@@ -19,6 +20,7 @@ pub mod processor_keys;
 pub mod refunds;
 pub mod reports;
 pub mod rows;
+pub mod seals;
 pub mod settlement;
 pub mod webhooks;
 

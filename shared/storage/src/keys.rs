@@ -9,14 +9,15 @@
 //! | endpoint | `{environment}#{account}#endpoints` | `{endpoint id}` |
 //! | event | `{environment}#{account}#events` | `{event id}` |
 //! | delivery | `{environment}#{account}#events` | `{event id}#{endpoint id}`, or `#refund` for the refund's own URL |
+//! | audit's place | `{environment}#{account}#audit` | `audit` |
 //! | reconciliation report | `{environment}#{account}#reports` | `{date}`, `2026-11-22` |
 //!
 //! A scheduled delivery, and a refund whose processor is to be asked again, also have `due_pk` = `due#{0 to 7}` and
 //! `due_sk` = `{time}#{sk}`, the keys of the index `by_due`.
 //!
 //! Refunds also have `list_pk` = `{environment}#{account}#refunds` and `list_sk` = `{created_at}#{refund id}`, the keys
-//! of the index `by_time`. Accounts are in the same index, all in one partition: `list_pk` = `accounts`, `list_sk` =
-//! `{environment}#{account}`.
+//! of the index `by_time`; payments have `{environment}#{account}#payments` and `{created_at}#{payment id}`. Accounts
+//! are in the same index, all in one partition: `list_pk` = `accounts`, `list_sk` = `{environment}#{account}`.
 
 use std::collections::HashMap;
 
@@ -24,6 +25,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::delivery::Target;
 use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, KeyId, PaymentId, RefundId, Tenant};
 use recoup_domain::time::Timestamp;
+use recoup_ports::audits::PaymentPlace;
 use recoup_ports::due::SHARDS;
 use recoup_ports::lists::Place;
 
@@ -49,6 +51,7 @@ pub(crate) const KEY: &str = "key";
 const ENDPOINTS: &str = "endpoints";
 const EVENTS: &str = "events";
 const REPORTS: &str = "reports";
+const AUDIT: &str = "audit";
 /// The partition of all accounts in the index; every other partition has a `#`.
 pub(crate) const ACCOUNTS: &str = "accounts";
 /// Sorts after every event id and, appended to an event id, after all its receivers.
@@ -94,6 +97,10 @@ impl Key {
         Self { pk: reports_of(tenant), sk: date.to_owned() }
     }
 
+    pub(crate) fn audit(tenant: &Tenant) -> Self {
+        Self { pk: format!("{}#{AUDIT}", prefix(tenant)), sk: AUDIT.to_owned() }
+    }
+
     /// Whether an item has this key.
     pub(crate) fn is_of(&self, item: &HashMap<String, AttributeValue>) -> bool {
         let has = |name, text: &String| item.get(name).is_some_and(|value| value.as_s() == Ok(text));
@@ -121,6 +128,22 @@ pub(crate) fn by_time(tenant: &Tenant, created_at: Timestamp, id: &RefundId) -> 
 /// A tenant's partition of the index `by_time`.
 pub(crate) fn list_of(tenant: &Tenant) -> String {
     format!("{}#refunds", prefix(tenant))
+}
+
+/// A payment's keys in the index `by_time`.
+pub(crate) fn payment_by_time(tenant: &Tenant, created_at: Timestamp, id: &PaymentId) -> (String, String) {
+    (payments_of(tenant), format!("{}#{id}", created_at.rfc3339()))
+}
+
+/// A tenant's payments in the index `by_time`.
+pub(crate) fn payments_of(tenant: &Tenant) -> String {
+    format!("{}#payments", prefix(tenant))
+}
+
+/// Reads a payment's sort key of the index `by_time` back.
+pub(crate) fn payment_in_list(list_sk: &str) -> Option<PaymentPlace> {
+    let (created_at, id) = list_sk.split_once('#')?;
+    Some(PaymentPlace { created_at: Timestamp::parse(created_at)?, id: PaymentId::try_from(id).ok()? })
 }
 
 /// Reads the sort key of the index `by_time` back.

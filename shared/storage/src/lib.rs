@@ -5,6 +5,7 @@
 
 mod accounts;
 mod api_keys;
+mod audits;
 mod credentials;
 mod delivery_item;
 mod due;

@@ -8,12 +8,14 @@ use recoup_domain::payment::{
     CaptureStatus, Facts, Line, PartialRefunds, Payment, Payout, Processor, ProcessorName, Routing,
     Settlement,
 };
+use recoup_domain::seal::Seal;
 use recoup_domain::split::{Actor, MerchantPart, Split};
 use recoup_domain::text::{Metadata, Text};
 use recoup_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteArray;
 
-use crate::keys::{Key, PAYMENT, owner_and_id};
+use crate::keys::{Key, PAYMENT, owner_and_id, payment_by_time};
 
 pub(crate) const REFUNDABLE: &str = "refundable";
 pub(crate) const REFUNDS: &str = "refunds";
@@ -22,6 +24,7 @@ pub(crate) const REVISION: &str = "revision";
 /// The list of actors, the platform first; their positions never change.
 pub(crate) const ACTORS: &str = "actors";
 pub(crate) const LINES_REFUNDED: &str = "lines_refunded";
+pub(crate) const SEAL: &str = "seal";
 
 /// One actor: what was routed to it, and what it has left.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +61,11 @@ pub(crate) struct FactsItem {
 pub(crate) struct PaymentItem {
     pk: String,
     sk: String,
+    /// The keys of the index by time; earlier versions did not write them.
+    #[serde(default)]
+    list_pk: String,
+    #[serde(default)]
+    list_sk: String,
     amount: u64,
     refundable: u64,
     currency: Currency,
@@ -71,6 +79,8 @@ pub(crate) struct PaymentItem {
     processor_payment: Text<255>,
     refunds: Vec<RefundId>,
     created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seal: Option<ByteArray<32>>,
     #[serde(flatten)]
     facts: FactsItem,
 }
@@ -90,12 +100,16 @@ impl From<&Payment> for PaymentItem {
             refunds,
             created_at,
             updated_at,
+            seal,
         } = payment;
         let Key { pk, sk } = Key::payment(tenant, id);
+        let (list, place) = payment_by_time(tenant, *created_at, id);
         let refunded = lines.iter().filter(|line| line.refunded);
         Self {
             pk,
             sk,
+            list_pk: list,
+            list_sk: place,
             amount: amount.minor(),
             refundable: refundable.minor(),
             currency: amount.currency(),
@@ -106,6 +120,7 @@ impl From<&Payment> for PaymentItem {
             processor_payment: reference.clone(),
             refunds: refunds.clone(),
             created_at: *created_at,
+            seal: seal.map(|Seal(seal)| ByteArray::new(seal)),
             facts: FactsItem::new(facts, *revision, *updated_at),
         }
     }
@@ -201,6 +216,7 @@ impl PaymentItem {
             refunds: self.refunds,
             created_at: self.created_at,
             updated_at: self.facts.updated_at,
+            seal: self.seal.map(|seal| Seal(seal.into_array())),
             facts: self.facts.into_facts(),
         })
     }

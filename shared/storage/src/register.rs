@@ -2,15 +2,16 @@
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use recoup_domain::or_abort::OrAbort;
 use recoup_domain::payment::Payment;
+use recoup_domain::seal::Seal;
 use recoup_ports::payments::{Moved, Register, Registered};
 use recoup_ports::{ReadError, WriteError};
 
 use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
-use crate::payment_item::{FactsItem, PaymentItem, REFUNDABLE_UNTIL, REVISION};
+use crate::payment_item::{FactsItem, PaymentItem, REFUNDABLE_UNTIL, REVISION, SEAL};
 use crate::table::{Item, Table, cause, read_payment, unavailable};
 use crate::write::past_transactions;
 
@@ -47,6 +48,9 @@ impl Register for Table {
         expression.require(format!("{revision} = {before}"));
         if payment.facts.refundable_until.is_none() {
             expression.assign(REFUNDABLE_UNTIL, None);
+        }
+        if let Some(Seal(seal)) = payment.seal {
+            expression.assign(SEAL, Some(AttributeValue::B(seal.to_vec().into())));
         }
         for (attribute, value) in facts {
             expression.assign(&attribute, Some(value));

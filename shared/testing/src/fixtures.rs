@@ -15,6 +15,7 @@ use recoup_domain::payment::{
     CaptureStatus, Facts, PartialRefunds, Payment, Payout, Processor, ProcessorName, Settlement, Terms,
 };
 use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Move, Notes, Outcome, Refund, Withdrawn};
+use recoup_domain::seal::SealKey;
 use recoup_domain::signing::{Secret, Secrets};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::stored_key::{Grants, Proof, StoredKey};
@@ -127,6 +128,11 @@ pub fn facts() -> Facts {
 pub fn terms(amount: u64) -> Terms {
     let processor = Processor { name: ProcessorName::Sandbox, reference: text("sandbox_succeed") };
     Terms { amount: eur(amount), routing: None, lines: Vec::new(), processor }
+}
+
+/// The key that seals the fixtures' payments.
+pub fn seal_key() -> SealKey {
+    SealKey::new(vec![7; SealKey::BYTES_MIN]).expect("the key is long enough")
 }
 
 /// An unrouted payment without lines.

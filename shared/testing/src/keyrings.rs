@@ -4,9 +4,11 @@ use std::sync::{Mutex, PoisonError};
 
 use recoup_domain::keyring::Keyring;
 use recoup_domain::or_abort::OrAbort;
+use recoup_domain::seal::SealKey;
 use recoup_ports::keyrings::{KeyringError, Keyrings, Ring, RotateKeyrings, StoredKeyring};
+use recoup_ports::seals::{SealKeyError, SealKeys};
 
-use crate::fixtures::ring_key;
+use crate::fixtures::{ring_key, seal_key};
 
 /// What the store of secrets holds: a pepper and a signing key, until it goes away. `StoredKeyrings` itself is tested
 /// against an endpoint.
@@ -53,6 +55,11 @@ impl TestKeyrings {
         self.with(|state| state.away = true);
     }
 
+    /// From now on everything is answered again.
+    pub fn come_back(&self) {
+        self.with(|state| state.away = false);
+    }
+
     /// Replaces a ring.
     pub fn set(&self, ring: Ring, keyring: Keyring) {
         self.with(|state| *state.ring(ring).or_abort("the store is there") = keyring);
@@ -74,6 +81,15 @@ impl Keyrings for TestKeyrings {
         self.with(|state| {
             state.reads += 1;
             state.ring(ring).cloned()
+        })
+    }
+}
+
+impl SealKeys for TestKeyrings {
+    async fn seal_key(&self) -> Result<SealKey, SealKeyError> {
+        self.with(|state| {
+            state.reads += 1;
+            if state.away { Err(SealKeyError("away".into())) } else { Ok(seal_key()) }
         })
     }
 }

@@ -60,7 +60,7 @@ async fn every_request_is_counted_with_its_capacity_but_the_plain_clients() {
     table.item("payment").await;
     let calls = table.take_calls();
     assert_eq!(calls.operations(), ["PutItem", "GetItem"]);
-    assert_eq!((calls.read_units(), calls.write_units(), calls.index_units()), (1.0, 1.0, 0.0));
+    assert_eq!((calls.read_units(), calls.write_units(), calls.index_units()), (1.0, 2.0, 1.0));
     assert_eq!(table.take_calls().count(), 0);
 }
 

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod pages;
+mod queues;
 mod routes;
 mod sources;
 

@@ -17,6 +17,7 @@ use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 
 use crate::gateway::{Event, Reply};
+use crate::seal_keys::KeyStore;
 
 pub(crate) const CREATE: &str = include_str!("../../events/create-refund.json");
 const AUTHORIZE: &str = include_str!("../../events/authorize.json");
@@ -47,7 +48,9 @@ pub(crate) async fn serve(table: &TestTable, key: &str, event: &Event) -> Respon
             update_refund::handle(&update_refund::Context { store, public_url, now }, request).await
         }
         Some("register-payment") => {
-            register_payment::handle(&register_payment::Context { store, public_url, now }, request).await
+            let context =
+                register_payment::Context { store, seal_keys: KeyStore::default(), public_url, now };
+            register_payment::handle(&context, request).await
         }
         Some("manage-webhooks") => {
             let receivers = Webhooks::new(reach).unwrap();

@@ -13,6 +13,8 @@ mod lost;
 mod refund_world;
 mod refunds;
 mod scopes;
+#[path = "../../events/seal_keys.rs"]
+mod seal_keys;
 mod telling;
 mod tries;
 mod world;

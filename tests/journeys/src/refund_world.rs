@@ -19,6 +19,8 @@ use recoup_storage::{Table, TableImages};
 use recoup_testing::{TestTable, fixtures};
 use serde_json::{Value, json};
 
+use crate::seal_keys::KeyStore;
+
 const MINUTE_MILLIS: u64 = 60_000;
 
 /// Milliseconds since the fixtures' moment. Only one journey at a time may move it: each holds [`TURN`].
@@ -95,6 +97,7 @@ impl<P: Processor + Sync> World<P> {
         let payment = fixtures::getpaid_payment();
         let at = PaymentProcessor { name, reference: fixtures::text(reference) };
         let payment = fixtures::registered(payment.id.as_str(), Terms { processor: at, ..payment.terms() });
+        let payment = payment.sealed(&fixtures::seal_key());
         assert!(matches!(store.register(&payment).await, Ok(Registered::New)));
         let account = NewAccount {
             id: payment.tenant.account.clone(),
@@ -211,7 +214,8 @@ impl<P: Processor + Sync> World<P> {
 
     /// Compares the books and gives the report.
     pub(crate) async fn reconcile<Q: Processor + Sync>(&self, processor: Q) -> Report {
-        let context = reconcile::Context { store: self.store.clone(), processor, now };
+        let (store, seal_keys) = (self.store.clone(), KeyStore::default());
+        let context = reconcile::Context { store, processor, seal_keys, now };
         let summary = reconcile::handle(&context, json!({ "days": 2 })).await.unwrap();
         let report = self.store.report(&self.payment.tenant, &now().date()).await.unwrap().unwrap();
         assert_eq!((summary.drift, summary.complete), (report.drift, true));

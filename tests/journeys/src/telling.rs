@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::door::serve;
 use crate::gateway::Event;
 use crate::scopes::{Case, cases, world};
+use crate::seal_keys::KeyStore;
 
 const NOTIFY: &str = include_str!("../../events/settle-refund.json");
 
@@ -170,7 +171,12 @@ impl World {
         told.extend(released.err().map(|error| error.to_string()));
 
         let later = || fixtures::later(2 * 3_600_000);
-        let reconcile = reconcile::Context { store: store(), processor: Sandbox, now: later };
+        let reconcile = reconcile::Context {
+            store: store(),
+            processor: Sandbox,
+            seal_keys: KeyStore::default(),
+            now: later,
+        };
         match reconcile::handle(&reconcile, json!({ "days": 2 })).await {
             Ok(summary) => told.push(json!(summary).to_string()),
             Err(error) => told.push(error.to_string()),

@@ -7,4 +7,5 @@ mod given_up;
 mod keys;
 mod reports;
 mod rotation;
+mod sealing;
 mod world;

@@ -228,3 +228,16 @@ async fn a_payment_that_does_not_exist() {
     assert_eq!(world.table.take_calls().count(), 1);
     world.assert_untouched(&plain()).await;
 }
+
+#[tokio::test]
+async fn a_payment_that_was_bent_past_the_conditions() {
+    let more = Payment { refundable: eur(7000), ..plain() };
+    let mut parts = routed();
+    let routing = parts.routing.as_mut().unwrap();
+    routing.refundable = fixtures::split(0, &[(SELLER, 0), (SUPPLIER, 0)]);
+    for payment in [more, parts] {
+        for fields in [json!({}), json!({"amount": 1})] {
+            refused(&payment, fields, 500, "internal_error").await;
+        }
+    }
+}

@@ -6,11 +6,11 @@ use std::time::Duration;
 use recoup_domain::delivery::{GivenUp, Standing, Target};
 use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
 use recoup_domain::event::Event;
-use recoup_domain::refund::Version;
 use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_ports::events::RecordEvents;
 use recoup_ports::jobs::WebhookJob;
+use recoup_ports::settlement::Settle;
 use recoup_ports::webhooks::{Deliver, Reply, SendError};
 use recoup_testing::fixtures::{self, later};
 use tokio::sync::Notify;
@@ -119,12 +119,14 @@ async fn a_slow_receiver_has_four_attempts_at_once_and_no_other_waits_for_it() {
         let target = Target::Endpoint(fixtures::endpoint(number).id);
         serde_json::to_string(&WebhookJob::first(event, target)).unwrap()
     };
-    let mut records = Vec::new();
-    for n in 0..9_u64 {
-        let version = Version { updated_at: later(n), ..world.refund.version.clone() };
-        let event = Event::of_change(None, &world.refund.at(&version));
+    let (mut records, mut refund) = (vec![message("slow0", job(&world.event(), 1))], world.refund.clone());
+    for n in 1..9_u64 {
+        let change = fixtures::renamed(&refund, &n.to_string(), later(n));
+        world.store.carry_out(&change).await.unwrap();
+        let event = Event::of_change(Some(&refund), change.to());
         world.store.record_event(&event, &[]).await.unwrap();
         records.push(message(&format!("slow{n}"), job(&event, 1)));
+        refund = change.into_refund();
     }
     records.push(message("quick", job(&world.event(), 2)));
     let opening = async {

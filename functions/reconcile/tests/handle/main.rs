@@ -2,10 +2,13 @@
 #![cfg(test)]
 
 mod announcements;
+mod auditing;
 mod books;
 mod healthy;
 mod outcomes;
 mod payloads;
+#[path = "../../../../tests/events/seal_keys.rs"]
+mod seal_keys;
 mod stuck;
 
 use std::sync::Mutex;
@@ -29,6 +32,7 @@ use recoup_ports::reports::Reports;
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_storage::Table;
 use recoup_testing::{Item, TestTable, fixtures};
+use seal_keys::KeyStore;
 use serde_json::{Value, json};
 
 /// Milliseconds.
@@ -81,6 +85,7 @@ impl Processor for Scripted {
 struct World {
     table: TestTable,
     store: Table,
+    seal_keys: KeyStore,
     payment: Payment,
 }
 
@@ -90,6 +95,7 @@ impl World {
         let payment = fixtures::getpaid_payment();
         let processor = PaymentProcessor { name, reference: fixtures::text(reference) };
         let payment = fixtures::registered(payment.id.as_str(), Terms { processor, ..payment.terms() });
+        let payment = payment.sealed(&fixtures::seal_key());
         let table = TestTable::new();
         let store = table.store();
         let account = NewAccount {
@@ -101,7 +107,7 @@ impl World {
         };
         store.create_account(&account).await.unwrap();
         assert!(matches!(store.register(&payment).await, Ok(Registered::New)));
-        Self { table, store, payment }
+        Self { table, store, seal_keys: KeyStore::default(), payment }
     }
 
     async fn new() -> Self {
@@ -177,7 +183,8 @@ impl World {
         now: fn() -> Timestamp,
         payload: Value,
     ) -> Result<Summary, ReconcileError> {
-        handle(&Context { store: self.store.clone(), processor, now }, payload).await
+        let (store, seal_keys) = (self.store.clone(), &self.seal_keys);
+        handle(&Context { store, processor, seal_keys, now }, payload).await
     }
 
     /// A run at the sandbox and its report.

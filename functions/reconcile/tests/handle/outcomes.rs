@@ -161,7 +161,7 @@ async fn a_silent_processor_is_asked_three_times_and_holds_up_nothing_else() {
             reference: fixtures::text("bank-2"),
         };
         let terms = recoup_domain::payment::Terms { processor, ..fixtures::terms(1_000) };
-        let payment = fixtures::registered(&format!("pay_{number}"), terms);
+        let payment = fixtures::registered(&format!("pay_{number}"), terms).sealed(&fixtures::seal_key());
         recoup_ports::payments::Register::register(&world.store, &payment).await.unwrap();
         let refund = fixtures::decided(&payment, &fixtures::wanted(&payment, None), &format!("key-{number}"));
         recoup_ports::refunds::Reserve::reserve(&world.store, &refund).await.unwrap();

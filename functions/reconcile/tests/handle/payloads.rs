@@ -17,6 +17,7 @@ async fn a_payload_that_asks_for_something_else_is_refused_and_says_why() {
         (json!({ "days": 0 }), "days must be 1 to 29"),
         (json!({ "days": 30 }), "days must be 1 to 29"),
         (json!({ "ask_processors_days": 30 }), "days must be 1 to 29"),
+        (json!({ "audit_payments": 100_001 }), "audit_payments must be at most 100000"),
         (json!({ "older_than_seconds": 86_401 }), "older_than_seconds must be at most 86400"),
         (
             json!({ "account_id": "acct_01j9x4mzt5r8v3kq7w2bnd6hcg" }),
@@ -55,7 +56,8 @@ async fn the_metrics_of_the_template_count_the_sentences_that_are_logged() {
     let filters = of_type("AWS::Logs::MetricFilter").map(|filter| &filter["Properties"]);
     let counted = |pattern: &str| filters.clone().filter(|filter| filter["FilterPattern"] == pattern).count();
     assert_eq!(counted(r#"{ $.message = "circuit opened" }"#), 1);
-    assert_eq!(counted(r#"{ $.mismatch = "*" }"#), 1);
+    // Of `reconcile` and of `dispatch-webhook`.
+    assert_eq!(counted(r#"{ $.mismatch = "*" }"#), 2);
     // All functions but `release-due`, which reads keys alone, and the gateway, which has a log of its own.
     let logs = of_type("AWS::Logs::LogGroup").count();
     assert_eq!(counted(r#"{ $.message = "a stored item cannot be read" }"#), logs - 2);

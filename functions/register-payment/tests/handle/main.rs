@@ -6,6 +6,9 @@ mod facts;
 #[path = "../../../../tests/events/gateway.rs"]
 mod gateway;
 mod registering;
+#[path = "../../../../tests/events/seal_keys.rs"]
+mod seal_keys;
+mod sealing;
 
 use gateway::{Event, Reply};
 use recoup_domain::payment::Payment;
@@ -14,6 +17,7 @@ use recoup_storage::Table;
 use recoup_testing::{TestTable, fixtures};
 use recoup_views::PublicUrl;
 use register_payment::{Context, handle};
+use seal_keys::KeyStore;
 use serde_json::{Value, json};
 
 const REGISTER: &str = include_str!("../../../../tests/events/register-payment.json");
@@ -34,14 +38,15 @@ fn saying(fields: &Value) -> Event {
 
 struct World {
     table: TestTable,
-    context: Context<Table>,
+    context: Context<Table, KeyStore>,
 }
 
 impl World {
     fn new() -> Self {
         let table = TestTable::new();
         let public_url = PublicUrl::new("https://api.example.com");
-        Self { context: Context { store: table.store(), public_url, now: fixtures::now }, table }
+        let (store, seal_keys) = (table.store(), KeyStore::default());
+        Self { context: Context { store, seal_keys, public_url, now: fixtures::now }, table }
     }
 
     /// With a payment registered by these fields.

@@ -1,6 +1,7 @@
 //! A decision is one that the payment can carry, or a reason.
 
 use proptest::prelude::*;
+use recoup_domain::audit::{Imbalance, audit};
 use recoup_domain::decide::Refusal;
 use recoup_domain::money::Money;
 use recoup_domain::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Settlement};
@@ -172,4 +173,49 @@ fn the_example_of_the_documents_is_granted_to_the_cent() {
     let after = payment.after_reserving(&granted.refund).unwrap();
     let left: Vec<u64> = after.routing.unwrap().refundable.parts().map(|(_, part)| part.minor()).collect();
     assert_eq!((after.refundable, left), (eur(1600), vec![100, 1500, 0]));
+}
+
+/// Payments as only somebody writes them who writes past the conditions.
+fn bent() -> Vec<(&'static str, Payment)> {
+    let with = |change: fn(&mut Payment)| {
+        let mut payment = getpaid_payment();
+        change(&mut payment);
+        payment
+    };
+    vec![
+        ("more is refundable than was paid", with(|it| it.refundable = eur(3900))),
+        (
+            "the actors' parts do not add up to the amount",
+            with(|it| (it.amount, it.refundable) = (eur(7000), eur(7000))),
+        ),
+        (
+            "what the actors have left does not add up to what is refundable",
+            with(|it| it.refundable = eur(3000)),
+        ),
+        (
+            "an actor has more left than was routed to it",
+            with(|it| {
+                let split = fixtures::split(0, &[(fixtures::SELLER, 2600), (fixtures::SUPPLIER, 500)]);
+                it.routing.as_mut().unwrap().refundable = split;
+            }),
+        ),
+        ("the lines do not add up to the amount", with(|it| it.lines[0].amount = eur(2001))),
+    ]
+}
+
+#[test]
+fn a_payment_whose_amounts_contradict_each_other_gives_nothing_back() {
+    for (expected, payment) in bent() {
+        assert_eq!(payment.contradiction(), Some(expected));
+        for amount in [None, Some(1)] {
+            let refused = judged(&payment, &wanted(&payment, amount), "key-1");
+            assert!(
+                matches!(refused, Err(Refusal::Contradiction { why, .. }) if why == expected),
+                "{refused:?}"
+            );
+        }
+        let is_told = |one: &Imbalance| matches!(one, Imbalance::Contradiction(_) | Imbalance::Amount { .. });
+        assert!(audit(&payment, &[]).iter().any(is_told), "{expected}");
+    }
+    assert_eq!(getpaid_payment().contradiction(), None);
 }

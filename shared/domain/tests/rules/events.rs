@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use recoup_domain::event::{Event, EventType, Subject};
 use recoup_domain::ids::EventId;
-use recoup_domain::refund::{Outcome, Refund, Version};
+use recoup_domain::refund::{Outcome, Pending, Refund, State, Version};
 use recoup_domain::time::Timestamp;
 use recoup_testing::fixtures::{self, later};
 
@@ -119,4 +119,73 @@ proptest! {
         }
         prop_assert_eq!(EventId::try_from(id(one).as_str()).unwrap(), id(one));
     }
+}
+
+/// An event with this state in place of its own, and the type that goes with it.
+fn saying(event: &Event, state: &State, r#type: EventType) -> Event {
+    let mut said = event.clone();
+    let Subject::Refund { version, .. } = &mut said.subject else { panic!("{event:?}") };
+    version.state = state.clone();
+    said.r#type = r#type;
+    said
+}
+
+#[test]
+fn a_refund_bears_out_each_of_its_events_and_none_that_says_otherwise() {
+    let life = life();
+    let today = life.last().unwrap();
+    let states = [State::Succeeded, life[5].version.state.clone(), State::Processing(Pending::Processor)];
+    for (event, then) in events().iter().zip(&life) {
+        assert!(today.bears_out(event), "{event:?}");
+        for state in &states {
+            let r#type = EventType::parse(&format!("refund.{}", state.as_str())).unwrap();
+            let told = saying(event, state, r#type);
+            assert_eq!(today.bears_out(&told), *state == then.version.state, "{told:?}");
+        }
+        let untrue = EventType::Cancelled;
+        assert!(!today.bears_out(&saying(event, &then.version.state, untrue)));
+        assert!(!refund().at(&today.version).bears_out(&Event { tenant: other(), ..event.clone() }));
+    }
+}
+
+fn other() -> recoup_domain::ids::Tenant {
+    fixtures::tenant_of(recoup_domain::ids::Environment::Live, 1)
+}
+
+#[test]
+fn a_change_that_never_was_is_not_borne_out_whatever_its_id() {
+    let today = life().pop().unwrap();
+    for (sequence, at) in [(7, later(40)), (7, later(99)), (5, later(31)), (6, later(39))] {
+        let version = Version { sequence, updated_at: at, state: State::Succeeded, ..today.version.clone() };
+        let told = Event::of_change(None, &today.at(&version));
+        assert!(!today.bears_out(&told), "{told:?}");
+        // Nor under the id of a change that was.
+        let id = today.event_ids().next().unwrap();
+        assert!(!today.bears_out(&Event { id, ..told }));
+    }
+}
+
+#[test]
+fn where_states_were_not_kept_no_end_is_believed_but_one_that_was() {
+    // Version 0.1 kept the times alone.
+    let life = life();
+    let mut today = life[4].clone();
+    for change in &mut today.history {
+        change.state = None;
+    }
+    for event in &events()[..5] {
+        assert!(today.bears_out(event), "{event:?}");
+    }
+    let failed = &life[5].version.state;
+    for event in &events()[..5] {
+        assert!(!today.bears_out(&saying(event, failed, EventType::Failed)), "{event:?}");
+    }
+    // What is older than the changes that are kept is judged alike.
+    let mut today = life[4].clone();
+    today.history.drain(..3);
+    for event in &events()[..5] {
+        assert!(today.bears_out(event), "{event:?}");
+    }
+    let forged = saying(&events()[1], failed, EventType::Failed);
+    assert!(!today.bears_out(&forged));
 }

@@ -19,5 +19,6 @@ mod golden;
 mod identities;
 mod money;
 mod refund_steps;
+mod seals;
 mod signatures;
 mod strategies;

@@ -17,6 +17,7 @@ mod logs;
 #[path = "../tls/proof.rs"]
 mod proof;
 mod sandbox;
+mod seal_key;
 mod server;
 mod stored_keys;
 mod stripe;

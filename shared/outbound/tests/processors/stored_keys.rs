@@ -168,7 +168,7 @@ fn answer(said: &Said) -> Reply {
     }
 }
 
-fn raw(status: u16, body: &str) -> Reply {
+pub(crate) fn raw(status: u16, body: &str) -> Reply {
     let head =
         format!("HTTP/1.1 {status} Said\r\ncontent-type: application/x-amz-json-1.1\r\nconnection: close");
     Reply::Raw { text: format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()), filler_bytes: 0 }

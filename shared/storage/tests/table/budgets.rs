@@ -3,11 +3,12 @@
 //! The units are those that the endpoint reports (`ReturnConsumedCapacity`, asked for by the harness);
 //! sizes are by DynamoDB's published rules.
 
+use recoup_domain::payment::Facts;
 use recoup_ports::payments::Register;
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
 use recoup_ports::settlement::Settle;
 use recoup_testing::fixtures::{
-    decided, failed, getpaid_payment, getpaid_wanted, later, moved, succeeded, wanted,
+    decided, failed, getpaid_payment, getpaid_wanted, later, moved, seal_key, succeeded, wanted,
 };
 use recoup_testing::{Calls, TestTable, item_bytes};
 
@@ -24,7 +25,7 @@ async fn create(bench: &Bench, key: &str) -> (Reserved, Calls) {
 
 #[tokio::test]
 async fn a_new_refund_is_two_calls_of_at_most_two_read_and_five_write_units() {
-    let bench = Bench::with(getpaid_payment()).await;
+    let bench = Bench::with(getpaid_payment().sealed(&seal_key())).await;
     let (reserved, calls) = create(&bench, "key").await;
     println!("create, new: {calls}");
     assert!(matches!(reserved, Reserved::New));
@@ -56,7 +57,7 @@ async fn a_replay_or_a_refusal_is_one_call_of_at_most_two_read_units() {
 
 #[tokio::test]
 async fn a_refusal_that_lost_a_race_is_two_calls() {
-    let bench = Bench::with(getpaid_payment()).await;
+    let bench = Bench::with(getpaid_payment().sealed(&seal_key())).await;
     let (tenant, payment) = (&bench.payment.tenant, &bench.payment.id);
     let id = recoup_testing::fixtures::refund_id("late");
     let found = bench.store.payment_and_refund(tenant, payment, Some(&id)).await.unwrap();
@@ -84,7 +85,7 @@ async fn a_refund_is_read_in_one_call_of_one_unit() {
 
 #[tokio::test]
 async fn a_whole_successful_life_leaves_a_unit_for_its_webhook() {
-    let bench = Bench::with(getpaid_payment()).await;
+    let bench = Bench::with(getpaid_payment().sealed(&seal_key())).await;
     let (_, create) = create(&bench, "key").await;
     let refund = decided(&bench.payment, &getpaid_wanted(), "key").refund;
     bench.store.hand_over(&refund, later(500)).await.unwrap();
@@ -125,11 +126,22 @@ async fn a_realistic_refund_and_its_payment_stay_under_one_kilobyte() {
 }
 
 #[tokio::test]
-async fn registering_a_payment_is_one_call_of_one_unit() {
+async fn newer_facts_of_a_payment_are_one_unit_and_leave_the_index_alone() {
+    let bench = Bench::with(getpaid_payment().sealed(&seal_key())).await;
+    let newer = Facts { disputed: true, ..bench.payment.facts.clone() };
+    let newer = bench.payment.moved_to(newer, later(1)).unwrap().unwrap().sealed(&seal_key());
+    bench.store.move_facts(&newer).await.unwrap();
+    let calls = bench.table.take_calls();
+    assert_operations(&calls, &["UpdateItem"]);
+    assert_eq!((calls.write_units(), calls.index_units()), (1.0, 0.0), "{calls}");
+}
+
+#[tokio::test]
+async fn registering_a_payment_is_one_call_of_one_unit_and_one_of_the_index() {
     let table = TestTable::new();
-    table.store().register(&getpaid_payment()).await.unwrap();
+    table.store().register(&getpaid_payment().sealed(&seal_key())).await.unwrap();
     let calls = table.take_calls();
     println!("register: {calls}");
     assert_operations(&calls, &["PutItem"]);
-    assert_eq!((calls.write_units(), calls.index_units()), (1.0, 0.0), "{calls}");
+    assert_eq!((calls.write_units(), calls.index_units()), (2.0, 1.0), "{calls}");
 }

@@ -13,6 +13,7 @@
 )]
 
 mod api_keys;
+mod auditing;
 mod bench;
 mod budgets;
 mod credentials;

@@ -14,6 +14,7 @@ mod features_altafinex;
 mod features_getpaid;
 mod features_processout;
 mod features_yoco;
+mod forged;
 mod ledger;
 mod lists;
 mod main_job;

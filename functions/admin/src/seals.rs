@@ -1,0 +1,132 @@
+//! Adopts payments that were registered before there were seals: seals each as it stands, and lists it.
+
+use std::time::Duration;
+
+use recoup_domain::ids::{PaymentId, Tenant};
+use recoup_domain::payment::Payment;
+use recoup_domain::seal::{SealKey, Sealed};
+use recoup_domain::time::Timestamp;
+use recoup_ports::audits::{AdoptPayments, Adopted, Unsealed};
+use recoup_ports::payments::Payments;
+use recoup_ports::seals::SealKeys;
+use serde_json::{Value, json};
+
+use crate::AdminError;
+
+/// Most characters in an operator's name.
+const OPERATOR_MAX: usize = 64;
+/// No further page of the table is read after this long; the function's time in `template.yaml` is twice as long.
+const READ_FOR: Duration = Duration::from_secs(20);
+/// No further page is read after so many payments were adopted.
+const ADOPTED_MAX: u64 = 1_000;
+/// Most payments that one answer names.
+const NAMED_MAX: usize = 100;
+
+#[derive(Default)]
+struct Done {
+    sealed: u64,
+    changed: u64,
+    astray: Vec<Value>,
+    more_astray: u64,
+}
+
+impl Done {
+    fn name(&mut self, payment: &str, tenant: Option<&Payment>, why: &str) {
+        tracing::error!(payment.id = payment, why, "a payment was not sealed");
+        if self.astray.len() >= NAMED_MAX {
+            self.more_astray = self.more_astray.saturating_add(1);
+            return;
+        }
+        self.astray.push(json!({
+            "environment": tenant.map(|payment| payment.tenant.environment.as_str()),
+            "account_id": tenant.map(|payment| payment.tenant.account.as_str()),
+            "payment_id": payment,
+            "why": why,
+        }));
+    }
+}
+
+fn check(operator: &str) -> Result<(), AdminError> {
+    let is_name = !operator.trim().is_empty() && operator.chars().nth(OPERATOR_MAX).is_none();
+    is_name.then_some(()).ok_or(AdminError::Operator)
+}
+
+/// Seals one payment as it now stands, whatever its seal says: somebody has looked at it.
+pub(crate) async fn seal_payment(
+    store: &(impl AdoptPayments + Payments),
+    keys: &impl SealKeys,
+    operator: &str,
+    (tenant, id): (&Tenant, &PaymentId),
+) -> Result<Value, AdminError> {
+    check(operator)?;
+    let payment = store.payment(tenant, id).await?.ok_or(AdminError::NoSuchPayment)?;
+    if let Some(why) = payment.contradiction() {
+        return Err(AdminError::Contradiction(why));
+    }
+    let payment = payment.sealed(&keys.seal_key().await?);
+    match store.adopt(&payment).await? {
+        Adopted::Changed => Err(AdminError::PaymentChanged),
+        Adopted::Yes => {
+            tracing::warn!(operator, payment.id = %id, account.id = %tenant.account, "payment sealed as it stands");
+            Ok(json!({ "payment_id": id.as_str(), "sealed": true }))
+        }
+    }
+}
+
+/// One command's part of the walk through the table, from `cursor` on.
+pub(crate) async fn seal_payments(
+    store: &(impl AdoptPayments + Sync),
+    keys: &impl SealKeys,
+    now: fn() -> Timestamp,
+    operator: &str,
+    cursor: Option<String>,
+) -> Result<Value, AdminError> {
+    check(operator)?;
+    let key = keys.seal_key().await?;
+    let (started, mut done, mut cursor) = (now(), Done::default(), cursor);
+    loop {
+        let page = store.unsealed(cursor.as_deref()).await?.ok_or(AdminError::Cursor)?;
+        let next = page.next.clone();
+        adopt_page(store, &key, page, &mut done).await?;
+        cursor = next;
+        if cursor.is_none() || done.sealed >= ADOPTED_MAX || now().since(started) > READ_FOR {
+            break;
+        }
+    }
+    let Done { sealed, changed, astray, more_astray } = done;
+    tracing::info!(operator, sealed, changed, astray = astray.len(), more_astray, "payments sealed");
+    Ok(json!({
+        "sealed": sealed, "changed": changed, "astray": astray, "more_astray": more_astray, "cursor": cursor,
+    }))
+}
+
+async fn adopt_page(
+    store: &impl AdoptPayments,
+    key: &SealKey,
+    page: Unsealed,
+    done: &mut Done,
+) -> Result<(), AdminError> {
+    for row in &page.payments.unreadable {
+        done.name(&row.id, None, "the item cannot be read");
+    }
+    for payment in page.payments.read {
+        if let Some(why) = payment.contradiction() {
+            done.name(PaymentId::as_str(&payment.id), Some(&payment), why);
+            continue;
+        }
+        let payment = match payment.seal_under(key) {
+            // It is not in the list.
+            Sealed::Intact => payment,
+            Sealed::Absent => payment.sealed(key),
+            Sealed::Broken => {
+                done.name(payment.id.as_str(), Some(&payment), "its seal is broken");
+                continue;
+            }
+        };
+        match store.adopt(&payment).await? {
+            Adopted::Yes => done.sealed = done.sealed.saturating_add(1),
+            Adopted::Changed => done.changed = done.changed.saturating_add(1),
+        }
+    }
+    Ok(())
+}

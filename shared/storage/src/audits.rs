@@ -1,0 +1,149 @@
+//! Walking over every payment: through the index `by_time`, and once, for those that it lacks, through the table.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use recoup_domain::ids::Tenant;
+use recoup_domain::or_abort::OrAbort;
+use recoup_domain::payment::Payment;
+use recoup_domain::seal::Seal;
+use recoup_ports::audits::{AdoptPayments, Adopted, AuditPayments, PaymentPlace, Unsealed};
+use recoup_ports::{ReadError, WriteError};
+
+use crate::expression::{Expression, number, text};
+use crate::keys::{
+    BY_TIME, Key, LIST_PK, LIST_SK, PAYMENT, PK, SK, payment_by_time, payment_in_list, payments_of,
+};
+use crate::payment_item::{REVISION, SEAL};
+use crate::table::{Item, Table, cause, key_text, read_payment, unavailable, unreadable};
+use crate::write::past_transactions;
+
+/// The `list_sk` of the last payment that was audited.
+const AUDITED_TO: &str = "audited_to";
+/// Sorts before every time.
+const EARLIEST: &str = "0";
+/// Items that one page of a walk through the table looks at.
+const ITEMS_PER_PAGE: i32 = 500;
+
+impl AuditPayments for Table {
+    async fn payments_behind(
+        &self,
+        tenant: &Tenant,
+        behind: Option<&PaymentPlace>,
+        limit: u16,
+    ) -> Result<Vec<PaymentPlace>, ReadError> {
+        let behind = behind
+            .map_or(EARLIEST.to_owned(), |place| payment_by_time(tenant, place.created_at, &place.id).1);
+        let values = [(":list", payments_of(tenant)), (":behind", behind)];
+        let values = values.map(|(name, value)| (name.to_owned(), text(value)));
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(BY_TIME)
+            .key_condition_expression(format!("{LIST_PK} = :list AND {LIST_SK} > :behind"))
+            .set_expression_attribute_values(Some(HashMap::from(values)));
+        let mut places = Vec::with_capacity(usize::from(limit));
+        let mut start = None;
+        loop {
+            let left = usize::from(limit).saturating_sub(places.len());
+            if left == 0 {
+                return Ok(places);
+            }
+            let left = i32::try_from(left).or_abort("a u16 is an i32");
+            let page = query.clone().limit(left).set_exclusive_start_key(start).send().await;
+            let page = page.map_err(unavailable)?;
+            for item in page.items.unwrap_or_default() {
+                let key = key_text(&item, LIST_SK);
+                match payment_in_list(key) {
+                    Some(place) => places.push(place),
+                    None => drop(unreadable(key, "list_sk is not a payment's place")),
+                }
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(places);
+            }
+        }
+    }
+
+    async fn audited_to(&self, tenant: &Tenant) -> Result<Option<PaymentPlace>, ReadError> {
+        let Some(item) = self.item(&Key::audit(tenant)).await? else { return Ok(None) };
+        let place = key_text(&item, AUDITED_TO);
+        let read = payment_in_list(place);
+        if read.is_none() && !place.is_empty() {
+            drop(unreadable(
+                key_text(&item, PK),
+                "audited_to is not a payment's place; the audit begins anew",
+            ));
+        }
+        Ok(read)
+    }
+
+    async fn keep_audited_to(&self, tenant: &Tenant, place: Option<&PaymentPlace>) -> Result<(), WriteError> {
+        let mut item = Key::audit(tenant).attributes();
+        let place = place.map(|place| payment_by_time(tenant, place.created_at, &place.id).1);
+        item.extend(place.map(|place| (AUDITED_TO.to_owned(), text(place))));
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        put.send().await.map(|_| ()).map_err(|error| WriteError::Unavailable(cause(&error)))
+    }
+}
+
+/// The place of a walk through the table; neither key holds a space.
+fn place_in_table(key: &Item) -> String {
+    format!("{} {}", key_text(key, PK), key_text(key, SK))
+}
+
+fn key_at(place: &str) -> Option<Key> {
+    let (pk, sk) = place.split_once(' ')?;
+    Some(Key { pk: pk.to_owned(), sk: sk.to_owned() })
+}
+
+impl AdoptPayments for Table {
+    async fn unsealed(&self, from: Option<&str>) -> Result<Option<Unsealed>, ReadError> {
+        let start = match from.map(key_at) {
+            None => None,
+            Some(Some(key)) => Some(key.attributes()),
+            Some(None) => return Ok(None),
+        };
+        let scan = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .filter_expression(format!(
+                "{SK} = :payment AND (attribute_not_exists({SEAL}) OR attribute_not_exists({LIST_PK}))"
+            ))
+            .expression_attribute_values(":payment", text(PAYMENT))
+            .set_exclusive_start_key(start)
+            .limit(ITEMS_PER_PAGE);
+        let page = scan.send().await.map_err(unavailable)?;
+        let mut unsealed = Unsealed::default();
+        for item in page.items.unwrap_or_default() {
+            let pk = key_text(&item, PK).to_owned();
+            unsealed.payments.add(&pk, read_payment(item))?;
+        }
+        unsealed.next = page.last_evaluated_key.as_ref().map(place_in_table);
+        Ok(Some(unsealed))
+    }
+
+    async fn adopt(&self, payment: &Payment) -> Result<Adopted, WriteError> {
+        let mut expression = Expression::default();
+        let revision = expression.name(REVISION);
+        let seen = expression.value(number(payment.revision));
+        expression.require(format!("{revision} = {seen}"));
+        if let Some(Seal(seal)) = payment.seal {
+            expression.assign(SEAL, Some(AttributeValue::B(seal.to_vec().into())));
+        }
+        let (list, place) = payment_by_time(&payment.tenant, payment.created_at, &payment.id);
+        expression.assign(LIST_PK, Some(text(list)));
+        expression.assign(LIST_SK, Some(text(place)));
+        let update = self.update(&Key::payment(&payment.tenant, &payment.id), expression);
+        let Err(error) = past_transactions(|| update.clone().send()).await else { return Ok(Adopted::Yes) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Adopted::Changed),
+            _ => Err(WriteError::Unavailable(cause(&error))),
+        }
+    }
+}
