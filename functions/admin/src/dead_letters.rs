@@ -172,8 +172,8 @@ fn shown(letter: &DeadLetter, queue: QueueName, names: &impl Names<Image>) -> Sh
 }
 
 /// Shows what lies in a queue, and leaves it there.
-pub(crate) async fn show<A, D: DeadLetters, N: Names<Image>>(
-    context: &Context<A, D, N>,
+pub(crate) async fn show<A, D: DeadLetters, N: Names<Image>, C, K>(
+    context: &Context<A, D, N, C, K>,
     queue: QueueName,
 ) -> Result<Value, AdminError> {
     let count = context.dead_letters.count(queue.into()).await?;
@@ -200,7 +200,11 @@ pub(crate) async fn show<A, D: DeadLetters, N: Names<Image>>(
 }
 
 /// Makes messages visible again. A failure is only logged, since they are visible anyway a minute later.
-async fn release<A, D: DeadLetters, N>(context: &Context<A, D, N>, queue: QueueName, handles: &[String]) {
+async fn release<A, D: DeadLetters, N, C, K>(
+    context: &Context<A, D, N, C, K>,
+    queue: QueueName,
+    handles: &[String],
+) {
     if let Err(error) = context.dead_letters.release(queue.into(), handles).await {
         tracing::warn!(queue = ?queue, error = causes(&error), "messages stay hidden for a minute");
     }
@@ -217,8 +221,8 @@ struct Done {
 }
 
 /// Puts messages back on their queues: all, or those of one refund.
-pub(crate) async fn put_back<A, D: DeadLetters, N>(
-    context: &Context<A, D, N>,
+pub(crate) async fn put_back<A, D: DeadLetters, N, C, K>(
+    context: &Context<A, D, N, C, K>,
     queue: QueueName,
     of_refund: Option<&RefundId>,
 ) -> Result<Value, AdminError> {
@@ -284,8 +288,8 @@ impl Done {
     }
 }
 
-async fn send<A, D: DeadLetters, N>(
-    context: &Context<A, D, N>,
+async fn send<A, D: DeadLetters, N, C, K>(
+    context: &Context<A, D, N, C, K>,
     queue: QueueName,
     jobs: &[(DeadLetter, Job)],
     done: &mut Done,

@@ -1,20 +1,24 @@
-//! Manages accounts and API keys, puts dead letters back, and reads reconciliation reports. It has no HTTP route:
+//! Manages accounts, API keys and processors' keys, puts dead letters back, and reads reconciliation reports. It has no HTTP route:
 //! whoever may invoke it under IAM is an administrator.
 //!
 //! Secrets appear once, in the answer, and nowhere else; the answer is never logged.
 
 mod dead_letters;
 mod reports;
+mod secrets;
 
 use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope, StoredKey};
 use recoup_domain::ids::{AccountId, Environment, InvalidId, KeyId, RefundId, Tenant};
-use recoup_domain::signing::{Secret, Secrets, TooManySecrets};
+use recoup_domain::sealed::StoredSecret;
+use recoup_domain::signing::{Secret, TooManySecrets};
 use recoup_domain::time::Timestamp;
-use recoup_ports::credentials::{Accounts, NewAccount, Revoked, Rotated};
+use recoup_ports::credentials::{Accounts, NewAccount, Revoked};
 use recoup_ports::dead_letters::{DeadLetters, DeadLettersError};
 use recoup_ports::images::Names;
+use recoup_ports::processor_keys::KeepSealedKeys;
 use recoup_ports::reports::{ListTenants, Reports};
+use recoup_ports::seals::{Purpose, Seal, SealError};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError, causes};
 use serde::Deserialize;
@@ -22,14 +26,19 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use dead_letters::QueueName;
+use secrets::Given;
 
 /// Most characters in an account's name.
 const NAME_MAX: usize = 100;
 
 /// What the function needs.
-pub struct Context<A, D, N> {
+pub struct Context<A, D, N, C, K> {
     /// The store of accounts, keys and reports.
     pub accounts: A,
+    /// The store of the accounts' keys at their processors.
+    pub credentials: C,
+    /// Seals secrets.
+    pub seal: K,
     /// The dead-letter queues.
     pub dead_letters: D,
     /// Identifies items that cannot be read.
@@ -50,6 +59,8 @@ enum Command {
     CreateClient { account_id: String, environment: String, scopes: Option<Vec<String>> },
     RevokeApiKey { id: String },
     RotateWebhookSecret { account_id: String, environment: String, overlap_hours: Option<u32> },
+    SetProcessorKeys { account_id: String, environment: String, processor: String, secret: Given },
+    DeleteProcessorKeys { account_id: String, environment: String, processor: String },
     DeadLetters { queue: QueueName },
     PutBack { queue: QueueName, refund_id: Option<String> },
     LatestReports {},
@@ -79,6 +90,18 @@ pub enum AdminError {
     /// The overlap is out of bounds.
     #[error("overlap_hours must be 0 to 168")]
     Overlap,
+    /// The processor has no keys, or does not exist.
+    #[error("processor must be stripe or http")]
+    Processor,
+    /// The processor's keys are not what it takes.
+    #[error("the secret cannot be used: {0}")]
+    ProcessorKeys(&'static str),
+    /// `admin` has stored no keys of this processor.
+    #[error("the account has no keys of this processor here; Secrets Manager may have some")]
+    NoSuchProcessorKeys,
+    /// The key that seals did not answer.
+    #[error("nothing was stored: the secret cannot be sealed")]
+    Seal(#[from] SealError),
     /// No account is named, or too many are.
     #[error("account_ids must have 1 to 100 ids")]
     AccountIds,
@@ -121,12 +144,14 @@ impl AdminError {
             | Self::Environment
             | Self::Scopes
             | Self::Overlap
+            | Self::Processor
+            | Self::ProcessorKeys(_)
             | Self::NoJobs
             | Self::AccountIds => "InvalidCommand",
             Self::TooManySecrets(_) | Self::Overtaken => "Conflict",
             Self::NoSuchAccount => "NoSuchAccount",
-            Self::NoSuchKey => "NoSuchKey",
-            Self::Queue(_) | Self::Read(_) | Self::Write(_) => "Unavailable",
+            Self::NoSuchKey | Self::NoSuchProcessorKeys => "NoSuchKey",
+            Self::Queue(_) | Self::Seal(_) | Self::Read(_) | Self::Write(_) => "Unavailable",
         }
     }
 }
@@ -139,13 +164,18 @@ impl From<AdminError> for Diagnostic {
 }
 
 /// Carries out one command; see the README for each.
-pub async fn handle<A, D, N>(context: &Context<A, D, N>, event: Value) -> Result<Value, AdminError>
+pub async fn handle<A, D, N, C, K>(
+    context: &Context<A, D, N, C, K>,
+    event: Value,
+) -> Result<Value, AdminError>
 where
     A: Accounts + WebhookSecrets + ListTenants + Reports + Sync,
     D: DeadLetters,
     N: Names<dead_letters::Image>,
+    C: KeepSealedKeys,
+    K: Seal,
 {
-    // The reason may be shown: commands carry no secrets.
+    // The reason may be shown: it names fields, and a secret hides itself (`secrets::Given`).
     let command: Command =
         serde_json::from_value(event).map_err(|error| AdminError::Command(error.to_string()))?;
     match command {
@@ -167,7 +197,15 @@ where
             }
         }
         Command::RotateWebhookSecret { account_id, environment, overlap_hours } => {
-            rotate(context, &tenant(&account_id, &environment)?, overlap_hours).await
+            secrets::rotate(context, &tenant(&account_id, &environment)?, overlap_hours).await
+        }
+        Command::SetProcessorKeys { account_id, environment, processor, secret } => {
+            let tenant = tenant(&account_id, &environment)?;
+            secrets::set_processor_keys(context, &tenant, &processor, &secret).await
+        }
+        Command::DeleteProcessorKeys { account_id, environment, processor } => {
+            let tenant = tenant(&account_id, &environment)?;
+            secrets::delete_processor_keys(context, &tenant, &processor).await
         }
         Command::DeadLetters { queue } => dead_letters::show(context, queue).await,
         Command::PutBack { queue, refund_id } => {
@@ -180,47 +218,30 @@ where
     }
 }
 
-async fn rotate<A: Accounts + WebhookSecrets, D, N>(
-    context: &Context<A, D, N>,
-    tenant: &Tenant,
-    overlap_hours: Option<u32>,
-) -> Result<Value, AdminError> {
-    let now = (context.now)();
-    let overlap = Secrets::overlap(overlap_hours).ok_or(AdminError::Overlap)?;
-    let from = context.accounts.webhook_secrets(tenant).await?.ok_or(AdminError::NoSuchAccount)?;
-    let to = from.rotated(secret(context.random), now, overlap)?;
-    match context.accounts.rotate_webhook_secret(tenant, &from, &to).await? {
-        Rotated::Yes => {
-            tracing::info!(account.id = %tenant.account, "webhook secret rotated");
-            Ok(json!({
-                "account_id": tenant.account.as_str(),
-                "environment": tenant.environment.as_str(),
-                "webhook_secret": to.current.reveal(),
-                "previous_secret_valid_until": now.plus(overlap).rfc3339(),
-            }))
-        }
-        Rotated::Overtaken => Err(AdminError::Overtaken),
-    }
-}
-
 fn tenant(account_id: &str, environment: &str) -> Result<Tenant, AdminError> {
     let account = AccountId::try_from(account_id).map_err(|why| AdminError::Id("account_id", why))?;
     let environment = Environment::parse(environment).ok_or(AdminError::Environment)?;
     Ok(Tenant { environment, account })
 }
 
-async fn create_account<A: Accounts, D, N>(
-    context: &Context<A, D, N>,
+async fn create_account<A: Accounts, D, N, C, K: Seal>(
+    context: &Context<A, D, N, C, K>,
     name: String,
 ) -> Result<Value, AdminError> {
     if name.is_empty() || name.chars().nth(NAME_MAX).is_some() {
         return Err(AdminError::Name);
     }
+    let id = AccountId::from_bits((context.random)());
+    let (sandbox, live) = (secret(context.random), secret(context.random));
+    let seal = async |environment, secret: &Secret| {
+        let tenant = Tenant { environment, account: id.clone() };
+        context.seal.seal(&tenant, &Purpose::Account, secret.bytes()).await.map(StoredSecret::Sealed)
+    };
     let account = NewAccount {
-        id: AccountId::from_bits((context.random)()),
+        sandbox_secret: seal(Environment::Sandbox, &sandbox).await?,
+        live_secret: seal(Environment::Live, &live).await?,
+        id,
         name,
-        sandbox_secret: secret(context.random),
-        live_secret: secret(context.random),
         created_at: (context.now)(),
     };
     context.accounts.create_account(&account).await?;
@@ -228,8 +249,8 @@ async fn create_account<A: Accounts, D, N>(
     Ok(json!({
         "account_id": account.id.as_str(),
         "webhook_secrets": {
-            "sandbox": account.sandbox_secret.reveal(),
-            "live": account.live_secret.reveal(),
+            "sandbox": sandbox.reveal(),
+            "live": live.reveal(),
         },
     }))
 }
@@ -239,8 +260,8 @@ fn secret(random: fn() -> u128) -> Secret {
     Secret::of_256_bits([random(), random()])
 }
 
-async fn create_key<A: Accounts, D, N>(
-    context: &Context<A, D, N>,
+async fn create_key<A: Accounts, D, N, C, K>(
+    context: &Context<A, D, N, C, K>,
     r#use: KeyUse,
     tenant: Tenant,
     scopes: Option<Vec<String>>,

@@ -18,6 +18,7 @@ pub mod or_abort;
 pub mod payment;
 pub mod refund;
 pub mod report;
+pub mod sealed;
 pub mod signing;
 pub mod split;
 pub mod text;

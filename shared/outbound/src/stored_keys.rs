@@ -1,9 +1,8 @@
-//! The processors' keys in AWS Secrets Manager: one secret for each account, environment and processor.
+//! The processors' keys: sealed in the credentials table where `admin` put them, else in AWS Secrets Manager, one secret
+//! for each account, environment and processor.
 //!
 //! A secret is read when a refund first needs it and kept for a while, never at start-up: most functions' lives see
 //! few accounts. Nothing of a secret gets into a log or an error; what AWS says of a refusal does.
-
-mod kept;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,33 +10,41 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::time::Timestamp;
-use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
+use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys, SealedKeys};
+use recoup_ports::seals::{Open, OpenError, Purpose};
+use recoup_ports::{ReadError, causes};
 use tokio::time::timeout;
 
-use self::kept::Kept;
+use crate::kept::Kept;
+use crate::lazy::Lazy;
+use crate::unread::{Unread, Words, unread};
 
-pub use self::kept::TENANTS_MAX;
+pub use crate::kept::KEPT_MAX as TENANTS_MAX;
 
 /// One read with all its tries: a third of the time that a processor's question has, so that with a kept value
 /// there is time left to ask.
 const READ_LIMIT: Duration = Duration::from_secs(2);
-/// What AWS says when it is asked too often; some of it with a 400.
-const THROTTLED: [&str; 3] = ["ThrottlingException", "Throttling", "TooManyRequestsException"];
+const WORDS: Words =
+    Words { did_not_answer: "the secret store did not answer", refused: "the secret store refused" };
 
 /// Reads each tenant's keys, and keeps them. A clone shares what is kept.
 #[derive(Clone, Debug)]
-pub struct StoredKeys {
-    client: Client,
+pub struct StoredKeys<S, O> {
+    sealed: S,
+    open: O,
+    client: Lazy<Client>,
     prefix: Arc<str>,
     now: fn() -> Timestamp,
     read_limit: Duration,
-    kept: Arc<Mutex<HashMap<ProcessorName, Kept<SecretText>>>>,
+    kept: Arc<Mutex<KeptOfAll>>,
 }
+
+type KeptOfAll = HashMap<ProcessorName, Kept<Tenant, SecretText>>;
 
 /// A secret that its processor could read; never printed by accident.
 #[derive(Clone)]
@@ -49,18 +56,18 @@ impl fmt::Debug for SecretText {
     }
 }
 
-/// Why a secret was not read; in words that hold nothing of it.
-struct Unread {
-    why: &'static str,
-    cause: Option<String>,
-    /// The store gave no answer, so what it said before still counts.
-    away: bool,
-}
-
-impl StoredKeys {
-    /// Reads `{prefix}/{environment}/{account}/{processor}` through this client.
-    pub fn new(client: Client, prefix: &str, now: fn() -> Timestamp) -> Self {
-        Self { client, prefix: prefix.into(), now, read_limit: READ_LIMIT, kept: Arc::default() }
+impl<S, O> StoredKeys<S, O> {
+    /// Reads what is sealed in this store, and opens it; or else reads `{prefix}/{environment}/{account}/{processor}`
+    /// through this client, which is built when it is first needed.
+    pub fn new(
+        sealed: S,
+        open: O,
+        client: impl FnOnce() -> Client + Send + 'static,
+        prefix: &str,
+        now: fn() -> Timestamp,
+    ) -> Self {
+        let (client, prefix) = (Lazy::new(client), prefix.into());
+        Self { sealed, open, client, prefix, now, read_limit: READ_LIMIT, kept: Arc::default() }
     }
 
     /// The same with another limit for each read.
@@ -70,21 +77,29 @@ impl StoredKeys {
     }
 
     /// Does something to what is kept of one processor's secrets.
-    fn with_kept<T>(&self, processor: ProcessorName, act: impl FnOnce(&mut Kept<SecretText>) -> T) -> T {
+    fn with_kept<T>(
+        &self,
+        processor: ProcessorName,
+        act: impl FnOnce(&mut Kept<Tenant, SecretText>) -> T,
+    ) -> T {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         act(kept.entry(processor).or_insert_with(Kept::empty))
     }
+}
 
+impl<S: SealedKeys + Sync, O: Open + Sync> StoredKeys<S, O> {
     /// The secret as it is kept, or else as the store has it now.
     async fn secret<A: Access>(&self, tenant: &Tenant) -> Result<Option<SecretText>, KeysError> {
         let now = (self.now)();
-        let fresh = |kept: &mut Kept<SecretText>| kept.fresh(tenant, now).map(|entry| entry.value.clone());
+        let fresh =
+            |kept: &mut Kept<Tenant, SecretText>| kept.fresh(tenant, now).map(|entry| entry.value.clone());
         if let Some(secret) = self.with_kept(A::PROCESSOR, fresh) {
             return Ok(secret);
         }
-        let read = match timeout(self.read_limit, self.read::<A>(tenant)).await {
+        // Three stores deep, the future is too large to move about.
+        let read = match timeout(self.read_limit, Box::pin(self.read::<A>(tenant))).await {
             Ok(read) => read,
-            Err(_) => Err(Unread { why: "too late", cause: None, away: true }),
+            Err(_) => Err(Unread::too_late()),
         };
         let now = (self.now)();
         let Unread { why, cause, away } = match read {
@@ -107,23 +122,48 @@ impl StoredKeys {
         kept.map(Some).ok_or_else(|| KeysError(why.into()))
     }
 
-    /// Asks the store; `None` where the tenant has no such secret.
+    /// Asks the stores; `None` where the tenant has no such secret in either.
     async fn read<A: Access>(&self, tenant: &Tenant) -> Result<Option<SecretText>, Unread> {
+        let text = match self.sealed_text::<A>(tenant).await? {
+            Some(text) => Some(text),
+            None => self.own_secret::<A>(tenant).await?,
+        };
+        let Some(text) = text else { return Ok(None) };
+        A::parse(&text).map_err(Unread::unusable)?;
+        Ok(Some(SecretText(text)))
+    }
+
+    /// The secret that `admin` has stored.
+    async fn sealed_text<A: Access>(&self, tenant: &Tenant) -> Result<Option<String>, Unread> {
+        let sealed = self.sealed.sealed_keys(tenant, A::PROCESSOR).await.map_err(|error| Unread {
+            why: "the credentials cannot be read",
+            cause: Some(causes(&error)),
+            away: matches!(error, ReadError::Unavailable(_)),
+        })?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let opened = self.open.open(tenant, &Purpose::Processor(A::PROCESSOR), &sealed).await;
+        let opened = opened.map_err(|error| Unread {
+            why: "the sealed secret cannot be opened",
+            cause: Some(causes(&error)),
+            away: matches!(error, OpenError::Away(_)),
+        })?;
+        let text = String::from_utf8(opened.bytes().to_vec());
+        text.map(Some).map_err(|_| Unread::unusable("it is binary"))
+    }
+
+    /// The secret that an operator has put into Secrets Manager.
+    async fn own_secret<A: Access>(&self, tenant: &Tenant) -> Result<Option<String>, Unread> {
         let (environment, account) = (tenant.environment.as_str(), &tenant.account);
         let name = format!("{}/{environment}/{account}/{}", self.prefix, A::PROCESSOR.as_str());
-        let secret = match self.client.get_secret_value().secret_id(name).send().await {
-            Ok(secret) => secret,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(unread(&error)),
-        };
-        let unusable = |why| Unread { why, cause: None, away: false };
-        let text = secret.secret_string.ok_or(unusable("it is binary"))?;
-        A::parse(&text).map_err(unusable)?;
-        Ok(Some(SecretText(text)))
+        match self.client.get().get_secret_value().secret_id(name).send().await {
+            Ok(secret) => secret.secret_string.map(Some).ok_or(Unread::unusable("it is binary")),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(unread(&error, &WORDS)),
+        }
     }
 }
 
-impl ProcessorKeys for StoredKeys {
+impl<S: SealedKeys + Sync, O: Open + Sync> ProcessorKeys for StoredKeys<S, O> {
     async fn access<A: Access>(&self, tenant: &Tenant) -> Result<Option<A>, KeysError> {
         let secret = self.secret::<A>(tenant).await?;
         secret.map(|SecretText(text)| A::parse(&text)).transpose().map_err(|why| KeysError(why.into()))
@@ -135,18 +175,4 @@ fn is_absent(error: &SdkError<GetSecretValueError>) -> bool {
     error
         .as_service_error()
         .is_some_and(|error| error.is_resource_not_found_exception() || error.is_invalid_request_exception())
-}
-
-/// What is told of an error. Never its debug form: an answer that could not be parsed is part of it.
-fn unread(error: &SdkError<GetSecretValueError>) -> Unread {
-    let Some(refusal) = error.as_service_error() else {
-        return Unread { why: "the secret store did not answer", cause: None, away: true };
-    };
-    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-    let throttled = status == 429 || refusal.code().is_some_and(|code| THROTTLED.contains(&code));
-    // A 200 that cannot be parsed is an error of the service to the SDK.
-    let away = throttled || !(400..500).contains(&status);
-    let why = if away { "the secret store did not answer" } else { "the secret store refused" };
-    let cause = refusal.code().map(|code| format!("{code}: {}", refusal.message().unwrap_or_default()));
-    Unread { why, cause, away }
 }

@@ -2,7 +2,7 @@
 
 use recoup_domain::api_key::StoredKey;
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
-use recoup_domain::signing::{Secret, Secrets};
+use recoup_domain::sealed::{StoredSecret, StoredSecrets};
 use recoup_domain::time::Timestamp;
 
 use crate::{ReadError, WriteError};
@@ -30,9 +30,9 @@ pub struct NewAccount {
     /// The account's name, for people.
     pub name: String,
     /// Signs webhooks to refunds' own URLs in the sandbox.
-    pub sandbox_secret: Secret,
+    pub sandbox_secret: StoredSecret,
     /// Signs webhooks to refunds' own URLs in live.
-    pub live_secret: Secret,
+    pub live_secret: StoredSecret,
     /// When it was created.
     pub created_at: Timestamp,
 }
@@ -62,8 +62,8 @@ pub trait Accounts {
     fn rotate_webhook_secret(
         &self,
         tenant: &Tenant,
-        from: &Secrets,
-        to: &Secrets,
+        from: &StoredSecrets,
+        to: &StoredSecrets,
     ) -> impl Future<Output = Result<Rotated, WriteError>> + Send;
 
     /// Writes a new key.

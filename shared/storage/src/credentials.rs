@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use recoup_domain::api_key::{KeyHash, Scope, StoredKey};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
+use recoup_domain::sealed::StoredSecrets;
 use recoup_domain::signing::Secrets;
 use recoup_domain::time::Timestamp;
 use recoup_ports::credentials::{Accounts, Keys, NewAccount, Revoked, Rotated};
@@ -14,7 +15,7 @@ use serde_bytes::{ByteArray, ByteBuf};
 
 use crate::expression::{Expression, text};
 use crate::keys::{ACCOUNTS, Key, PK, place_of_account};
-use crate::secret_item::{RetiredItem, from_items, replace};
+use crate::secret_item::{RetiredItem, SecretItems, from_items, replace, to_items};
 use crate::table::{Item, Table, cause, key_text, unreadable};
 use crate::write::{Transacted, past_transactions};
 
@@ -30,7 +31,10 @@ struct AccountItem {
     #[serde(default)]
     list_sk: String,
     name: String,
-    webhook_secret: ByteBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    webhook_secret: Option<ByteBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed_secret: Option<ByteBuf>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     retired_secrets: Vec<RetiredItem>,
     created_at: String,
@@ -64,10 +68,12 @@ impl KeyItem {
 }
 
 /// The secrets of an account's item.
-pub(crate) fn read_secrets(item: Item) -> Result<Secrets, ReadError> {
+pub(crate) fn read_secrets(item: Item) -> Result<StoredSecrets, ReadError> {
     let key = key_text(&item, PK).to_owned();
     let item: AccountItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
-    from_items(item.webhook_secret, item.retired_secrets).map_err(|why| unreadable(&key, why))
+    let secrets =
+        SecretItems { plain: item.webhook_secret, sealed: item.sealed_secret, retired: item.retired_secrets };
+    from_items(secrets).map_err(|why| unreadable(&key, why))
 }
 
 fn failed(error: impl Into<BoxError>) -> WriteError {
@@ -84,7 +90,7 @@ impl Keys for Table {
 }
 
 impl WebhookSecrets for Table {
-    async fn webhook_secrets(&self, tenant: &Tenant) -> Result<Option<Secrets>, ReadError> {
+    async fn webhook_secrets(&self, tenant: &Tenant) -> Result<Option<StoredSecrets>, ReadError> {
         self.item(&Key::account(tenant)).await?.map(read_secrets).transpose()
     }
 }
@@ -97,14 +103,16 @@ impl Accounts for Table {
         for (environment, secret) in tenants {
             let tenant = Tenant { environment, account: account.id.clone() };
             let key = Key::account(&tenant);
+            let SecretItems { plain, sealed, retired } = to_items(&Secrets::first(secret.clone()));
             let item = AccountItem {
                 pk: key.pk,
                 sk: key.sk,
                 list_pk: ACCOUNTS.to_owned(),
                 list_sk: place_of_account(&tenant),
                 name: account.name.clone(),
-                webhook_secret: ByteBuf::from(secret.bytes()),
-                retired_secrets: Vec::new(),
+                webhook_secret: plain,
+                sealed_secret: sealed,
+                retired_secrets: retired,
                 created_at: account.created_at.rfc3339(),
             };
             writes.push(self.transact_put(serde_dynamo::to_item(item).map_err(failed)?).map_err(failed)?);
@@ -125,8 +133,8 @@ impl Accounts for Table {
     async fn rotate_webhook_secret(
         &self,
         tenant: &Tenant,
-        from: &Secrets,
-        to: &Secrets,
+        from: &StoredSecrets,
+        to: &StoredSecrets,
     ) -> Result<Rotated, WriteError> {
         let mut expression = Expression::default();
         replace(&mut expression, from, to).map_err(failed)?;

@@ -15,6 +15,7 @@ mod images;
 mod keys;
 mod list;
 mod payment_item;
+mod processor_keys;
 mod refund_item;
 mod register;
 mod report_item;

@@ -36,6 +36,12 @@ impl Table {
         Self { client, name }
     }
 
+    /// Another table, through the same client.
+    #[must_use]
+    pub fn beside(&self, name: String) -> Self {
+        Self { client: self.client.clone(), name }
+    }
+
     /// One item, as last written.
     pub(crate) async fn item(&self, key: &Key) -> Result<Option<Item>, ReadError> {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(key.attributes()));

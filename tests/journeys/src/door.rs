@@ -6,16 +6,17 @@ use recoup_domain::ids::{Environment, KeyId};
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
 use recoup_http::route::SERVED;
-use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::credentials::{Accounts, Revoked};
 use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
 use recoup_testing::routes::ROUTES;
+use recoup_testing::seals::TestKey;
 use recoup_testing::{TestTable, fixtures};
 use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 
 use crate::gateway::{Event, Reply};
+use crate::samples::NoEndpoints;
 
 const CREATE: &str = include_str!("../../events/create-refund.json");
 const AUTHORIZE: &str = include_str!("../../events/authorize.json");
@@ -53,8 +54,8 @@ async fn serve(table: &TestTable, key: &str, event: &Event) -> Response<Body> {
             register_payment::handle(&register_payment::Context { store, public_url, now }, request).await
         }
         Some("manage-webhooks") => {
-            let receivers = Webhooks::new(reach).unwrap();
-            let context = manage_webhooks::Context { store, receivers, public_url, reach, now, random };
+            let (samples, seal) = (NoEndpoints, TestKey::default());
+            let context = manage_webhooks::Context { store, samples, seal, public_url, reach, now, random };
             manage_webhooks::handle(&context, request).await
         }
         other => panic!("{key} is served by {other:?}: say here how"),

@@ -7,8 +7,10 @@ use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::{ApiKey, KeyUse, Pepper, Scope};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
 use recoup_ports::credentials::Keys;
+use recoup_ports::seals::Purpose;
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_storage::{Table, TableImages};
+use recoup_testing::seals::TestKey;
 use recoup_testing::{Fault, TestTable, fixtures};
 use serde_json::{Value, json};
 
@@ -28,44 +30,47 @@ fn random() -> u128 {
     number.wrapping_mul(0x0123_4567_89ab_cdef_0fed_cba9_8765_4321)
 }
 
-struct World {
-    table: TestTable,
-    context: Context<Table, GivenUp, TableImages>,
+pub(crate) struct World {
+    pub(crate) table: TestTable,
+    pub(crate) key: TestKey,
+    context: Context<Table, GivenUp, TableImages, Table, TestKey>,
 }
 
 impl World {
-    fn new() -> Self {
-        let table = TestTable::new();
+    pub(crate) fn new() -> Self {
+        let (table, key) = (TestTable::new(), TestKey::default());
         let accounts = table.store();
         let dead_letters = GivenUp::default();
         let context = Context {
             accounts,
+            credentials: table.store(),
+            seal: key.clone(),
             dead_letters,
             names: TableImages,
             pepper: pepper(),
             now: fixtures::now,
             random,
         };
-        Self { table, context }
+        Self { table, key, context }
     }
 
-    async fn with_account() -> (Self, AccountId) {
+    pub(crate) async fn with_account() -> (Self, AccountId) {
         let world = Self::new();
         let answer = world.does(serde_json::from_str(EVENT).unwrap()).await;
         let account = answer["account_id"].as_str().unwrap().try_into().unwrap();
         (world, account)
     }
 
-    async fn does(&self, command: Value) -> Value {
+    pub(crate) async fn does(&self, command: Value) -> Value {
         handle(&self.context, command).await.unwrap()
     }
 
-    async fn refuses(&self, command: Value) -> AdminError {
+    pub(crate) async fn refuses(&self, command: Value) -> AdminError {
         handle(&self.context, command).await.unwrap_err()
     }
 
     /// Every stored byte and character, so that a secret that lies there is found.
-    async fn everything(&self) -> String {
+    pub(crate) async fn everything(&self) -> String {
         format!("{:?}", self.table.items().await)
     }
 }
@@ -84,8 +89,9 @@ async fn the_recorded_command_makes_an_account_with_a_secret_per_environment() {
     for environment in [Environment::Sandbox, Environment::Live] {
         let tenant = Tenant { environment, account: account.clone() };
         let stored = world.table.store().webhook_secrets(&tenant).await.unwrap().unwrap();
-        assert_eq!(secrets[environment.as_str()], stored.current.reveal());
-        assert_eq!(stored.current.bytes().len(), 32);
+        let secret = world.key.secret(&tenant, &Purpose::Account, &stored.current);
+        assert_eq!(secrets[environment.as_str()], secret.reveal());
+        assert_eq!(secret.bytes().len(), 32);
     }
     assert_eq!(world.table.items().await.len(), 2);
 }
@@ -232,7 +238,8 @@ async fn a_secret_whose_writing_lost_its_answer_is_the_one_that_was_shown() {
     let account = text(&answer, "account_id").try_into().unwrap();
     let tenant = Tenant { environment: Environment::Live, account };
     let stored = world.table.store().webhook_secrets(&tenant).await.unwrap().unwrap();
-    assert_eq!(answer["webhook_secrets"]["live"], stored.current.reveal());
+    let secret = world.key.secret(&tenant, &Purpose::Account, &stored.current);
+    assert_eq!(answer["webhook_secrets"]["live"], secret.reveal());
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,7 +255,8 @@ async fn a_rotated_secret_is_shown_once_and_the_one_before_signs_beside_it() {
     world.table.fail("UpdateItem", 1, Fault::LoseAnswer);
     let answer = world.does(rotate.clone()).await;
     let after = stored().await;
-    assert_eq!(text(&answer, "webhook_secret"), after.current.reveal());
+    let secret = world.key.secret(&tenant, &Purpose::Account, &after.current);
+    assert_eq!(text(&answer, "webhook_secret"), secret.reveal());
     assert_ne!(after.current, before.current);
     let day = 24 * 3_600_000;
     assert_eq!(text(&answer, "previous_secret_valid_until"), fixtures::later(day).rfc3339());

@@ -13,6 +13,7 @@ use recoup_ports::dead_letters::DeadLetterQueue::{self, RefundJobs, Relay, Webho
 use recoup_ports::jobs::{Job, Lane, RefundJob, WebhookJob};
 use recoup_storage::{Table, TableImages};
 use recoup_testing::routes::RESOURCES;
+use recoup_testing::seals::TestKey;
 use recoup_testing::{TestTable, fixtures};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ use crate::given_up::GivenUp;
 const PRIVATE: &str = "born 1 April 1980";
 
 struct World {
-    context: Context<Table, GivenUp, TableImages>,
+    context: Context<Table, GivenUp, TableImages, Table, TestKey>,
 }
 
 impl World {
@@ -30,7 +31,10 @@ impl World {
         let accounts = TestTable::new().store();
         let pepper = Pepper::new(vec![1; 32]).unwrap();
         let dead_letters = GivenUp::default();
-        Self { context: Context { accounts, dead_letters, names: TableImages, pepper, now, random: || 1 } }
+        let (credentials, seal, names) = (accounts.clone(), TestKey::default(), TableImages);
+        Self {
+            context: Context { accounts, credentials, seal, dead_letters, names, pepper, now, random: || 1 },
+        }
     }
 
     fn new() -> Self {

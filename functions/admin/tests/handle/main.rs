@@ -5,3 +5,4 @@ mod administering;
 mod dead_letters;
 mod given_up;
 mod reports;
+mod secrets;

@@ -10,8 +10,9 @@ use recoup_domain::report::{Finding, Mismatch, Remedy, Report};
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::reports::{KeepReports, Tenants};
 use recoup_storage::{Table, TableImages};
-use recoup_testing::fixtures::{self, secret};
+use recoup_testing::fixtures;
 use recoup_testing::reports::{clean_report, finding, report_with};
+use recoup_testing::seals::TestKey;
 use recoup_testing::{Fault, TestTable};
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ fn random() -> u128 {
 
 struct World {
     table: TestTable,
-    context: Context<Table, GivenUp, TableImages>,
+    context: Context<Table, GivenUp, TableImages, Table, TestKey>,
 }
 
 impl World {
@@ -35,16 +36,17 @@ impl World {
             let account = NewAccount {
                 id: AccountId::from_bits(number),
                 name: "Shop".to_owned(),
-                sandbox_secret: secret(1),
-                live_secret: secret(2),
+                sandbox_secret: fixtures::plain_secret(1),
+                live_secret: fixtures::plain_secret(2),
                 created_at: fixtures::now(),
             };
             table.store().create_account(&account).await.unwrap();
         }
         let pepper = Pepper::new(vec![1; 32]).unwrap();
         let (accounts, dead_letters) = (table.store(), GivenUp::default());
-        let context =
-            Context { accounts, dead_letters, names: TableImages, pepper, now: fixtures::now, random };
+        let (credentials, seal, names) = (table.store(), TestKey::default(), TableImages);
+        let now = fixtures::now;
+        let context = Context { accounts, credentials, seal, dead_letters, names, pepper, now, random };
         Self { table, context }
     }
 

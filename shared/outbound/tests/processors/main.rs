@@ -16,6 +16,8 @@ mod logs;
 #[path = "../tls/proof.rs"]
 mod proof;
 mod sandbox;
+mod sealed_keys;
+mod secrets_key;
 mod server;
 mod stored_keys;
 mod stripe;

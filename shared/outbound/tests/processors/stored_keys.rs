@@ -1,4 +1,4 @@
-//! The keys of accounts, read through the real SDK from a listener that answers as Secrets Manager does.
+//! The keys of accounts in Secrets Manager, read through the real SDK from a listener that answers as Secrets Manager does.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -14,9 +14,11 @@ use recoup_ports::processor_keys::{KeysError, ProcessorKeys};
 use recoup_processors::adapter::AdapterAccess;
 use recoup_processors::stripe::StripeAccess;
 use recoup_testing::fixtures;
+use recoup_testing::seals::TestKey;
 use serde_json::{Value, json};
 
 use crate::logs::{listen, read};
+use crate::sealed_keys::NothingSealed;
 use crate::server::{Reply, Request, Server};
 use crate::world::{LIVE_KEY, TEST_KEY, secrets};
 
@@ -59,7 +61,7 @@ const AWAY: [Said; 6] = [
 struct Store {
     server: Server,
     secrets: Arc<Mutex<HashMap<String, Said>>>,
-    keys: StoredKeys,
+    keys: StoredKeys<NothingSealed, TestKey>,
 }
 
 impl Store {
@@ -80,7 +82,8 @@ impl Store {
             .retry_config(RetryConfig::disabled())
             .endpoint_url(format!("http://127.0.0.1:{}", server.port));
         let client = aws_sdk_secretsmanager::Client::from_conf(config.build());
-        let keys = StoredKeys::new(client, "recoup/processors", now).within(Duration::from_millis(300));
+        let keys = StoredKeys::new(NothingSealed, TestKey::default(), || client, "recoup/processors", now);
+        let keys = keys.within(Duration::from_millis(300));
         Self { server, secrets, keys }
     }
 

@@ -3,11 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::api_key::{ApiKey, KeyHash, Pepper, Scope, StoredKey};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
-use recoup_domain::signing::{Secret, Secrets};
+use recoup_domain::signing::Secrets;
 use recoup_ports::WriteError;
 use recoup_ports::credentials::{Accounts, Keys, NewAccount, Revoked};
 use recoup_ports::webhooks::WebhookSecrets;
-use recoup_testing::fixtures::{later, now, tenant};
+use recoup_testing::fixtures::{self, later, now, tenant};
 use recoup_testing::{Fault, TestTable};
 
 fn pepper() -> Pepper {
@@ -30,8 +30,8 @@ fn account() -> NewAccount {
     NewAccount {
         id: AccountId::from_bits(1),
         name: "Shop".to_owned(),
-        sandbox_secret: Secret::new(vec![1; 32]).unwrap(),
-        live_secret: Secret::new(vec![2; 32]).unwrap(),
+        sandbox_secret: fixtures::plain_secret(1),
+        live_secret: fixtures::plain_secret(2),
         created_at: now(),
     }
 }
