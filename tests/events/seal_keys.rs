@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use recoup_domain::seal::SealKey;
-use recoup_ports::seals::{SealKeyError, SealKeys};
+use recoup_ports::seal_keys::{SealKeyError, SealKeys};
 use recoup_testing::fixtures;
 
 #[derive(Default)]

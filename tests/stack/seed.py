@@ -116,7 +116,14 @@ def write(settings: Settings, account: Account, outputs: dict[str, str]) -> None
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
     _write(settings.env_file, 0o600, "# Written by make up. To use the API: . .local/env\n" + exports)
     # A function that runs alone reads these from its environment, as the template gives them.
-    aimed = {"TABLE_NAME": values["RECOUP_TABLE"], "PUBLIC_URL": values["RECOUP_URL"], **settings.aws_variables()}
+    aimed = {
+        "TABLE_NAME": values["RECOUP_TABLE"],
+        "CREDENTIALS_TABLE_NAME": outputs["CredentialsTableName"],
+        "SECRETS_KEY_ID": outputs["SecretsKeyId"],
+        "DISPATCH_WEBHOOK_FUNCTION": outputs["DispatchWebhookFunctionName"],
+        "PUBLIC_URL": values["RECOUP_URL"],
+        **settings.aws_variables(),
+    }
     _write(settings.on_stack_file, 0o700, _ON_STACK.format(
         env_file=shlex.quote(str(settings.env_file)),
         tools=shlex.quote(str(VENV / "bin")),

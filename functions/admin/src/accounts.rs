@@ -1,10 +1,11 @@
-//! Accounts, and the secret that signs to their refunds' own URLs.
+//! Accounts.
 
 use recoup_domain::ids::{AccountId, Environment, Tenant};
-use recoup_domain::signing::{Secret, Secrets};
-use recoup_ports::credentials::{Accounts, NewAccount, Rotated};
+use recoup_domain::sealed::StoredSecret;
+use recoup_domain::signing::Secret;
+use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::reports::Tenants;
-use recoup_ports::webhooks::WebhookSecrets;
+use recoup_ports::seals::{Purpose, Seal};
 use serde_json::{Value, json};
 
 use crate::{AdminError, Context};
@@ -14,28 +15,31 @@ const NAME_MAX: usize = 100;
 /// Most accounts in one answer.
 const ACCOUNTS_MAX: u16 = 100;
 
-pub(crate) async fn create<A: Accounts, K, R, D, N>(
-    context: &Context<A, K, R, D, N>,
+pub(crate) async fn create<A: Accounts, K, R, S: Seal, D, N>(
+    context: &Context<A, K, R, S, D, N>,
     name: String,
 ) -> Result<Value, AdminError> {
     if name.is_empty() || name.chars().nth(NAME_MAX).is_some() {
         return Err(AdminError::Name);
     }
+    let id = AccountId::from_bits((context.random)());
+    let (sandbox, live) = (secret(context.random), secret(context.random));
+    let seal = async |environment, secret: &Secret| {
+        let tenant = Tenant { environment, account: id.clone() };
+        context.seal.seal(&tenant, &Purpose::Account, secret.bytes()).await.map(StoredSecret::Sealed)
+    };
     let account = NewAccount {
-        id: AccountId::from_bits((context.random)()),
+        sandbox_secret: seal(Environment::Sandbox, &sandbox).await?,
+        live_secret: seal(Environment::Live, &live).await?,
+        id,
         name,
-        sandbox_secret: secret(context.random),
-        live_secret: secret(context.random),
         created_at: (context.now)(),
     };
     context.accounts.create_account(&account).await?;
     tracing::info!(account.id = %account.id, "account created");
     Ok(json!({
         "account_id": account.id.as_str(),
-        "webhook_secrets": {
-            "sandbox": account.sandbox_secret.reveal(),
-            "live": account.live_secret.reveal(),
-        },
+        "webhook_secrets": { "sandbox": sandbox.reveal(), "live": live.reveal() },
     }))
 }
 
@@ -59,30 +63,7 @@ pub(crate) async fn list<A: Accounts + Tenants>(store: &A, after: Option<&str>) 
     }))
 }
 
-pub(crate) async fn rotate_secret<A: Accounts + WebhookSecrets, K, R, D, N>(
-    context: &Context<A, K, R, D, N>,
-    tenant: &Tenant,
-    overlap_hours: Option<u32>,
-) -> Result<Value, AdminError> {
-    let now = (context.now)();
-    let overlap = Secrets::overlap(overlap_hours).ok_or(AdminError::Overlap)?;
-    let from = context.accounts.webhook_secrets(tenant).await?.ok_or(AdminError::NoSuchAccount)?;
-    let to = from.rotated(secret(context.random), now, overlap)?;
-    match context.accounts.rotate_webhook_secret(tenant, &from, &to).await? {
-        Rotated::Yes => {
-            tracing::info!(account.id = %tenant.account, "webhook secret rotated");
-            Ok(json!({
-                "account_id": tenant.account.as_str(),
-                "environment": tenant.environment.as_str(),
-                "webhook_secret": to.current.reveal(),
-                "previous_secret_valid_until": now.plus(overlap).rfc3339(),
-            }))
-        }
-        Rotated::Overtaken => Err(AdminError::Overtaken),
-    }
-}
-
 /// A secret of 256 random bits.
-fn secret(random: fn() -> u128) -> Secret {
+pub(crate) fn secret(random: fn() -> u128) -> Secret {
     Secret::of_256_bits([random(), random()])
 }

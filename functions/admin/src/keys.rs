@@ -53,8 +53,8 @@ impl Wanted {
     }
 }
 
-pub(crate) async fn create<A: Accounts, K: KeepKeys, R: Keyrings, D, N>(
-    context: &Context<A, K, R, D, N>,
+pub(crate) async fn create<A: Accounts, K: KeepKeys, R: Keyrings, S, D, N>(
+    context: &Context<A, K, R, S, D, N>,
     r#use: KeyUse,
     wanted: Wanted,
 ) -> Result<Value, AdminError> {
@@ -103,8 +103,8 @@ fn shown(key: &StoredKey) -> Value {
     })
 }
 
-pub(crate) async fn list<A: Accounts, K: KeepKeys, R, D, N>(
-    context: &Context<A, K, R, D, N>,
+pub(crate) async fn list<A: Accounts, K: KeepKeys, R, S, D, N>(
+    context: &Context<A, K, R, S, D, N>,
     tenant: &Tenant,
 ) -> Result<Value, AdminError> {
     if !context.accounts.account_exists(&tenant.account, tenant.environment).await? {
@@ -120,8 +120,8 @@ pub(crate) async fn list<A: Accounts, K: KeepKeys, R, D, N>(
 }
 
 /// Revokes a key that is named by its id, or by the secret itself, as a leak report quotes it.
-pub(crate) async fn revoke<A, K: KeepKeys, R: Keyrings, D, N>(
-    context: &Context<A, K, R, D, N>,
+pub(crate) async fn revoke<A, K: KeepKeys, R: Keyrings, S, D, N>(
+    context: &Context<A, K, R, S, D, N>,
     id: Option<&str>,
     secret: Option<&str>,
 ) -> Result<Value, AdminError> {
@@ -140,8 +140,8 @@ pub(crate) async fn revoke<A, K: KeepKeys, R: Keyrings, D, N>(
 }
 
 /// The id of a key whose secret this is. Somebody who made a secret up must not end a key that only shares its id.
-async fn genuine<A, K: KeepKeys, R: Keyrings, D, N>(
-    context: &Context<A, K, R, D, N>,
+async fn genuine<A, K: KeepKeys, R: Keyrings, S, D, N>(
+    context: &Context<A, K, R, S, D, N>,
     secret: &str,
 ) -> Result<Option<KeyId>, AdminError> {
     let Some(key) = ApiKey::parse(secret.trim()) else { return Ok(None) };

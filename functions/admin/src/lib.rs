@@ -1,4 +1,4 @@
-//! Manages accounts and API keys, puts dead letters back, and reads reconciliation reports. It has no HTTP route:
+//! Manages accounts, API keys and processors' keys, puts dead letters back, and reads reconciliation reports. It has no HTTP route:
 //! whoever may invoke it under IAM is an administrator.
 //!
 //! Secrets appear once, in the answer, and nowhere else; the answer is never logged.
@@ -9,6 +9,7 @@ mod keys;
 mod reports;
 mod rotation;
 mod seals;
+mod secrets;
 
 use std::fmt;
 
@@ -24,8 +25,10 @@ use recoup_ports::dead_letters::{DeadLetters, DeadLettersError};
 use recoup_ports::images::Names;
 use recoup_ports::keyrings::{KeyringError, Keyrings, Ring, RotateKeyrings};
 use recoup_ports::payments::Payments;
+use recoup_ports::processor_keys::KeepSealedKeys;
 use recoup_ports::reports::{ListTenants, Reports};
-use recoup_ports::seals::{SealKeyError, SealKeys};
+use recoup_ports::seal_keys::{SealKeyError, SealKeys};
+use recoup_ports::seals::{Seal, SealError};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError, causes};
 use serde::Deserialize;
@@ -33,15 +36,18 @@ use serde_json::Value;
 use thiserror::Error;
 
 use dead_letters::QueueName;
+use secrets::Given;
 
 /// What the function needs.
-pub struct Context<A, K, R, D, N> {
+pub struct Context<A, K, R, S, D, N> {
     /// The store of accounts and reports.
     pub accounts: A,
-    /// The store of keys.
+    /// The store of keys, and of the accounts' keys at their processors.
     pub keys: K,
     /// The pepper, the keys that sign tokens, and the key that seals payments.
     pub keyrings: R,
+    /// Seals secrets.
+    pub seal: S,
     /// The dead-letter queues.
     pub dead_letters: D,
     /// Identifies items that cannot be read.
@@ -64,6 +70,8 @@ enum Command {
     RotatePepper { drop_unseen: Option<bool> },
     RotateSigningKey {},
     RotateWebhookSecret { account_id: String, environment: String, overlap_hours: Option<u32> },
+    SetProcessorKeys { account_id: String, environment: String, processor: String, secret: Given },
+    DeleteProcessorKeys { account_id: String, environment: String, processor: String },
     DeadLetters { queue: QueueName },
     PutBack { queue: QueueName, refund_id: Option<String> },
     LatestReports {},
@@ -114,6 +122,18 @@ pub enum AdminError {
     /// The overlap is out of bounds.
     #[error("overlap_hours must be 0 to 168")]
     Overlap,
+    /// The processor has no keys, or does not exist.
+    #[error("processor must be stripe or http")]
+    Processor,
+    /// The processor's keys are not what it takes.
+    #[error("the secret cannot be used: {0}")]
+    ProcessorKeys(&'static str),
+    /// `admin` has stored no keys of this processor.
+    #[error("the account has no keys of this processor here; Secrets Manager may have some")]
+    NoSuchProcessorKeys,
+    /// The key that seals did not answer.
+    #[error("nothing was stored: the secret cannot be sealed")]
+    Seal(#[from] SealError),
     /// No account is named, or too many are.
     #[error("account_ids must have 1 to 100 ids")]
     AccountIds,
@@ -188,6 +208,8 @@ impl AdminError {
             | Self::IpRanges
             | Self::WhichKey
             | Self::Overlap
+            | Self::Processor
+            | Self::ProcessorKeys(_)
             | Self::NoJobs
             | Self::Operator
             | Self::Cursor
@@ -199,11 +221,14 @@ impl AdminError {
             | Self::PaymentChanged
             | Self::Contradiction(_) => "Conflict",
             Self::NoSuchAccount => "NoSuchAccount",
-            Self::NoSuchKey => "NoSuchKey",
+            Self::NoSuchKey | Self::NoSuchProcessorKeys => "NoSuchKey",
             Self::NoSuchPayment => "NoSuchPayment",
-            Self::Queue(_) | Self::Keyring(_) | Self::SealKey(_) | Self::Read(_) | Self::Write(_) => {
-                "Unavailable"
-            }
+            Self::Queue(_)
+            | Self::Keyring(_)
+            | Self::SealKey(_)
+            | Self::Seal(_)
+            | Self::Read(_)
+            | Self::Write(_) => "Unavailable",
         }
     }
 }
@@ -218,18 +243,19 @@ impl From<AdminError> for Diagnostic {
 }
 
 /// Carries out one command; see docs/credentials.md and docs/operations.md for each.
-pub async fn handle<A, K, R, D, N>(
-    context: &Context<A, K, R, D, N>,
+pub async fn handle<A, K, R, S, D, N>(
+    context: &Context<A, K, R, S, D, N>,
     event: Value,
 ) -> Result<Value, AdminError>
 where
     A: Accounts + WebhookSecrets + ListTenants + Reports + AdoptPayments + Payments + Sync,
-    K: KeepKeys,
+    K: KeepKeys + KeepSealedKeys,
     R: Keyrings + RotateKeyrings + SealKeys,
     D: DeadLetters,
     N: Names<dead_letters::Image>,
+    S: Seal,
 {
-    // The error's words quote nothing of a secret: it stands where a command has no number and no choice of words.
+    // The reason may be shown: it names fields, and a secret hides itself (`secrets::Given`).
     let command: Command =
         serde_json::from_value(event).map_err(|error| AdminError::Command(error.to_string()))?;
     match command {
@@ -246,7 +272,15 @@ where
         }
         Command::RotateSigningKey {} => rotation::rotate(context, Ring::TokenSigning).await,
         Command::RotateWebhookSecret { account_id, environment, overlap_hours } => {
-            accounts::rotate_secret(context, &tenant(&account_id, &environment)?, overlap_hours).await
+            secrets::rotate(context, &tenant(&account_id, &environment)?, overlap_hours).await
+        }
+        Command::SetProcessorKeys { account_id, environment, processor, secret } => {
+            let tenant = tenant(&account_id, &environment)?;
+            secrets::set_processor_keys(context, &tenant, &processor, &secret).await
+        }
+        Command::DeleteProcessorKeys { account_id, environment, processor } => {
+            let tenant = tenant(&account_id, &environment)?;
+            secrets::delete_processor_keys(context, &tenant, &processor).await
         }
         Command::DeadLetters { queue } => dead_letters::show(context, queue).await,
         Command::PutBack { queue, refund_id } => {

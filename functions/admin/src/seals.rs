@@ -8,7 +8,7 @@ use recoup_domain::seal::{SealKey, Sealed};
 use recoup_domain::time::Timestamp;
 use recoup_ports::audits::{AdoptPayments, Adopted, Unsealed};
 use recoup_ports::payments::Payments;
-use recoup_ports::seals::SealKeys;
+use recoup_ports::seal_keys::SealKeys;
 use serde_json::{Value, json};
 
 use crate::AdminError;

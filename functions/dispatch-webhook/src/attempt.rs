@@ -8,11 +8,13 @@ use recoup_domain::event::{Event, EventType, Subject};
 use recoup_domain::ids::RefundId;
 use recoup_domain::refund::Refund;
 use recoup_domain::report::Mismatch;
-use recoup_domain::signing::{Secrets, sign};
+use recoup_domain::sealed::StoredSecrets;
+use recoup_domain::signing::sign;
 use recoup_domain::text::TargetUrl;
 use recoup_ports::endpoints::EndpointHealth;
 use recoup_ports::events::{NoteDeliveries, Noted, PrepareTries, Receiver};
 use recoup_ports::jobs::WebhookJob;
+use recoup_ports::seals::{Open, Purpose, opened};
 use recoup_ports::webhooks::Deliver;
 use recoup_ports::{BoxError, WriteError, causes};
 use recoup_views::webhook::{EventData, body};
@@ -62,15 +64,17 @@ impl Done {
 /// Where one attempt is sent.
 struct Destination<'prepared> {
     url: &'prepared TargetUrl,
-    secrets: &'prepared Secrets,
+    secrets: &'prepared StoredSecrets,
+    purpose: Purpose,
     endpoint: Option<&'prepared Endpoint>,
 }
 
 /// Works on one message. After an error it stays in its queue.
-pub(crate) async fn work<S, R>(context: &Context<S, R>, job: &WebhookJob) -> Result<Done, BoxError>
+pub(crate) async fn work<S, R, O>(context: &Context<S, R, O>, job: &WebhookJob) -> Result<Done, BoxError>
 where
     S: PrepareTries + NoteDeliveries + EndpointHealth,
     R: Deliver,
+    O: Open,
 {
     let prepared = context.store.prepare(job).await?;
     let from = prepared.delivery.as_ref();
@@ -100,9 +104,12 @@ where
             return give_up(context, event, from, &current, GivenUp::EndpointDisabled).await;
         }
         Receiver::Endpoint(endpoint) => {
-            Destination { url: &endpoint.url, secrets: &endpoint.secrets, endpoint: Some(endpoint) }
+            let purpose = Purpose::Endpoint(endpoint.id.clone());
+            Destination { url: &endpoint.url, secrets: &endpoint.secrets, purpose, endpoint: Some(endpoint) }
         }
-        Receiver::RefundUrl(url, secrets) => Destination { url, secrets, endpoint: None },
+        Receiver::RefundUrl(url, secrets) => {
+            Destination { url, secrets, purpose: Purpose::Account, endpoint: None }
+        }
     };
     let (attempt, retry_after) = send(context, event, prepared.refund.as_ref(), &destination).await?;
     let next = current.after(attempt, retry_after, (context.jitter_permille)());
@@ -129,8 +136,8 @@ fn is_borne_out(event: &Event, refund: Option<&Refund>) -> bool {
     }
 }
 
-async fn send<S, R: Deliver>(
-    context: &Context<S, R>,
+async fn send<S, R: Deliver, O: Open>(
+    context: &Context<S, R, O>,
     event: &Event,
     refund: Option<&Refund>,
     destination: &Destination<'_>,
@@ -138,8 +145,10 @@ async fn send<S, R: Deliver>(
     let data = EventData::of(event, refund, &context.public_url);
     let data = data.ok_or("the refund of this event does not exist")?;
     let body = body(event.r#type, event.at(), &data)?;
+    let Destination { secrets, purpose, .. } = destination;
+    let secrets = opened(&context.open, &event.tenant, purpose, secrets, (context.now)()).await?;
     let at = (context.now)();
-    let message = sign(event.id.as_str(), at, body, destination.secrets);
+    let message = sign(event.id.as_str(), at, body, &secrets);
     let reply = context.receivers.deliver(destination.url, &message).await;
     let took = (context.now)().since(at);
     Ok(match reply {
@@ -153,8 +162,8 @@ async fn send<S, R: Deliver>(
 
 /// Records a failure of an endpoint. This must come before the delivery is written: after a crash in between, the
 /// message is received again and the failure is not lost.
-async fn note_failure<S: EndpointHealth, R>(
-    context: &Context<S, R>,
+async fn note_failure<S: EndpointHealth, R, O>(
+    context: &Context<S, R, O>,
     endpoint: &Endpoint,
     next: &Delivery,
 ) -> Result<(), WriteError> {
@@ -174,8 +183,8 @@ async fn note_failure<S: EndpointHealth, R>(
     Ok(())
 }
 
-async fn give_up<S: NoteDeliveries, R>(
-    context: &Context<S, R>,
+async fn give_up<S: NoteDeliveries, R, O>(
+    context: &Context<S, R, O>,
     event: &Event,
     from: Option<&Delivery>,
     current: &Delivery,
@@ -188,8 +197,8 @@ async fn give_up<S: NoteDeliveries, R>(
 
 /// Writes the outcome of an attempt. If the delivery has changed meanwhile (a duplicate message, a redelivery), that
 /// change stays, except that a success is always added: the receiver has the event.
-async fn note<S: NoteDeliveries, R>(
-    context: &Context<S, R>,
+async fn note<S: NoteDeliveries, R, O>(
+    context: &Context<S, R, O>,
     from: Option<&Delivery>,
     next: &Delivery,
 ) -> Result<(), BoxError> {

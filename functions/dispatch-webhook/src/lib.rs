@@ -1,12 +1,14 @@
-//! Signs events and delivers them to their receivers: one attempt per message.
+//! Signs events and delivers them to their receivers: one attempt per message. It alone opens the secrets that sign, so
+//! it also sends the samples that `manage-webhooks` asks for.
 //!
 //! The outcome of an attempt is written into the delivery's item, and the next attempt comes from that item: through
 //! the table's stream `relay-events` sends the next message when it is due. So a message is for one attempt only, and a
-//! duplicate is recognised by the attempt's number. A message stays in its queue only if the table did not answer;
+//! duplicate is recognised by the attempt's number. A message stays in its queue only if the table or the key did not answer;
 //! after [`RECEIVES_MAX`] receives it is dead-lettered, and can be put back at any time.
 
 mod attempt;
 mod places;
+mod sample;
 
 use futures_util::{StreamExt, stream};
 use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
@@ -15,8 +17,11 @@ use recoup_ports::causes;
 use recoup_ports::endpoints::EndpointHealth;
 use recoup_ports::events::{NoteDeliveries, PrepareTries};
 use recoup_ports::jobs::{WebhookJob, read_job};
+use recoup_ports::samples::{SampleRequest, Sampled};
+use recoup_ports::seals::Open;
 use recoup_ports::webhooks::Deliver;
 use recoup_views::PublicUrl;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use attempt::{Done, work};
@@ -31,11 +36,13 @@ pub const AT_ONCE_TO_ONE: usize = 4;
 pub const RECEIVES_MAX: u32 = 8;
 
 /// What the function needs.
-pub struct Context<Store, Receivers> {
+pub struct Context<Store, Receivers, Key> {
     /// The store of deliveries, endpoints and refunds.
     pub store: Store,
     /// Sends to receivers.
     pub receivers: Receivers,
+    /// Opens the secrets that sign.
+    pub open: Key,
     /// The API's own address, for links.
     pub public_url: PublicUrl,
     /// The clock.
@@ -44,14 +51,42 @@ pub struct Context<Store, Receivers> {
     pub jitter_permille: fn() -> u32,
 }
 
+/// What the function answers to its two kinds of events.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To a batch of messages: those that stay in the queue.
+    Batch(BatchResponse),
+    /// To a sample: what came of it.
+    Sample(Sampled),
+}
+
+/// Works on a batch of messages, or sends a sample.
+pub async fn handle<S, R, O>(
+    context: &Context<S, R, O>,
+    event: &Value,
+) -> Result<Answer, lambda_runtime::Error>
+where
+    S: PrepareTries + NoteDeliveries + EndpointHealth + Sync,
+    R: Deliver + Sync,
+    O: Open + Sync,
+{
+    if event.get("sample").is_some() {
+        let SampleRequest { sample } = SampleRequest::deserialize(event)?;
+        return Ok(Answer::Sample(sample::send(context, &sample).await?));
+    }
+    Ok(Answer::Batch(batch(context, event).await?))
+}
+
 /// Works on all messages of the batch concurrently; the answer names those that stay in the queue.
-pub async fn handle<S, R>(
-    context: &Context<S, R>,
+async fn batch<S, R, O>(
+    context: &Context<S, R, O>,
     event: &Value,
 ) -> Result<BatchResponse, lambda_runtime::Error>
 where
     S: PrepareTries + NoteDeliveries + EndpointHealth + Sync,
     R: Deliver + Sync,
+    O: Open + Sync,
 {
     let places = Places::default();
     let tries = queue_records(event)?.into_iter().map(async |record| match record {
@@ -69,10 +104,15 @@ fn kept_as_bad(bad: BadRecord<'_>) -> String {
 }
 
 /// The message's id if it is to be kept.
-async fn dispatch<S, R>(context: &Context<S, R>, places: &Places, record: QueueRecord<'_>) -> Option<String>
+async fn dispatch<S, R, O>(
+    context: &Context<S, R, O>,
+    places: &Places,
+    record: QueueRecord<'_>,
+) -> Option<String>
 where
     S: PrepareTries + NoteDeliveries + EndpointHealth + Sync,
     R: Deliver + Sync,
+    O: Open + Sync,
 {
     let kept = Some(record.message_id.to_owned());
     let job = match read_job::<WebhookJob>(record.body) {

@@ -7,17 +7,17 @@ use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now};
 use recoup_outbound::keyrings::StoredKeyrings;
 use recoup_outbound::secret_store::SecretStore;
-use recoup_storage::CredentialsTable;
+use recoup_storage::{CredentialsTable, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     recoup_telemetry::init();
     let settings = Settings::from_environment();
     let aws = Aws::from_settings(&settings)?;
-    let (table, before) = (settings.required("CREDENTIALS_TABLE_NAME")?, settings.required("TABLE_NAME")?);
-    let keys = CredentialsTable::new(aws.dynamodb(), table, before);
+    let before = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
+    let keys = CredentialsTable::new(before.beside(settings.required("CREDENTIALS_TABLE_NAME")?), before);
     let (pepper, signing) = (settings.required("PEPPER_SECRET")?, settings.required("TOKEN_SIGNING_SECRET")?);
-    let keyrings = StoredKeyrings::new(SecretStore::new(aws.secrets()), pepper, signing, now);
+    let keyrings = StoredKeyrings::new(SecretStore::new(aws.later(Aws::secrets)), pepper, signing, now);
     let context = Context { keys, keyrings, now };
     run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, &request).await))).await
 }

@@ -7,6 +7,7 @@ use recoup_domain::endpoint::{DisabledReason, Endpoint, EventFilter, Switch};
 use recoup_domain::event::EventType;
 use recoup_domain::ids::{EndpointId, Tenant};
 use recoup_domain::or_abort::OrAbort;
+use recoup_domain::sealed::StoredSecrets;
 use recoup_domain::signing::Secrets;
 use recoup_domain::text::{TargetUrl, Text};
 use recoup_domain::time::Timestamp;
@@ -77,7 +78,7 @@ impl WantedEndpoint {
         self,
         tenant: &Tenant,
         id: EndpointId,
-        secrets: Secrets,
+        secrets: StoredSecrets,
         now: Timestamp,
     ) -> Result<Endpoint, Problem> {
         let missing = || Problem::new(Code::MissingParameter, "url is required.").about("url");

@@ -4,6 +4,7 @@ use lambda_http::Request;
 use lambda_http::http::StatusCode;
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::ids::{EndpointId, Tenant};
+use recoup_domain::sealed::{StoredSecret, StoredSecrets};
 use recoup_domain::signing::{Secret, Secrets, TooManySecrets};
 use recoup_domain::time::Timestamp;
 use recoup_http::endpoint::{EndpointView, named, not_found, unknown_outcome};
@@ -13,13 +14,14 @@ use recoup_http::request;
 use recoup_http::respond::Answer;
 use recoup_ports::endpoints::{Changed, Created};
 use recoup_ports::rows::Rows;
+use recoup_ports::seals::{Purpose, Seal, sealed};
 
 use crate::{Context, Store, body};
 
 /// Most attempts at one change; another is needed when the endpoint has changed meanwhile.
 const TRIES_MAX: usize = 5;
 
-impl<S, R> Context<S, R> {
+impl<S, P, K> Context<S, P, K> {
     fn secret(&self) -> Secret {
         Secret::of_256_bits([(self.random)(), (self.random)()])
     }
@@ -29,15 +31,25 @@ impl<S, R> Context<S, R> {
     }
 }
 
-pub(crate) async fn create<S: Store, R>(
-    context: &Context<S, R>,
+impl<S, P, K: Seal> Context<S, P, K> {
+    /// The endpoint's secrets as they may be stored.
+    async fn sealed(&self, endpoint: &Endpoint) -> Result<StoredSecrets, Problem> {
+        let purpose = Purpose::Endpoint(endpoint.id.clone());
+        Ok(sealed(&self.seal, &endpoint.tenant, &purpose, endpoint.secrets.clone()).await?)
+    }
+}
+
+pub(crate) async fn create<S: Store, P, K: Seal>(
+    context: &Context<S, P, K>,
     request: &Request,
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
     let wanted = body::parse(request, context.reach)?;
     let id = EndpointId::from_bits((context.random)());
-    let secrets = Secrets::first(context.secret());
-    let endpoint = wanted.endpoint(tenant, id, secrets, (context.now)())?;
+    let secret = context.secret();
+    let secrets = Secrets::first(StoredSecret::Plain(secret.clone()));
+    let mut endpoint = wanted.endpoint(tenant, id, secrets, (context.now)())?;
+    endpoint.secrets = context.sealed(&endpoint).await?;
     let created = context.store.create_endpoint(&endpoint).await.map_err(|error| {
         // This logs what went wrong.
         drop(Problem::from(error));
@@ -46,7 +58,7 @@ pub(crate) async fn create<S: Store, R>(
     match created {
         Created::Yes => {
             tracing::info!(endpoint.id = %endpoint.id, account.id = %tenant.account, "webhook endpoint created");
-            let view = context.view(&endpoint).with_secret(&endpoint.secrets.current);
+            let view = context.view(&endpoint).with_secret(&secret);
             Answer::new(StatusCode::CREATED, &view)
         }
         Created::TooMany => {
@@ -56,8 +68,8 @@ pub(crate) async fn create<S: Store, R>(
     }
 }
 
-pub(crate) async fn list<S: Store, R>(
-    context: &Context<S, R>,
+pub(crate) async fn list<S: Store, P, K>(
+    context: &Context<S, P, K>,
     request: &Request,
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
@@ -86,16 +98,16 @@ pub(crate) async fn list<S: Store, R>(
 }
 
 /// The endpoint with this id, or a 404.
-pub(crate) async fn found<S: Store, R>(
-    context: &Context<S, R>,
+pub(crate) async fn found<S: Store, P, K>(
+    context: &Context<S, P, K>,
     tenant: &Tenant,
     id: &EndpointId,
 ) -> Result<Endpoint, Problem> {
     context.store.endpoint(tenant, id).await?.ok_or_else(not_found)
 }
 
-pub(crate) async fn get<S: Store, R>(
-    context: &Context<S, R>,
+pub(crate) async fn get<S: Store, P, K>(
+    context: &Context<S, P, K>,
     request: &Request,
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
@@ -104,16 +116,20 @@ pub(crate) async fn get<S: Store, R>(
     Answer::new(StatusCode::OK, &context.view(&endpoint))
 }
 
-/// Changes an endpoint to what `next` returns, and again when another change came first. `None` is not written.
-async fn changed<S: Store, R>(
-    context: &Context<S, R>,
+/// Changes an endpoint to what `next` returns, and again when another change came first. `None` is not written. New
+/// secrets are stored sealed, and so are those that version 0.1 stored plain beside them.
+async fn changed<S: Store, P, K: Seal>(
+    context: &Context<S, P, K>,
     tenant: &Tenant,
     id: &EndpointId,
     next: impl Fn(&Endpoint) -> Result<Option<Endpoint>, Problem>,
 ) -> Result<Endpoint, Problem> {
     for _ in 0..TRIES_MAX {
         let endpoint = found(context, tenant, id).await?;
-        let Some(next) = next(&endpoint)? else { return Ok(endpoint) };
+        let Some(mut next) = next(&endpoint)? else { return Ok(endpoint) };
+        if next.secrets != endpoint.secrets {
+            next.secrets = context.sealed(&next).await?;
+        }
         match context.store.change_endpoint(&endpoint, &next).await? {
             Changed::Yes => return Ok(next),
             Changed::Missing => return Err(not_found()),
@@ -124,8 +140,8 @@ async fn changed<S: Store, R>(
     Err(Problem::new(Code::Unavailable, detail))
 }
 
-pub(crate) async fn change<S: Store, R>(
-    context: &Context<S, R>,
+pub(crate) async fn change<S: Store, P, K: Seal>(
+    context: &Context<S, P, K>,
     request: &Request,
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
@@ -136,8 +152,8 @@ pub(crate) async fn change<S: Store, R>(
     Answer::new(StatusCode::OK, &context.view(&endpoint))
 }
 
-pub(crate) async fn delete<S: Store, R>(
-    context: &Context<S, R>,
+pub(crate) async fn delete<S: Store, P, K>(
+    context: &Context<S, P, K>,
     request: &Request,
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
@@ -152,8 +168,8 @@ pub(crate) async fn delete<S: Store, R>(
     }
 }
 
-pub(crate) async fn rotate_secret<S: Store, R>(
-    context: &Context<S, R>,
+pub(crate) async fn rotate_secret<S: Store, P, K: Seal>(
+    context: &Context<S, P, K>,
     request: &Request,
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
@@ -162,7 +178,8 @@ pub(crate) async fn rotate_secret<S: Store, R>(
     let secret = context.secret();
     let next = |endpoint: &Endpoint| {
         let now = (context.now)();
-        let secrets = endpoint.secrets.rotated(secret.clone(), now, overlap).map_err(too_many)?;
+        let new = StoredSecret::Plain(secret.clone());
+        let secrets = endpoint.secrets.rotated(new, now, overlap).map_err(too_many)?;
         Ok(Some(Endpoint { secrets, ..endpoint.changed(now) }))
     };
     let endpoint = changed(context, tenant, &id, next).await?;

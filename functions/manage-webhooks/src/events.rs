@@ -20,8 +20,8 @@ use recoup_ports::refunds::Refunds;
 use crate::pages::{EventPage, Wanted, of_account, of_refund, oldest};
 use crate::{Context, Store};
 
-pub(crate) async fn list<S: Store, R>(
-    context: &Context<S, R>,
+pub(crate) async fn list<S: Store, P, K>(
+    context: &Context<S, P, K>,
     request: &Request,
     caller: &Caller,
 ) -> Result<Answer, Problem> {
@@ -56,8 +56,8 @@ fn shows_refunds(caller: &Caller) -> bool {
 }
 
 /// The entries that fit in one answer, and the last one if the page goes on after it.
-fn fitting<S, R>(
-    context: &Context<S, R>,
+fn fitting<S, P, K>(
+    context: &Context<S, P, K>,
     page: EventPage,
     refunds: Option<&Subjects>,
 ) -> Result<(Entries<EventView>, Option<EventId>), Problem> {
@@ -127,7 +127,11 @@ async fn refunds_of<S: Refunds>(
     })
 }
 
-fn view<S, R>(context: &Context<S, R>, recorded: &Recorded, refund: Option<&Refund>) -> Option<EventView> {
+fn view<S, P, K>(
+    context: &Context<S, P, K>,
+    recorded: &Recorded,
+    refund: Option<&Refund>,
+) -> Option<EventView> {
     let view = EventView::of(recorded, refund, &context.public_url);
     if view.is_none() {
         tracing::error!(event.id = %recorded.event.id, "the refund of an event does not exist");
@@ -143,9 +147,9 @@ pub(crate) struct Found {
 
 impl Found {
     /// The answer that shows the event.
-    pub(crate) fn answer<S, R>(
+    pub(crate) fn answer<S, P, K>(
         &self,
-        context: &Context<S, R>,
+        context: &Context<S, P, K>,
         caller: &Caller,
         status: StatusCode,
     ) -> Result<Answer, Problem> {
@@ -159,8 +163,8 @@ impl Found {
     }
 }
 
-pub(crate) async fn get<S: Store, R>(
-    context: &Context<S, R>,
+pub(crate) async fn get<S: Store, P, K>(
+    context: &Context<S, P, K>,
     request: &Request,
     caller: &Caller,
 ) -> Result<Answer, Problem> {
@@ -170,8 +174,8 @@ pub(crate) async fn get<S: Store, R>(
 }
 
 /// The event with this id, or a 404 if there is none or it is no longer shown.
-pub(crate) async fn found<S: Store, R>(
-    context: &Context<S, R>,
+pub(crate) async fn found<S: Store, P, K>(
+    context: &Context<S, P, K>,
     tenant: &Tenant,
     id: &EventId,
 ) -> Result<Found, Problem> {

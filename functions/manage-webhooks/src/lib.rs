@@ -1,7 +1,7 @@
 //! Manages an account's webhook endpoints, shows its events with their deliveries, and redelivers them.
 //!
-//! It sends nothing itself except samples: a redelivery is a write, and the table's stream has `relay-events` send it,
-//! as for every other attempt.
+//! It sends nothing itself: a redelivery is a write, and the table's stream has `relay-events` send it, as for every other
+//! attempt; a sample is sent by `dispatch-webhook`. It seals secrets, and can open none.
 
 mod body;
 mod budget;
@@ -23,7 +23,9 @@ use recoup_http::route::Managing;
 use recoup_ports::endpoints::{KeepEndpoints, TestBudget};
 use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
 use recoup_ports::refunds::Refunds;
-use recoup_ports::webhooks::{Deliver, Reach};
+use recoup_ports::samples::SendSamples;
+use recoup_ports::seals::Seal;
+use recoup_ports::webhooks::Reach;
 use recoup_views::PublicUrl;
 
 /// Longest work on a sample, which waits 15 s for its receiver: a second less than the 20 s that the template gives
@@ -31,11 +33,13 @@ use recoup_views::PublicUrl;
 const SAMPLE_MAX: Duration = Duration::from_secs(19);
 
 /// What the function needs.
-pub struct Context<Store, Receivers> {
+pub struct Context<Store, Samples, Key> {
     /// The store of endpoints, events and refunds.
     pub store: Store,
-    /// Sends samples to receivers.
-    pub receivers: Receivers,
+    /// Has samples sent.
+    pub samples: Samples,
+    /// Seals the secrets that sign.
+    pub seal: Key,
     /// The API's own address.
     pub public_url: PublicUrl,
     /// Which webhook URLs are accepted.
@@ -55,10 +59,12 @@ pub trait Store:
 impl<S: KeepEndpoints + TestBudget + Events + NoteDeliveries + RecordEvents + Refunds + Sync> Store for S {}
 
 /// `/v1/webhook-endpoints`, `/v1/events`, and everything below them.
-pub async fn handle<S: Store, R: Deliver + Sync>(
-    context: &Context<S, R>,
-    request: Request,
-) -> Response<Body> {
+pub async fn handle<S, P, K>(context: &Context<S, P, K>, request: Request) -> Response<Body>
+where
+    S: Store,
+    P: SendSamples + Sync,
+    K: Seal + Sync,
+{
     let route = Managing::of(&request);
     let limit = if matches!(route, Ok(Managing::SendSample)) { SAMPLE_MAX } else { WORK_MAX };
     // One future for the work of ten routes is too large to move about.
@@ -66,11 +72,16 @@ pub async fn handle<S: Store, R: Deliver + Sync>(
     respond_within(limit, &request, work).await
 }
 
-async fn grant<S: Store, R: Deliver + Sync>(
-    context: &Context<S, R>,
+async fn grant<S, P, K>(
+    context: &Context<S, P, K>,
     request: &Request,
     route: Managing,
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Problem>
+where
+    S: Store,
+    P: SendSamples + Sync,
+    K: Seal + Sync,
+{
     let caller = Caller::with_scope(request, Scope::WebhooksManage)?;
     let tenant = &caller.tenant;
     match route {

@@ -19,8 +19,8 @@ use crate::{Context, Store, body, endpoints};
 /// Most attempts to schedule a delivery; another is needed when the delivery has changed meanwhile.
 const WRITES_MAX: usize = 5;
 
-pub(crate) async fn redeliver<S: Store, R>(
-    context: &Context<S, R>,
+pub(crate) async fn redeliver<S: Store, P, K>(
+    context: &Context<S, P, K>,
     request: &Request,
     caller: &Caller,
 ) -> Result<Answer, Problem> {
@@ -47,8 +47,8 @@ pub(crate) async fn redeliver<S: Store, R>(
 }
 
 /// The receivers of a redelivery: the named endpoint, or all that would receive the event if it happened now.
-async fn targets<S: Store, R>(
-    context: &Context<S, R>,
+async fn targets<S: Store, P, K>(
+    context: &Context<S, P, K>,
     found: &Found,
     only: Option<EndpointId>,
 ) -> Result<Vec<Target>, Problem> {
@@ -73,8 +73,8 @@ async fn targets<S: Store, R>(
 }
 
 /// Writes that an attempt is due now. The table's stream does the rest.
-async fn schedule<S: Store, R>(
-    context: &Context<S, R>,
+async fn schedule<S: Store, P, K>(
+    context: &Context<S, P, K>,
     event: &Event,
     mut from: Option<Delivery>,
     target: Target,

@@ -9,7 +9,7 @@ use recoup_domain::time::Timestamp;
 use recoup_ports::audits::PaymentPlace;
 use recoup_ports::processor::Processor;
 use recoup_ports::rows::{Rows, UnreadableRow};
-use recoup_ports::seals::SealKeys;
+use recoup_ports::seal_keys::SealKeys;
 
 use crate::checks::{self, Discrepancy};
 use crate::reader::PAGE;

@@ -24,7 +24,7 @@ use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
 use recoup_ports::lists::RefundList;
 use recoup_ports::processor::Processor;
 use recoup_ports::reports::{KeepReports, Tenants};
-use recoup_ports::seals::SealKeys;
+use recoup_ports::seal_keys::SealKeys;
 use recoup_ports::settlement::Settle;
 use recoup_ports::{ReadError, WriteError, causes};
 use serde::Serialize;

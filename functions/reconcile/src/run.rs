@@ -13,7 +13,7 @@ use recoup_ports::events::Recorded;
 use recoup_ports::lists::Window;
 use recoup_ports::processor::{Listed, Listing, Processor};
 use recoup_ports::rows::Rows;
-use recoup_ports::seals::SealKeys;
+use recoup_ports::seal_keys::SealKeys;
 
 use crate::checks::{self, Discrepancy, KEEPS_A_LIST};
 use crate::findings::Findings;

@@ -4,7 +4,7 @@ use recoup_domain::payment::Payment;
 use recoup_domain::report::Mismatch;
 use recoup_domain::seal::{SealKey, Sealed};
 use recoup_ports::causes;
-use recoup_ports::seals::SealKeys;
+use recoup_ports::seal_keys::SealKeys;
 use tokio::sync::OnceCell;
 
 use crate::checks::Discrepancy;

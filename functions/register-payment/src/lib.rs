@@ -17,7 +17,7 @@ use recoup_http::request::{Caller, routed_parameter};
 use recoup_http::respond::{Answer, internal, respond};
 use recoup_ports::payments::{Moved, Register, Registered};
 use recoup_ports::refunds::Refunds;
-use recoup_ports::seals::SealKeys;
+use recoup_ports::seal_keys::SealKeys;
 use recoup_views::{Acknowledgement, PublicUrl};
 
 /// How often newer facts are tried again because others were written meanwhile.

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment();
     let aws = Aws::from_settings(&settings)?;
     let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
-    let secrets = SecretStore::new(aws.secrets());
+    let secrets = SecretStore::new(aws.later(Aws::secrets));
     let seal_keys = StoredSealKey::new(secrets, settings.required("TERMS_SEAL_KEY_SECRET")?);
     let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
     let context = Context { store, seal_keys, public_url, now };

@@ -7,7 +7,7 @@ use crate::event::EventType;
 use crate::ids::{EndpointId, Tenant};
 use crate::or_abort::OrAbort;
 use crate::payment::fact;
-use crate::signing::Secrets;
+use crate::sealed::StoredSecrets;
 use crate::text::{TargetUrl, Text};
 use crate::time::Timestamp;
 
@@ -109,7 +109,7 @@ pub struct Endpoint {
     /// The events that the endpoint receives.
     pub events: EventFilter,
     /// The secrets that sign what is sent to it.
-    pub secrets: Secrets,
+    pub secrets: StoredSecrets,
     /// Whether the endpoint is switched on.
     pub switch: Switch,
     /// When its deliveries began to fail; none if the last one succeeded.

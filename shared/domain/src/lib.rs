@@ -20,6 +20,7 @@ pub mod payment;
 pub mod refund;
 pub mod report;
 pub mod seal;
+pub mod sealed;
 pub mod signing;
 pub mod split;
 pub mod stored_key;

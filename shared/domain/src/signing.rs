@@ -69,22 +69,23 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A secret that was replaced and still signs beside its successor.
+/// A secret that was replaced and still signs beside its successor; `S` as in [`Secrets`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retired {
+pub struct Retired<S = Secret> {
     /// The secret.
-    pub secret: Secret,
+    pub secret: S,
     /// The moment from which it no longer signs.
     pub until: Timestamp,
 }
 
-/// One receiver's secrets: the current one, and those that still sign beside it.
+/// One receiver's secrets: the current one, and those that still sign beside it. They are [`Secret`]s to sign with, and
+/// [`StoredSecret`](crate::sealed::StoredSecret)s wherever nobody signs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Secrets {
+pub struct Secrets<S = Secret> {
     /// The newest secret.
-    pub current: Secret,
+    pub current: S,
     /// The replaced secrets, newest first.
-    pub retired: Vec<Retired>,
+    pub retired: Vec<Retired<S>>,
 }
 
 /// Too many replaced secrets still sign; another rotation would drop one before the time it was promised.
@@ -107,26 +108,28 @@ impl Secrets {
         let hours = hours.unwrap_or(Self::OVERLAP_HOURS);
         (hours <= Self::OVERLAP_HOURS_MAX).then(|| Duration::from_hours(u64::from(hours)))
     }
+}
 
+impl<S: Clone> Secrets<S> {
     /// A receiver's first secret.
-    pub fn first(current: Secret) -> Self {
+    pub fn first(current: S) -> Self {
         Self { current, retired: Vec::new() }
     }
 
     /// The secrets that sign at a moment, the current one first.
-    pub fn signing(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+    pub fn signing(&self, now: Timestamp) -> impl Iterator<Item = &S> {
         let retired = self.retired.iter().filter(move |retired| now < retired.until);
         std::iter::once(&self.current).chain(retired.map(|retired| &retired.secret))
     }
 
     /// Replaces the current secret, which still signs beside the new one until the overlap is over.
-    pub fn rotated(&self, new: Secret, now: Timestamp, overlap: Duration) -> Result<Self, TooManySecrets> {
+    pub fn rotated(&self, new: S, now: Timestamp, overlap: Duration) -> Result<Self, TooManySecrets> {
         let until = now.plus(overlap);
-        let mut retired: Vec<Retired> =
+        let mut retired: Vec<Retired<S>> =
             self.retired.iter().filter(|retired| now < retired.until).cloned().collect();
         if !overlap.is_zero() {
             let first = retired.iter().map(|retired| retired.until).min();
-            if let Some(first) = first.filter(|_| retired.len() >= Self::RETIRED_MAX) {
+            if let Some(first) = first.filter(|_| retired.len() >= Secrets::RETIRED_MAX) {
                 return Err(TooManySecrets(first));
             }
             retired.insert(0, Retired { secret: self.current.clone(), until });

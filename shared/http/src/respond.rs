@@ -9,7 +9,9 @@ use lambda_http::http::header::{
 use lambda_http::http::{HeaderMap, HeaderName, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
 use recoup_ports::refunds::ReserveError;
-use recoup_ports::seals::SealKeyError;
+use recoup_ports::samples::SampleError;
+use recoup_ports::seal_keys::SealKeyError;
+use recoup_ports::seals::SealError;
 use recoup_ports::settlement::SettleError;
 use recoup_ports::{ReadError, WriteError, causes};
 use serde::Serialize;
@@ -218,6 +220,21 @@ impl From<WriteError> for Problem {
             WriteError::Unavailable(_) => unavailable(),
             WriteError::Unreadable { .. } => internal(),
         }
+    }
+}
+
+impl From<SealError> for Problem {
+    /// Nothing was written.
+    fn from(error: SealError) -> Self {
+        tracing::error!(error = causes(&error), "a secret was not sealed");
+        unavailable()
+    }
+}
+
+impl From<SampleError> for Problem {
+    fn from(error: SampleError) -> Self {
+        tracing::error!(error = causes(&error), "a sample has no outcome");
+        unavailable()
     }
 }
 

@@ -11,12 +11,13 @@ use recoup_domain::keyring::{Keyring, RingKey};
 use recoup_domain::seal::SealKey;
 use recoup_domain::time::Timestamp;
 use recoup_ports::keyrings::{KeyringError, Keyrings, Ring, RotateKeyrings, StoredKeyring};
-use recoup_ports::seals::{SealKeyError, SealKeys};
+use recoup_ports::seal_keys::{SealKeyError, SealKeys};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::seal_key::StoredSealKey;
-use crate::secret_store::{SecretStore, Unread};
+use crate::secret_store::SecretStore;
+use crate::unread::Unread;
 
 /// How long a keyring counts as it was read. A rotation waits for longer than this before it drops a key.
 const LIFE: Duration = Duration::from_hours(1);

@@ -4,9 +4,10 @@ use std::sync::OnceLock;
 
 use recoup_domain::seal::SealKey;
 use recoup_ports::BoxError;
-use recoup_ports::seals::{SealKeyError, SealKeys};
+use recoup_ports::seal_keys::{SealKeyError, SealKeys};
 
-use crate::secret_store::{SecretStore, Unread};
+use crate::secret_store::SecretStore;
+use crate::unread::Unread;
 
 /// The key under this name in the secret store. What could not be read is read again when it is next needed.
 #[derive(Debug)]

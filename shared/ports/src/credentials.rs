@@ -1,7 +1,7 @@
 //! Accounts.
 
 use recoup_domain::ids::{AccountId, Environment, Tenant};
-use recoup_domain::signing::{Secret, Secrets};
+use recoup_domain::sealed::{StoredSecret, StoredSecrets};
 use recoup_domain::time::Timestamp;
 
 use crate::rows::Rows;
@@ -24,9 +24,9 @@ pub struct NewAccount {
     /// The account's name, for people.
     pub name: String,
     /// Signs webhooks to refunds' own URLs in the sandbox.
-    pub sandbox_secret: Secret,
+    pub sandbox_secret: StoredSecret,
     /// Signs webhooks to refunds' own URLs in live.
-    pub live_secret: Secret,
+    pub live_secret: StoredSecret,
     /// When it was created.
     pub created_at: Timestamp,
 }
@@ -64,7 +64,7 @@ pub trait Accounts {
     fn rotate_webhook_secret(
         &self,
         tenant: &Tenant,
-        from: &Secrets,
-        to: &Secrets,
+        from: &StoredSecrets,
+        to: &StoredSecrets,
     ) -> impl Future<Output = Result<Rotated, WriteError>> + Send;
 }

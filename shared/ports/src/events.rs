@@ -3,9 +3,9 @@
 use recoup_domain::delivery::{Delivery, Target};
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::event::Event;
-use recoup_domain::ids::{EventId, Tenant};
+use recoup_domain::ids::{EndpointId, EventId, Tenant};
 use recoup_domain::refund::Refund;
-use recoup_domain::signing::Secrets;
+use recoup_domain::sealed::StoredSecrets;
 use recoup_domain::text::TargetUrl;
 
 use crate::jobs::WebhookJob;
@@ -112,7 +112,7 @@ pub enum Receiver {
     /// An endpoint.
     Endpoint(Box<Endpoint>),
     /// The refund's own URL, with the account's secrets.
-    RefundUrl(TargetUrl, Secrets),
+    RefundUrl(TargetUrl, StoredSecrets),
     /// The endpoint was deleted, or the refund has no URL.
     Missing,
 }
@@ -134,4 +134,11 @@ pub struct Prepared {
 pub trait PrepareTries {
     /// Everything one attempt needs, as last written, in one call.
     fn prepare(&self, job: &WebhookJob) -> impl Future<Output = Result<Prepared, ReadError>> + Send;
+
+    /// The endpoint that a sample is sent to, as last written.
+    fn receiver_of_sample(
+        &self,
+        tenant: &Tenant,
+        id: &EndpointId,
+    ) -> impl Future<Output = Result<Option<Endpoint>, ReadError>> + Send;
 }

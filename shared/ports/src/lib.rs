@@ -20,6 +20,8 @@ pub mod processor_keys;
 pub mod refunds;
 pub mod reports;
 pub mod rows;
+pub mod samples;
+pub mod seal_keys;
 pub mod seals;
 pub mod settlement;
 pub mod webhooks;

@@ -2,9 +2,11 @@
 
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
+use recoup_domain::sealed::Sealed;
+use recoup_domain::time::Timestamp;
 use thiserror::Error;
 
-use crate::BoxError;
+use crate::{BoxError, ReadError, WriteError};
 
 /// What opens one processor for one account.
 pub trait Access: Sized + Send {
@@ -26,3 +28,41 @@ pub trait ProcessorKeys {
 #[derive(Debug, Error)]
 #[error("the processor's keys cannot be read")]
 pub struct KeysError(#[source] pub BoxError);
+
+/// Reads the secrets that `admin` has stored.
+pub trait SealedKeys {
+    /// The tenant's sealed secret for one processor; `None` where `admin` has stored none.
+    fn sealed_keys(
+        &self,
+        tenant: &Tenant,
+        processor: ProcessorName,
+    ) -> impl Future<Output = Result<Option<Sealed>, ReadError>> + Send;
+}
+
+/// The outcome of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// The secret is gone.
+    Yes,
+    /// There was none.
+    Missing,
+}
+
+/// Stores and deletes sealed secrets.
+pub trait KeepSealedKeys {
+    /// Stores a tenant's secret for one processor, in the place of an earlier one.
+    fn keep_sealed_keys(
+        &self,
+        tenant: &Tenant,
+        processor: ProcessorName,
+        sealed: &Sealed,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Deletes it.
+    fn delete_sealed_keys(
+        &self,
+        tenant: &Tenant,
+        processor: ProcessorName,
+    ) -> impl Future<Output = Result<Deleted, WriteError>> + Send;
+}

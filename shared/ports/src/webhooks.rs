@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use recoup_domain::ids::Tenant;
-use recoup_domain::signing::{Secrets, Signed};
+use recoup_domain::sealed::StoredSecrets;
+use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use thiserror::Error;
 
@@ -15,7 +16,7 @@ pub trait WebhookSecrets {
     fn webhook_secrets(
         &self,
         tenant: &Tenant,
-    ) -> impl Future<Output = Result<Option<Secrets>, ReadError>> + Send;
+    ) -> impl Future<Output = Result<Option<StoredSecrets>, ReadError>> + Send;
 }
 
 /// Where webhooks may go: checked against the URL when it is given, and against its address on connecting.

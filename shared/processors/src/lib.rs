@@ -3,13 +3,16 @@
 //! [`stripe`], [`adapter`] and [`sandbox`] hold one processor's words each; here each question is put to the one that it
 //! is about. Whatever is unclear is `Outcome::Unknown`: a guess here would move money twice or lose it.
 
+use recoup_domain::ids::Environment;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Failure, FailureCode};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
-use recoup_ports::processor_keys::ProcessorKeys;
+use recoup_ports::processor_keys::{Access, ProcessorKeys};
 
+use self::adapter::AdapterAccess;
 use self::notification::{Message, Notification, Refused};
+use self::stripe::StripeAccess;
 
 pub mod adapter;
 pub mod notification;
@@ -48,6 +51,19 @@ pub async fn notification<K: ProcessorKeys>(
         ProcessorName::Sandbox => Err(Refused::SendsNone),
         ProcessorName::Stripe => stripe::notification(keys, message, now).await,
         ProcessorName::Http => adapter::notification(keys, message, now).await,
+    }
+}
+
+/// Whether an account's secret opens this processor in this environment. An error says what is wrong with the secret,
+/// and repeats nothing of it.
+pub fn check_keys(name: ProcessorName, environment: Environment, secret: &str) -> Result<(), &'static str> {
+    match name {
+        ProcessorName::Sandbox => Err("the sandbox takes no keys"),
+        ProcessorName::Stripe if StripeAccess::parse(secret)?.key.environment() != environment => {
+            Err("key belongs to the other environment")
+        }
+        ProcessorName::Stripe => Ok(()),
+        ProcessorName::Http => AdapterAccess::parse(secret).map(drop),
     }
 }
 

@@ -1,8 +1,11 @@
 //! What `docs/processors.md` shows is what goes over the wire.
 #![cfg(test)]
 
+use recoup_domain::ids::Environment;
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::Outcome;
 use recoup_processors::adapter::{UnverifiedNotice, order};
+use recoup_processors::check_keys;
 use recoup_testing::fixtures;
 use serde_json::Value;
 
@@ -44,6 +47,20 @@ fn the_order_of_the_page_has_the_fields_of_ours() {
 fn the_notice_of_the_page_is_one() {
     let notice = UnverifiedNotice::parse(example("### The notice")).unwrap();
     assert_eq!(notice.tenant().environment.as_str(), "sandbox");
+}
+
+#[test]
+fn the_keys_of_the_page_are_accepted_as_they_are_stored() {
+    let command: Value = serde_json::from_str(example("## Storing the keys")).unwrap();
+    assert_eq!(
+        (&command["command"], &command["environment"]),
+        (&"set_processor_keys".into(), &"live".into())
+    );
+    let secret = command["secret"].as_str().unwrap().replace('…', "12345678");
+    assert_eq!(check_keys(ProcessorName::Stripe, Environment::Live, &secret), Ok(()));
+    assert!(check_keys(ProcessorName::Stripe, Environment::Sandbox, &secret).is_err());
+    assert!(check_keys(ProcessorName::Http, Environment::Live, &secret).is_err());
+    assert!(check_keys(ProcessorName::Sandbox, Environment::Sandbox, &secret).is_err());
 }
 
 #[test]

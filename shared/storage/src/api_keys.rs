@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -35,14 +34,14 @@ const EXPIRES: &str = "valid_until";
 /// The table of credentials, and the one where version 0.1 kept them.
 #[derive(Clone, Debug)]
 pub struct CredentialsTable {
-    table: Table,
+    pub(crate) table: Table,
     before: Table,
 }
 
 impl CredentialsTable {
-    /// The tables with these names.
-    pub fn new(client: Client, name: String, before: String) -> Self {
-        Self { table: Table::new(client.clone(), name), before: Table::new(client, before) }
+    /// The table of credentials, and that of refunds.
+    pub fn new(table: Table, before: Table) -> Self {
+        Self { table, before }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
+use recoup_domain::sealed::StoredSecrets;
 use recoup_domain::signing::Secrets;
 use recoup_domain::time::Timestamp;
 use recoup_ports::credentials::{AccountFacts, Accounts, NewAccount, Rotated};
@@ -13,7 +14,7 @@ use serde_bytes::ByteBuf;
 
 use crate::expression::Expression;
 use crate::keys::{ACCOUNTS, Key, PK, owner_of, place_of_account};
-use crate::secret_item::{RetiredItem, from_items, replace};
+use crate::secret_item::{RetiredItem, SecretItems, from_items, replace, to_items};
 use crate::table::{Item, Table, cause, key_text, unreadable};
 use crate::write::{Transacted, past_transactions};
 
@@ -27,17 +28,22 @@ struct AccountItem {
     #[serde(default)]
     list_sk: String,
     name: String,
-    webhook_secret: ByteBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    webhook_secret: Option<ByteBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed_secret: Option<ByteBuf>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     retired_secrets: Vec<RetiredItem>,
     created_at: String,
 }
 
 /// The secrets of an account's item.
-pub(crate) fn read_secrets(item: Item) -> Result<Secrets, ReadError> {
+pub(crate) fn read_secrets(item: Item) -> Result<StoredSecrets, ReadError> {
     let key = key_text(&item, PK).to_owned();
     let item: AccountItem = serde_dynamo::from_item(item).map_err(|error| unreadable(&key, error))?;
-    from_items(item.webhook_secret, item.retired_secrets).map_err(|why| unreadable(&key, why))
+    let secrets =
+        SecretItems { plain: item.webhook_secret, sealed: item.sealed_secret, retired: item.retired_secrets };
+    from_items(secrets).map_err(|why| unreadable(&key, why))
 }
 
 fn read_facts(item: Item) -> Result<AccountFacts, ReadError> {
@@ -54,7 +60,7 @@ fn failed(error: impl Into<BoxError>) -> WriteError {
 }
 
 impl WebhookSecrets for Table {
-    async fn webhook_secrets(&self, tenant: &Tenant) -> Result<Option<Secrets>, ReadError> {
+    async fn webhook_secrets(&self, tenant: &Tenant) -> Result<Option<StoredSecrets>, ReadError> {
         self.item(&Key::account(tenant)).await?.map(read_secrets).transpose()
     }
 }
@@ -67,14 +73,16 @@ impl Accounts for Table {
         for (environment, secret) in tenants {
             let tenant = Tenant { environment, account: account.id.clone() };
             let key = Key::account(&tenant);
+            let SecretItems { plain, sealed, retired } = to_items(&Secrets::first(secret.clone()));
             let item = AccountItem {
                 pk: key.pk,
                 sk: key.sk,
                 list_pk: ACCOUNTS.to_owned(),
                 list_sk: place_of_account(&tenant),
                 name: account.name.clone(),
-                webhook_secret: ByteBuf::from(secret.bytes()),
-                retired_secrets: Vec::new(),
+                webhook_secret: plain,
+                sealed_secret: sealed,
+                retired_secrets: retired,
                 created_at: account.created_at.rfc3339(),
             };
             writes.push(self.transact_put(serde_dynamo::to_item(item).map_err(failed)?).map_err(failed)?);
@@ -109,8 +117,8 @@ impl Accounts for Table {
     async fn rotate_webhook_secret(
         &self,
         tenant: &Tenant,
-        from: &Secrets,
-        to: &Secrets,
+        from: &StoredSecrets,
+        to: &StoredSecrets,
     ) -> Result<Rotated, WriteError> {
         let mut expression = Expression::default();
         replace(&mut expression, from, to).map_err(failed)?;

@@ -9,7 +9,7 @@ use serde_bytes::ByteBuf;
 use serde_with::skip_serializing_none;
 
 use crate::keys::{Key, owner_of_endpoints};
-use crate::secret_item::{RetiredItem, from_items, to_items};
+use crate::secret_item::{RetiredItem, SecretItems, from_items, to_items};
 use crate::table::Item;
 
 pub(crate) const URL: &str = "url";
@@ -30,7 +30,8 @@ pub(crate) struct EndpointItem {
     url: TargetUrl,
     description: Option<Text<255>>,
     events: Vec<String>,
-    webhook_secret: ByteBuf,
+    webhook_secret: Option<ByteBuf>,
+    sealed_secret: Option<ByteBuf>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     retired_secrets: Vec<RetiredItem>,
     disabled_reason: Option<DisabledReason>,
@@ -57,7 +58,7 @@ impl From<&Endpoint> for EndpointItem {
             updated_at,
         } = endpoint;
         let Key { pk, sk } = Key::endpoint(tenant, id);
-        let (webhook_secret, retired_secrets) = to_items(secrets);
+        let SecretItems { plain, sealed, retired } = to_items(secrets);
         let off = off(*switch);
         Self {
             pk,
@@ -65,8 +66,9 @@ impl From<&Endpoint> for EndpointItem {
             url: url.clone(),
             description: description.clone(),
             events: events.names().into_iter().map(str::to_owned).collect(),
-            webhook_secret,
-            retired_secrets,
+            webhook_secret: plain,
+            sealed_secret: sealed,
+            retired_secrets: retired,
             disabled_reason: off.map(|(reason, _)| reason),
             disabled_at: off.map(|(_, at)| at),
             failing_since: *failing_since,
@@ -100,13 +102,18 @@ impl EndpointItem {
             (Some(reason), Some(at)) => Switch::Off { reason, at },
             _ => return Err("one of disabled_reason and disabled_at is missing"),
         };
+        let secrets = SecretItems {
+            plain: self.webhook_secret,
+            sealed: self.sealed_secret,
+            retired: self.retired_secrets,
+        };
         Ok(Endpoint {
             tenant,
             id: EndpointId::try_from(self.sk.as_str()).map_err(|_| "sk is no endpoint id")?,
             url: self.url,
             description: self.description,
             events: EventFilter::known(self.events.iter().map(String::as_str)),
-            secrets: from_items(self.webhook_secret, self.retired_secrets)?,
+            secrets: from_items(secrets)?,
             switch,
             failing_since: self.failing_since,
             revision: self.revision,

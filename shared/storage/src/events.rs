@@ -7,8 +7,9 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use recoup_domain::delivery::{Delivery, Target};
+use recoup_domain::endpoint::Endpoint;
 use recoup_domain::event::Event;
-use recoup_domain::ids::{EventId, Tenant};
+use recoup_domain::ids::{EndpointId, EventId, Tenant};
 use recoup_ports::events::{
     EventWindow, Events, InFeed, NoteDeliveries, Noted, PrepareTries, Prepared, Receiver, RecordEvents,
     Recorded,
@@ -280,5 +281,15 @@ impl PrepareTries for Table {
         };
         let delivery = delivery.map(read_delivery).transpose()?;
         Ok(Prepared { event, refund, receiver, delivery })
+    }
+
+    async fn receiver_of_sample(
+        &self,
+        tenant: &Tenant,
+        id: &EndpointId,
+    ) -> Result<Option<Endpoint>, ReadError> {
+        // In a batch of one, as above.
+        let found = self.items(&[Key::endpoint(tenant, id)]).await?;
+        found.into_iter().next().map(read_endpoint).transpose()
     }
 }

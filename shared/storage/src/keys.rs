@@ -10,6 +10,7 @@
 //! | event | `{environment}#{account}#events` | `{event id}` |
 //! | delivery | `{environment}#{account}#events` | `{event id}#{endpoint id}`, or `#refund` for the refund's own URL |
 //! | audit's place | `{environment}#{account}#audit` | `audit` |
+//! | processor's keys, in the credentials table | `{environment}#{account}#processor` | `{processor}` |
 //! | reconciliation report | `{environment}#{account}#reports` | `{date}`, `2026-11-22` |
 //!
 //! A scheduled delivery, and a refund whose processor is to be asked again, also have `due_pk` = `due#{0 to 7}` and
@@ -24,6 +25,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::delivery::Target;
 use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, KeyId, PaymentId, RefundId, Tenant};
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::time::Timestamp;
 use recoup_ports::audits::PaymentPlace;
 use recoup_ports::due::SHARDS;
@@ -50,6 +52,7 @@ pub(crate) const ACCOUNT: &str = "account";
 pub(crate) const KEY: &str = "key";
 const ENDPOINTS: &str = "endpoints";
 const EVENTS: &str = "events";
+const PROCESSOR: &str = "processor";
 const REPORTS: &str = "reports";
 const AUDIT: &str = "audit";
 /// The partition of all accounts in the index; every other partition has a `#`.
@@ -91,6 +94,10 @@ impl Key {
 
     pub(crate) fn delivery(tenant: &Tenant, id: &EventId, target: &Target) -> Self {
         Self { pk: events_of(tenant), sk: format!("{id}#{}", target.as_str()) }
+    }
+
+    pub(crate) fn processor_keys(tenant: &Tenant, processor: ProcessorName) -> Self {
+        Self { pk: format!("{}#{PROCESSOR}", prefix(tenant)), sk: processor.as_str().to_owned() }
     }
 
     pub(crate) fn report(tenant: &Tenant, date: &str) -> Self {

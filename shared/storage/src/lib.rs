@@ -18,6 +18,7 @@ mod images;
 mod keys;
 mod list;
 mod payment_item;
+mod processor_keys;
 mod refund_item;
 mod register;
 mod report_item;

@@ -1,55 +1,99 @@
 //! A receiver's secrets, as stored in the item of an account or an endpoint.
+//!
+//! Version 0.1 stored them plain, as `webhook_secret` and as `secret` in `retired_secrets`. Both are still read; the
+//! next rotation replaces them by sealed ones.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use recoup_domain::sealed::{Sealed, StoredSecret, StoredSecrets};
 use recoup_domain::signing::{Retired, Secret, Secrets};
 use recoup_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use serde_with::skip_serializing_none;
 
 use crate::expression::Expression;
 
-const CURRENT: &str = "webhook_secret";
+const PLAIN: &str = "webhook_secret";
+const SEALED: &str = "sealed_secret";
 const RETIRED_SECRETS: &str = "retired_secrets";
 
+/// The attributes `webhook_secret`, `sealed_secret` and `retired_secrets`.
+#[derive(Debug)]
+pub(crate) struct SecretItems {
+    pub(crate) plain: Option<ByteBuf>,
+    pub(crate) sealed: Option<ByteBuf>,
+    pub(crate) retired: Vec<RetiredItem>,
+}
+
 /// One member of the attribute `retired_secrets`.
+#[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RetiredItem {
-    secret: ByteBuf,
+    secret: Option<ByteBuf>,
+    sealed: Option<ByteBuf>,
     until: String,
 }
 
 /// Replaces the secrets `from`, if they are still the stored ones.
 pub(crate) fn replace(
     expression: &mut Expression,
-    from: &Secrets,
-    to: &Secrets,
+    from: &StoredSecrets,
+    to: &StoredSecrets,
 ) -> Result<(), serde_dynamo::Error> {
-    let current = expression.name(CURRENT);
-    let seen = expression.value(AttributeValue::B(Blob::new(from.current.bytes())));
+    let value = |bytes: &[u8]| AttributeValue::B(Blob::new(bytes));
+    let (attribute, seen) = match &from.current {
+        StoredSecret::Plain(secret) => (PLAIN, value(secret.bytes())),
+        StoredSecret::Sealed(sealed) => (SEALED, value(sealed.bytes())),
+    };
+    let (current, seen) = (expression.name(attribute), expression.value(seen));
     expression.require(format!("{current} = {seen}"));
-    expression.assign(CURRENT, Some(AttributeValue::B(Blob::new(to.current.bytes()))));
-    let (_, retired) = to_items(to);
-    let retired: AttributeValue = serde_dynamo::to_attribute_value(retired)?;
+    let (plain, sealed) = match &to.current {
+        StoredSecret::Plain(secret) => (Some(value(secret.bytes())), None),
+        StoredSecret::Sealed(sealed) => (None, Some(value(sealed.bytes()))),
+    };
+    expression.assign(PLAIN, plain);
+    expression.assign(SEALED, sealed);
+    let retired: AttributeValue = serde_dynamo::to_attribute_value(to_items(to).retired)?;
     expression.assign(RETIRED_SECRETS, (!to.retired.is_empty()).then_some(retired));
     Ok(())
 }
 
-/// The attributes `webhook_secret` and `retired_secrets`.
-pub(crate) fn to_items(secrets: &Secrets) -> (ByteBuf, Vec<RetiredItem>) {
-    let retired = secrets.retired.iter().map(|retired| RetiredItem {
-        secret: ByteBuf::from(retired.secret.bytes()),
-        until: retired.until.rfc3339(),
-    });
-    (ByteBuf::from(secrets.current.bytes()), retired.collect())
+fn plain_or_sealed(secret: &StoredSecret) -> (Option<ByteBuf>, Option<ByteBuf>) {
+    match secret {
+        StoredSecret::Plain(secret) => (Some(ByteBuf::from(secret.bytes())), None),
+        StoredSecret::Sealed(sealed) => (None, Some(ByteBuf::from(sealed.bytes()))),
+    }
 }
 
-/// Reads the two attributes back.
-pub(crate) fn from_items(current: ByteBuf, retired: Vec<RetiredItem>) -> Result<Secrets, &'static str> {
-    let secret = |bytes: ByteBuf| Secret::new(bytes.into_vec()).ok_or("a webhook secret has a wrong length");
-    let retired = retired.into_iter().map(|item| {
-        let until = Timestamp::parse(&item.until).ok_or("a retired secret has no end")?;
-        Ok(Retired { secret: secret(item.secret)?, until })
+/// The attributes of these secrets.
+pub(crate) fn to_items(secrets: &StoredSecrets) -> SecretItems {
+    let (plain, sealed) = plain_or_sealed(&secrets.current);
+    let retired = secrets.retired.iter().map(|retired| {
+        let (secret, sealed) = plain_or_sealed(&retired.secret);
+        RetiredItem { secret, sealed, until: retired.until.rfc3339() }
     });
-    Ok(Secrets { current: secret(current)?, retired: retired.collect::<Result<_, &'static str>>()? })
+    SecretItems { plain, sealed, retired: retired.collect() }
+}
+
+/// Reads the attributes back.
+pub(crate) fn from_items(items: SecretItems) -> Result<StoredSecrets, &'static str> {
+    let retired = items.retired.into_iter().map(|item| {
+        let until = Timestamp::parse(&item.until).ok_or("a retired secret has no end")?;
+        Ok(Retired { secret: stored(item.secret, item.sealed)?, until })
+    });
+    let retired = retired.collect::<Result<_, &'static str>>()?;
+    Ok(Secrets { current: stored(items.plain, items.sealed)?, retired })
+}
+
+fn stored(plain: Option<ByteBuf>, sealed: Option<ByteBuf>) -> Result<StoredSecret, &'static str> {
+    match (plain, sealed) {
+        (Some(plain), None) => {
+            let secret = Secret::new(plain.into_vec()).ok_or("a webhook secret has a wrong length")?;
+            Ok(StoredSecret::Plain(secret))
+        }
+        (None, Some(sealed)) => Ok(StoredSecret::Sealed(Sealed::new(sealed.into_vec()))),
+        (None, None) => Err("a webhook secret is missing"),
+        (Some(_), Some(_)) => Err("a webhook secret is both plain and sealed"),
+    }
 }

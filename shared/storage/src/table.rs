@@ -38,9 +38,10 @@ impl Table {
         Self { client, name }
     }
 
-    /// The process's one client, for another table.
-    pub fn client(&self) -> Client {
-        self.client.clone()
+    /// Another table, through the same client.
+    #[must_use]
+    pub fn beside(&self, name: String) -> Self {
+        Self { client: self.client.clone(), name }
     }
 
     /// One item, as last written.

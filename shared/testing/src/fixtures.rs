@@ -16,6 +16,7 @@ use recoup_domain::payment::{
 };
 use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Move, Notes, Outcome, Refund, Withdrawn};
 use recoup_domain::seal::SealKey;
+use recoup_domain::sealed::StoredSecret;
 use recoup_domain::signing::{Secret, Secrets};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::stored_key::{Grants, Proof, StoredKey};
@@ -276,7 +277,8 @@ pub fn metadata(value: &str) -> Metadata {
     Metadata::new([("k".to_owned(), value.to_owned())].into()).expect("the value is short")
 }
 
-/// An endpoint of [`tenant`] that hears everything; its secret is 32 times its number.
+/// An endpoint of [`tenant`] that hears everything; its secret is 32 times its number, and plain, as version 0.1
+/// stored it.
 pub fn endpoint(number: u8) -> Endpoint {
     Endpoint {
         tenant: tenant(),
@@ -284,7 +286,7 @@ pub fn endpoint(number: u8) -> Endpoint {
         url: TargetUrl::unchecked(format!("https://shop.example.com/hooks/{number}")),
         description: None,
         events: EventFilter::All,
-        secrets: Secrets::first(secret(number)),
+        secrets: Secrets::first(plain_secret(number)),
         switch: Switch::On,
         failing_since: None,
         revision: 1,
@@ -296,4 +298,9 @@ pub fn endpoint(number: u8) -> Endpoint {
 /// A webhook secret: 32 times this byte.
 pub fn secret(byte: u8) -> Secret {
     Secret::new(vec![byte; 32]).expect("the secret has a good length")
+}
+
+/// The same secret as version 0.1 stored it.
+pub fn plain_secret(byte: u8) -> StoredSecret {
+    StoredSecret::Plain(secret(byte))
 }

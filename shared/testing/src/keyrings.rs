@@ -6,7 +6,7 @@ use recoup_domain::keyring::Keyring;
 use recoup_domain::or_abort::OrAbort;
 use recoup_domain::seal::SealKey;
 use recoup_ports::keyrings::{KeyringError, Keyrings, Ring, RotateKeyrings, StoredKeyring};
-use recoup_ports::seals::{SealKeyError, SealKeys};
+use recoup_ports::seal_keys::{SealKeyError, SealKeys};
 
 use crate::fixtures::{ring_key, seal_key};
 

@@ -82,6 +82,7 @@ pub mod fixtures;
 pub mod reports;
 #[cfg(feature = "contract")]
 pub mod routes;
+pub mod seals;
 
 #[cfg(feature = "table")]
 mod calls;

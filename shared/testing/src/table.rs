@@ -117,6 +117,17 @@ fn config(endpoint: &str) -> Builder {
         .endpoint_url(endpoint)
 }
 
+fn value_holds(value: &AttributeValue, bytes: &[u8]) -> bool {
+    let within = |all: &[u8]| all.windows(bytes.len()).any(|some| some == bytes);
+    match value {
+        AttributeValue::S(text) => within(text.as_bytes()),
+        AttributeValue::B(blob) => within(blob.as_ref()),
+        AttributeValue::L(values) => values.iter().any(|value| value_holds(value, bytes)),
+        AttributeValue::M(values) => values.values().any(|value| value_holds(value, bytes)),
+        _ => false,
+    }
+}
+
 impl TestTable {
     /// Starts an endpoint and creates the tables on it.
     pub fn new() -> Self {
@@ -159,7 +170,12 @@ impl TestTable {
 
     /// The production store of credentials. All its requests are counted.
     pub fn credentials(&self) -> CredentialsTable {
-        CredentialsTable::new(self.counted.clone(), CREDENTIALS.to_owned(), NAME.to_owned())
+        CredentialsTable::new(self.store().beside(CREDENTIALS.to_owned()), self.store())
+    }
+
+    /// The same table as the functions have it that speak to processors.
+    pub fn sealed_keys(&self) -> Table {
+        self.store().beside(CREDENTIALS.to_owned())
     }
 
     /// The table's name.
@@ -197,6 +213,12 @@ impl TestTable {
     /// Forgets all planned faults.
     pub fn heal(&self) {
         self.wire.faults.clear();
+    }
+
+    /// Whether these bytes lie in any attribute of any item, as text or as bytes.
+    pub async fn holds(&self, bytes: &[u8]) -> bool {
+        let items = self.items().await;
+        items.iter().flat_map(HashMap::values).any(|value| value_holds(value, bytes))
     }
 
     /// Every item, in no order.

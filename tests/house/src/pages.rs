@@ -12,6 +12,7 @@ const ACTIONS_OF: &[(&str, &str)] = &[
     ("CloudWatch", "cloudwatch"),
     ("DynamoDB", "dynamodb"),
     ("IAM", "iam"),
+    ("KMS", "kms"),
     ("Lambda", "lambda"),
     ("Logs", "logs"),
     ("SQS", "sqs"),
@@ -149,6 +150,7 @@ fn the_page_of_costs_counts_what_the_template_has() {
         (metrics.len(), "metrics of our own"),
         (of_type("SQS"), "queues that are polled"),
         (of_type("AWS::SecretsManager::Secret"), "secrets of the stack"),
+        (of_type("AWS::KMS::Key"), "key of the stack"),
     ];
     for (count, what) in counted {
         assert!(

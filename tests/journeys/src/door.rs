@@ -6,17 +6,18 @@ use recoup_domain::ids::{Environment, KeyId};
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
 use recoup_http::route::SERVED;
-use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::api_keys::{KeepKeys, Revoked};
 use recoup_ports::webhooks::Reach;
 use recoup_storage::CredentialsTable;
 use recoup_testing::fixtures::{ring_key, stored_key};
 use recoup_testing::routes::ROUTES;
+use recoup_testing::seals::TestKey;
 use recoup_testing::{TestKeyrings, TestTable, fixtures};
 use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 
 use crate::gateway::{Event, Reply};
+use crate::samples::NoEndpoints;
 use crate::seal_keys::KeyStore;
 
 pub(crate) const CREATE: &str = include_str!("../../events/create-refund.json");
@@ -53,8 +54,8 @@ pub(crate) async fn serve(table: &TestTable, key: &str, event: &Event) -> Respon
             register_payment::handle(&context, request).await
         }
         Some("manage-webhooks") => {
-            let receivers = Webhooks::new(reach).unwrap();
-            let context = manage_webhooks::Context { store, receivers, public_url, reach, now, random };
+            let (samples, seal) = (NoEndpoints, TestKey::default());
+            let context = manage_webhooks::Context { store, samples, seal, public_url, reach, now, random };
             manage_webhooks::handle(&context, request).await
         }
         other => panic!("{key} is served by {other:?}: say here how"),

@@ -1,7 +1,8 @@
 //! Journeys: events on their way through relay-events, dispatch-webhook and release-due, joined by the stream of
 //! a real table and queues on a virtual clock. Each function is proven alone beside itself; here it is that
 //! nothing is lost between them. And refunds on theirs through relay-events, process-refund, release-due and
-//! reconcile, whatever a queue or the stream forgets. And credentials that nobody has, from authorize to every route.
+//! reconcile, whatever a queue or the stream forgets. And credentials that nobody has, from authorize to every route; and
+//! samples, from manage-webhooks through dispatch-webhook to a receiver.
 #![cfg(test)]
 #![recursion_limit = "256"]
 
@@ -12,6 +13,7 @@ mod gateway;
 mod lost;
 mod refund_world;
 mod refunds;
+mod samples;
 mod scopes;
 #[path = "../../events/seal_keys.rs"]
 mod seal_keys;

@@ -102,8 +102,8 @@ impl<P: Processor + Sync> World<P> {
         let account = NewAccount {
             id: payment.tenant.account.clone(),
             name: "n".to_owned(),
-            sandbox_secret: fixtures::secret(1),
-            live_secret: fixtures::secret(2),
+            sandbox_secret: fixtures::plain_secret(1),
+            live_secret: fixtures::plain_secret(2),
             created_at: fixtures::now(),
         };
         store.create_account(&account).await.unwrap();

@@ -20,6 +20,7 @@ use recoup_ports::refunds::{Reserve, Reserved};
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_ports::webhooks::{Deliver, Reply, SendError};
 use recoup_storage::{Table, TableImages};
+use recoup_testing::seals::TestKey;
 use recoup_testing::{TestTable, fixtures};
 use recoup_views::PublicUrl;
 use serde_json::{Value, json};
@@ -115,7 +116,7 @@ pub(crate) fn reply(status: u16) -> Reply {
     Reply { status, retry_after: None, head: String::new() }
 }
 
-type Dispatch = dispatch_webhook::Context<Table, Receivers>;
+type Dispatch = dispatch_webhook::Context<Table, Receivers, TestKey>;
 type Relay = relay_events::Context<TableImages, Table, Queues>;
 
 pub(crate) struct World {
@@ -145,8 +146,8 @@ impl World {
         let account = NewAccount {
             id: AccountId::from_bits(1),
             name: "n".to_owned(),
-            sandbox_secret: fixtures::secret(100),
-            live_secret: fixtures::secret(101),
+            sandbox_secret: fixtures::plain_secret(100),
+            live_secret: fixtures::plain_secret(101),
             created_at: fixtures::now(),
         };
         store.create_account(&account).await.unwrap();
@@ -157,6 +158,7 @@ impl World {
         let dispatch = dispatch_webhook::Context {
             store: store.clone(),
             receivers,
+            open: TestKey::default(),
             public_url: PublicUrl::new("https://api.example.com"),
             now,
             jitter_permille: || 1_000,
@@ -228,6 +230,7 @@ impl World {
         });
         let event = json!({ "Records": records.collect::<Vec<_>>() });
         let answer = dispatch_webhook::handle(&self.dispatch, &event).await.unwrap();
+        let dispatch_webhook::Answer::Batch(answer) = answer else { panic!("{answer:?}") };
         for id in answer.failed() {
             let mut message = batch.remove(id).unwrap();
             message.visible_at = now().plus(VISIBILITY);

@@ -8,8 +8,10 @@ use recoup_domain::api_key::{ApiKey, Scope};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
 use recoup_ports::api_keys::Keys;
 use recoup_ports::keyrings::Ring;
+use recoup_ports::seals::Purpose;
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_testing::planted::{self, Log};
+use recoup_testing::seals::TestKey;
 use recoup_testing::{Fault, TestTable, fixtures};
 use serde_json::{Value, json};
 
@@ -27,6 +29,7 @@ fn random() -> u128 {
 
 pub(crate) struct World {
     pub(crate) table: TestTable,
+    pub(crate) key: TestKey,
     pub(crate) context: Admin,
 }
 
@@ -34,7 +37,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let table = TestTable::new();
         let context = admin(&table, fixtures::now, random);
-        Self { table, context }
+        Self { table, key: context.seal.clone(), context }
     }
 
     pub(crate) async fn with_account() -> (Self, AccountId) {
@@ -84,8 +87,9 @@ async fn the_recorded_command_makes_an_account_with_a_secret_per_environment() {
     for environment in [Environment::Sandbox, Environment::Live] {
         let tenant = Tenant { environment, account: account.clone() };
         let stored = world.table.store().webhook_secrets(&tenant).await.unwrap().unwrap();
-        assert_eq!(secrets[environment.as_str()], stored.current.reveal());
-        assert_eq!(stored.current.bytes().len(), 32);
+        let secret = world.key.secret(&tenant, &Purpose::Account, &stored.current);
+        assert_eq!(secrets[environment.as_str()], secret.reveal());
+        assert_eq!(secret.bytes().len(), 32);
     }
     assert_eq!(world.table.items().await.len(), 2);
 }
@@ -156,7 +160,8 @@ async fn a_secret_whose_writing_lost_its_answer_is_the_one_that_was_shown() {
     let account = text(&answer, "account_id").try_into().unwrap();
     let tenant = Tenant { environment: Environment::Live, account };
     let stored = world.table.store().webhook_secrets(&tenant).await.unwrap().unwrap();
-    assert_eq!(answer["webhook_secrets"]["live"], stored.current.reveal());
+    let secret = world.key.secret(&tenant, &Purpose::Account, &stored.current);
+    assert_eq!(answer["webhook_secrets"]["live"], secret.reveal());
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,7 +177,8 @@ async fn a_rotated_secret_is_shown_once_and_the_one_before_signs_beside_it() {
     world.table.fail("UpdateItem", 1, Fault::LoseAnswer);
     let answer = world.does(rotate.clone()).await;
     let after = stored().await;
-    assert_eq!(text(&answer, "webhook_secret"), after.current.reveal());
+    let secret = world.key.secret(&tenant, &Purpose::Account, &after.current);
+    assert_eq!(text(&answer, "webhook_secret"), secret.reveal());
     assert_ne!(after.current, before.current);
     let day = 24 * 3_600_000;
     assert_eq!(text(&answer, "previous_secret_valid_until"), fixtures::later(day).rfc3339());

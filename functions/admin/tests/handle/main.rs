@@ -8,4 +8,5 @@ mod keys;
 mod reports;
 mod rotation;
 mod sealing;
+mod secrets;
 mod world;

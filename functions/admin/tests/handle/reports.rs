@@ -33,8 +33,8 @@ impl World {
             let account = NewAccount {
                 id: AccountId::from_bits(number),
                 name: "Shop".to_owned(),
-                sandbox_secret: secret(1),
-                live_secret: secret(2),
+                sandbox_secret: fixtures::plain_secret(1),
+                live_secret: fixtures::plain_secret(2),
                 created_at: fixtures::now(),
             };
             table.store().create_account(&account).await.unwrap();

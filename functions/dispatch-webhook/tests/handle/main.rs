@@ -4,6 +4,8 @@
 mod faults;
 mod forged;
 mod health;
+mod samples;
+mod seals;
 mod trying;
 
 #[path = "../../../../shared/outbound/tests/support/mod.rs"]
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use dispatch_webhook::{Context, handle};
+use dispatch_webhook::{Answer as Answered, Context, handle};
 use recoup_domain::delivery::{Delivery, Target};
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::event::Event;
@@ -29,8 +31,10 @@ use recoup_ports::events::{Events, RecordEvents};
 use recoup_ports::jobs::WebhookJob;
 use recoup_ports::payments::{Register, Registered};
 use recoup_ports::refunds::{Reserve, Reserved};
+use recoup_ports::seals::Purpose;
 use recoup_ports::webhooks::{Deliver, Reach};
 use recoup_storage::Table;
+use recoup_testing::seals::TestKey;
 use recoup_testing::{TestTable, fixtures};
 use recoup_views::PublicUrl;
 use serde_json::{Value, json};
@@ -47,7 +51,8 @@ fn now() -> Timestamp {
 struct World<R = Webhooks> {
     table: TestTable,
     store: Table,
-    context: Context<Table, R>,
+    context: Context<Table, R, TestKey>,
+    key: TestKey,
     refund: Refund,
 }
 
@@ -60,14 +65,14 @@ impl World {
 
 impl<R: Deliver + Sync> World<R> {
     async fn sending(own_url: &str, receivers: R) -> Self {
-        let table = TestTable::new();
+        let (table, key) = (TestTable::new(), TestKey::default());
         let store = table.store();
         assert!(matches!(store.register(&fixtures::getpaid_payment()).await, Ok(Registered::New)));
         let account = NewAccount {
             id: AccountId::from_bits(1),
             name: "n".to_owned(),
-            sandbox_secret: fixtures::secret(100),
-            live_secret: fixtures::secret(101),
+            sandbox_secret: fixtures::plain_secret(100),
+            live_secret: fixtures::plain_secret(101),
             created_at: fixtures::now(),
         };
         store.create_account(&account).await.unwrap();
@@ -83,17 +88,21 @@ impl<R: Deliver + Sync> World<R> {
         let context = Context {
             store: store.clone(),
             receivers,
+            open: key.clone(),
             public_url: PublicUrl::new("https://api.example.com"),
             now,
             jitter_permille: || 1_000,
         };
         table.take_calls();
-        Self { table, store, context, refund: made.refund }
+        Self { table, store, context, key, refund: made.refund }
     }
 
-    /// An endpoint there.
+    /// An endpoint there, whose secrets are stored sealed.
     async fn endpoint(&self, number: u8, url: &str) -> Endpoint {
-        let endpoint = Endpoint { url: TargetUrl::unchecked(url.to_owned()), ..fixtures::endpoint(number) };
+        let mut endpoint =
+            Endpoint { url: TargetUrl::unchecked(url.to_owned()), ..fixtures::endpoint(number) };
+        let purpose = Purpose::Endpoint(endpoint.id.clone());
+        endpoint.secrets = self.key.all_sealed(&endpoint.tenant, &purpose, &endpoint.secrets);
         assert_eq!(self.store.create_endpoint(&endpoint).await.unwrap(), Created::Yes);
         self.table.take_calls();
         endpoint
@@ -115,6 +124,7 @@ impl<R: Deliver + Sync> World<R> {
     /// The ids that the batch's answer keeps, sorted.
     async fn kept(&self, records: Vec<Value>) -> Vec<String> {
         let answer = handle(&self.context, &json!({"Records": records})).await.unwrap();
+        let Answered::Batch(answer) = answer else { panic!("{answer:?}") };
         let mut kept: Vec<_> = answer.failed().map(ToOwned::to_owned).collect();
         kept.sort();
         kept

@@ -72,7 +72,8 @@ async fn in_the_overlap_both_secrets_sign() {
     let receiver = answering("200 OK").await;
     let world = World::new("https://unused.example.com/").await;
     let before = world.endpoint(1, &url(&receiver)).await;
-    let secrets = before.secrets.rotated(fixtures::secret(2), later(0), Duration::from_hours(1)).unwrap();
+    let new = fixtures::plain_secret(2);
+    let secrets = before.secrets.rotated(new, later(0), Duration::from_hours(1)).unwrap();
     let after = recoup_domain::endpoint::Endpoint { secrets, ..before.changed(later(0)) };
     world.store.change_endpoint(&before, &after).await.unwrap();
     world.work(&world.job(Target::Endpoint(after.id), 1)).await;

@@ -1,4 +1,4 @@
-//! `manage-webhooks`, driven with the gateway's events over a real table and real receivers.
+//! `manage-webhooks`, driven with the gateway's events over a real table.
 #![cfg(test)]
 
 mod apart;
@@ -13,11 +13,10 @@ mod listing_events;
 mod redelivering;
 mod samples;
 mod secrets;
-#[path = "../../../../shared/outbound/tests/support/mod.rs"]
-mod support;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use gateway::{Event as GatewayEvent, Reply};
@@ -27,17 +26,18 @@ use recoup_domain::delivery::{Attempt, Delivery, Heard, Target};
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EndpointId, Tenant};
 use recoup_domain::refund::{Move, Outcome, Refund};
-use recoup_domain::signing::Secret;
 use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
-use recoup_outbound::webhooks::Webhooks;
 use recoup_ports::credentials::{Accounts, NewAccount};
+use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::{NoteDeliveries, Noted, RecordEvents};
 use recoup_ports::payments::{Payments, Register};
 use recoup_ports::refunds::{Reserve, Reserved};
+use recoup_ports::samples::{SampleError, SampleJob, Sampled, SendSamples};
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_ports::webhooks::Reach;
 use recoup_storage::Table;
+use recoup_testing::seals::TestKey;
 use recoup_testing::{TestTable, fixtures};
 use recoup_views::PublicUrl;
 use serde_json::{Value, json};
@@ -65,10 +65,27 @@ fn random() -> u128 {
     DRAWN.get()
 }
 
+/// The sender of samples: says what a test has it say, or does not answer. It knows which endpoints there are.
+struct Samples {
+    store: Table,
+    says: Mutex<Option<Sampled>>,
+    asked: Mutex<Vec<SampleJob>>,
+}
+
+impl SendSamples for Samples {
+    async fn send_sample(&self, job: &SampleJob) -> Result<Sampled, SampleError> {
+        self.asked.lock().unwrap().push(job.clone());
+        let says = self.says.lock().unwrap().clone().ok_or_else(|| SampleError("it is throttled".into()))?;
+        let endpoint = self.store.endpoint(&job.tenant, &job.endpoint).await.unwrap();
+        Ok(endpoint.map_or(Sampled::NoSuchEndpoint, |_| says))
+    }
+}
+
 /// The function over a table that knows the account of the fixtures and a payment of it.
 struct World {
     table: TestTable,
-    context: Context<Table, Webhooks>,
+    key: TestKey,
+    context: Context<Table, Samples, TestKey>,
 }
 
 impl World {
@@ -81,17 +98,20 @@ impl World {
         let account = NewAccount {
             id: fixtures::tenant().account,
             name: "Test".to_owned(),
-            sandbox_secret: Secret::of_256_bits([1, 2]),
-            live_secret: Secret::of_256_bits([3, 4]),
+            sandbox_secret: fixtures::plain_secret(100),
+            live_secret: fixtures::plain_secret(101),
             created_at: fixtures::now(),
         };
         table.store().create_account(&account).await.unwrap();
         table.store().register(&fixtures::payment(PAYMENT, 1_000_000)).await.unwrap();
         table.take_calls();
-        let receivers = Webhooks::new(reach).unwrap().within(Duration::from_secs(2));
+        let sent = Sampled::Sent { status: Some(204), said: String::new(), duration_ms: 12 };
+        let (store, says) = (table.others(), Mutex::new(Some(sent)));
+        let (samples, key) = (Samples { store, says, asked: Mutex::default() }, TestKey::default());
         let public_url = PublicUrl::new("https://api.example.com");
-        let context = Context { store: table.store(), receivers, public_url, reach, now, random };
-        Self { table, context }
+        let (store, seal) = (table.store(), key.clone());
+        let context = Context { store, samples, seal, public_url, reach, now, random };
+        Self { table, key, context }
     }
 
     async fn ask(&self, event: GatewayEvent) -> Reply {

@@ -3,6 +3,12 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use recoup_domain::endpoint::Endpoint;
+use recoup_domain::ids::EndpointId;
+use recoup_domain::sealed::StoredSecret;
+use recoup_ports::endpoints::{Endpoints, KeepEndpoints};
+use recoup_ports::seals::Purpose;
+use recoup_testing::fixtures;
 use serde_json::{Value, json};
 
 use crate::{World, set_clock};
@@ -121,4 +127,73 @@ async fn a_secret_and_a_url_are_in_no_list_no_read_and_no_log() {
         assert!(!said.contains(bare) && !logged.contains(bare));
     }
     assert!(!logged.contains("nobody-logs-this"), "{logged}");
+}
+
+async fn stored(world: &World, id: &str) -> Endpoint {
+    let id = EndpointId::try_from(id).unwrap();
+    world.table.store().endpoint(&fixtures::tenant(), &id).await.unwrap().unwrap()
+}
+
+/// Whether a secret lies in the table as it is.
+async fn lies_in_the_table(world: &World, secret: &str) -> bool {
+    let secret = recoup_domain::signing::Secret::parse(secret).unwrap();
+    world.table.holds(secret.bytes()).await
+}
+
+#[tokio::test]
+async fn a_reader_of_the_table_finds_no_secret_and_each_opens_for_its_endpoint() {
+    let world = World::new().await;
+    let (id, first) = world.endpoint(json!({ "url": URL })).await;
+    let rotated = world.send("POST", &format!("/v1/webhook-endpoints/{id}/rotate-secret"), None).await;
+    let second = rotated.body["secret"].as_str().unwrap();
+    for secret in [&first, second] {
+        assert!(!lies_in_the_table(&world, secret).await);
+    }
+    let secrets = stored(&world, &id).await.secrets;
+    let purpose = Purpose::Endpoint(EndpointId::try_from(id.as_str()).unwrap());
+    let opened = |secret| world.key.secret(&fixtures::tenant(), &purpose, secret).reveal();
+    assert_eq!((opened(&secrets.current), opened(&secrets.retired[0].secret)), (second.to_owned(), first));
+    assert_eq!((world.key.take_seals(), world.key.take_opens()), (2, 0), "one for each, and none is opened");
+}
+
+#[tokio::test]
+async fn a_plain_secret_is_sealed_with_its_next_rotation() {
+    let world = World::new().await;
+    let old = fixtures::endpoint(7);
+    world.table.store().create_endpoint(&old).await.unwrap();
+    let path = format!("/v1/webhook-endpoints/{}", old.id);
+    assert!(lies_in_the_table(&world, &fixtures::secret(7).reveal()).await);
+
+    // Whatever else changes leaves it as it is, and needs no key.
+    world.key.set_away(true);
+    assert_eq!(world.get(&path).await.status, 200);
+    assert_eq!(world.send("PATCH", &path, Some(json!({ "description": "x" }))).await.status, 200);
+    world.key.set_away(false);
+    assert_eq!(stored(&world, old.id.as_str()).await.secrets, old.secrets);
+
+    let rotated = world.send("POST", &format!("{path}/rotate-secret"), None).await;
+    assert_eq!(rotated.status, 200, "{}", rotated.text);
+    assert!(!lies_in_the_table(&world, &fixtures::secret(7).reveal()).await);
+    let secrets = stored(&world, old.id.as_str()).await.secrets;
+    let retired = &secrets.retired[0].secret;
+    let opened = world.key.secret(&old.tenant, &Purpose::Endpoint(old.id), retired);
+    assert_eq!(opened, fixtures::secret(7), "it still signs until its overlap ends");
+    assert!(matches!(secrets.current, StoredSecret::Sealed(_)));
+}
+
+#[tokio::test]
+async fn a_key_that_is_away_is_503_and_changes_nothing() {
+    let world = World::new().await;
+    let (id, _) = world.endpoint(json!({ "url": URL })).await;
+    let before = stored(&world, &id).await;
+    world.key.set_away(true);
+    let rotate = format!("/v1/webhook-endpoints/{id}/rotate-secret");
+    for (path, body) in [("/v1/webhook-endpoints", Some(json!({ "url": URL }))), (rotate.as_str(), None)] {
+        let refused = world.send("POST", path, body).await;
+        assert_eq!(refused.problem(), (503, "unavailable"), "{path}");
+        assert_eq!((refused.header("retry-after"), &refused.body["retryable"]), (Some("1"), &json!(true)));
+    }
+    assert_eq!(stored(&world, &id).await, before);
+    world.key.set_away(false);
+    assert_eq!(world.send("POST", &rotate, None).await.status, 200);
 }

@@ -101,8 +101,8 @@ impl World {
         let account = NewAccount {
             id: payment.tenant.account.clone(),
             name: "Shop".to_owned(),
-            sandbox_secret: fixtures::secret(1),
-            live_secret: fixtures::secret(2),
+            sandbox_secret: fixtures::plain_secret(1),
+            live_secret: fixtures::plain_secret(2),
             created_at: fixtures::now(),
         };
         store.create_account(&account).await.unwrap();

@@ -200,12 +200,11 @@ async fn what_is_no_refund_sends_nothing() {
     let facts = recoup_domain::payment::Facts { disputed: true, ..payment.facts.clone() };
     let moved = payment.moved_to(facts, fixtures::later(1)).unwrap().unwrap();
     assert_eq!(world.store.move_facts(&moved).await.unwrap(), Moved::Applied);
-    let secret = || recoup_domain::signing::Secret::new(vec![7; 32]).unwrap();
     let account = NewAccount {
         id: AccountId::from_bits(9),
         name: "n".to_owned(),
-        sandbox_secret: secret(),
-        live_secret: secret(),
+        sandbox_secret: fixtures::plain_secret(7),
+        live_secret: fixtures::plain_secret(8),
         created_at: fixtures::now(),
     };
     world.store.create_account(&account).await.unwrap();

@@ -12,7 +12,7 @@ use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Created, EndpointHealth, KeepEndpoints};
 use recoup_ports::events::{Events, NoteDeliveries, Noted, Recorded};
 use recoup_ports::jobs::{Job, Lane};
-use recoup_testing::fixtures::{self, later, secret, tenant};
+use recoup_testing::fixtures::{self, later, tenant};
 use recoup_testing::{Calls, Fault};
 use serde_json::Value;
 
@@ -24,8 +24,8 @@ impl World {
         let account = NewAccount {
             id: AccountId::from_bits(1),
             name: "n".to_owned(),
-            sandbox_secret: secret(100),
-            live_secret: secret(101),
+            sandbox_secret: fixtures::plain_secret(100),
+            live_secret: fixtures::plain_secret(101),
             created_at: fixtures::now(),
         };
         world.store.create_account(&account).await.unwrap();

@@ -18,6 +18,8 @@ mod logs;
 mod proof;
 mod sandbox;
 mod seal_key;
+mod sealed_keys;
+mod secrets_key;
 mod server;
 mod stored_keys;
 mod stripe;

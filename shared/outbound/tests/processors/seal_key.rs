@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use recoup_domain::seal::SealKey;
 use recoup_outbound::seal_key::StoredSealKey;
 use recoup_ports::causes;
-use recoup_ports::seals::SealKeys;
+use recoup_ports::seal_keys::SealKeys;
 use serde_json::json;
 
 use crate::server::{Reply, Server};

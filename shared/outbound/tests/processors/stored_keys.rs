@@ -1,4 +1,4 @@
-//! The keys of accounts, read through the real SDK from a listener that answers as Secrets Manager does.
+//! The keys of accounts in Secrets Manager, read through the real SDK from a listener that answers as Secrets Manager does.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_secretsmanager::config::{Credentials, Region};
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::time::Timestamp;
 use recoup_outbound::secret_store::SecretStore;
@@ -15,9 +15,11 @@ use recoup_ports::processor_keys::{KeysError, ProcessorKeys};
 use recoup_processors::adapter::AdapterAccess;
 use recoup_processors::stripe::StripeAccess;
 use recoup_testing::fixtures;
+use recoup_testing::seals::TestKey;
 use serde_json::{Value, json};
 
 use crate::logs::{listen, read};
+use crate::sealed_keys::NothingSealed;
 use crate::server::{Reply, Request, Server};
 use crate::world::{LIVE_KEY, TEST_KEY, secrets};
 
@@ -60,20 +62,20 @@ const AWAY: [Said; 6] = [
 struct Store {
     server: Server,
     secrets: Arc<Mutex<HashMap<String, Said>>>,
-    keys: StoredKeys,
+    keys: StoredKeys<NothingSealed, TestKey>,
 }
 
 /// A store behind this port, which is asked once and not for long.
 pub(crate) fn secret_store(port: u16) -> SecretStore {
-    let credentials = Credentials::new("id", "secret", None, None, "test");
-    let config = aws_types::SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
+    let config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version_latest()
         .region(Region::new("eu-central-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .retry_config(RetryConfig::disabled())
         .endpoint_url(format!("http://127.0.0.1:{port}"));
-    SecretStore::new(config.build()).within(Duration::from_millis(300))
+    let client = aws_sdk_secretsmanager::Client::from_conf(config.build());
+    SecretStore::new(|| client).within(Duration::from_millis(300))
 }
 
 impl Store {
@@ -86,7 +88,9 @@ impl Store {
             answer(said.unwrap_or(&ABSENT))
         });
         let server = server.await;
-        let keys = StoredKeys::new(secret_store(server.port), "recoup/processors", now);
+        let store = secret_store(server.port);
+        let keys = StoredKeys::new(NothingSealed, TestKey::default(), store, "recoup/processors", now);
+        let keys = keys.within(Duration::from_millis(300));
         Self { server, secrets, keys }
     }
 

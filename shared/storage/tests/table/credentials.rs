@@ -1,19 +1,19 @@
 //! Accounts.
 
 use recoup_domain::ids::{AccountId, Environment, Tenant};
-use recoup_domain::signing::{Secret, Secrets};
+use recoup_domain::signing::Secrets;
 use recoup_ports::WriteError;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::webhooks::WebhookSecrets;
-use recoup_testing::fixtures::now;
+use recoup_testing::fixtures::{self, now};
 use recoup_testing::{Fault, TestTable};
 
 fn account() -> NewAccount {
     NewAccount {
         id: AccountId::from_bits(1),
         name: "Shop".to_owned(),
-        sandbox_secret: Secret::new(vec![1; 32]).unwrap(),
-        live_secret: Secret::new(vec![2; 32]).unwrap(),
+        sandbox_secret: fixtures::plain_secret(1),
+        live_secret: fixtures::plain_secret(2),
         created_at: now(),
     }
 }

@@ -12,7 +12,7 @@ use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Changed, Created, EndpointHealth, Endpoints, KeepEndpoints};
 use recoup_ports::images::{Images, Shown};
 use recoup_storage::{Table, TableImages};
-use recoup_testing::fixtures::{self, later, secret, tenant, tenant_of};
+use recoup_testing::fixtures::{self, later, tenant, tenant_of};
 use recoup_testing::{Fault, TestTable};
 
 use crate::bench::assert_operations;
@@ -23,8 +23,8 @@ pub(crate) async fn with_account() -> (TestTable, Table) {
     let account = NewAccount {
         id: AccountId::from_bits(1),
         name: "n".to_owned(),
-        sandbox_secret: secret(100),
-        live_secret: secret(101),
+        sandbox_secret: fixtures::plain_secret(100),
+        live_secret: fixtures::plain_secret(101),
         created_at: fixtures::now(),
     };
     store.create_account(&account).await.unwrap();
@@ -48,7 +48,7 @@ async fn stored(store: &Table, endpoint: &Endpoint) -> Endpoint {
 async fn an_endpoint_is_read_back_as_it_was_written() {
     let (_table, store) = with_account().await;
     let plain = fixtures::endpoint(1);
-    let secrets = plain.secrets.rotated(secret(9), later(5), Duration::from_mins(1)).unwrap();
+    let secrets = plain.secrets.rotated(fixtures::plain_secret(9), later(5), Duration::from_mins(1)).unwrap();
     let full = Endpoint {
         description: Some(fixtures::text("the shop")),
         events: EventFilter::Only([EventType::Failed, EventType::EndpointDisabled].into()),
@@ -136,7 +136,8 @@ async fn a_change_in_the_way_that_nobody_can_read_is_no_other_change() {
 async fn secrets_are_replaced_only_by_who_saw_them() {
     let (_table, store, endpoint) = with_endpoint().await;
     let rotate = |to: u8| {
-        let secrets = endpoint.secrets.rotated(secret(to), later(60), Duration::from_mins(1)).unwrap();
+        let secrets =
+            endpoint.secrets.rotated(fixtures::plain_secret(to), later(60), Duration::from_mins(1)).unwrap();
         Endpoint { secrets, ..endpoint.changed(later(60)) }
     };
     assert_eq!(store.change_endpoint(&endpoint, &rotate(2)).await.unwrap(), Changed::Yes);

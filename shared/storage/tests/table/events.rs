@@ -222,7 +222,7 @@ async fn a_try_reads_all_it_needs_in_one_call() {
     let own = store.prepare(&job(Target::RefundUrl)).await.unwrap().receiver;
     let Receiver::RefundUrl(url, secrets) = own else { panic!("{own:?}") };
     assert_eq!(Some(url), refund.notes.webhook_url);
-    assert_eq!(secrets.current, fixtures::secret(100));
+    assert_eq!(secrets.current, fixtures::plain_secret(100));
 
     let missing = store.prepare(&job(target(2))).await.unwrap();
     assert!(matches!(missing.receiver, Receiver::Missing));

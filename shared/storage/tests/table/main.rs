@@ -26,6 +26,7 @@ mod interleavings;
 mod registering;
 mod reports;
 mod reserving;
+mod sealing;
 mod settling;
 mod stream;
 mod taking_again;

@@ -11,7 +11,7 @@ use recoup_ports::reports::{KeepReports, ListTenants, Listed, Reports, Tenants};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError};
 use recoup_storage::TableImages;
-use recoup_testing::fixtures::{later, now, payment_id, secret, tenant, tenant_of};
+use recoup_testing::fixtures::{self, later, now, payment_id, tenant, tenant_of};
 use recoup_testing::reports::{clean_report, finding, report_with};
 use recoup_testing::{Fault, TestTable, item_bytes};
 
@@ -19,8 +19,8 @@ fn account(number: u128) -> NewAccount {
     NewAccount {
         id: AccountId::from_bits(number),
         name: "Shop".to_owned(),
-        sandbox_secret: secret(1),
-        live_secret: secret(2),
+        sandbox_secret: fixtures::plain_secret(1),
+        live_secret: fixtures::plain_secret(2),
         created_at: now(),
     }
 }

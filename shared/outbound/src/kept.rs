@@ -1,13 +1,13 @@
-//! What was read of a store, for a while: bounded in age, and in number, since callers nobody knows name tenants.
+//! What a store or a key said, for a while: bounded in age, and in number, since callers nobody knows name tenants.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::time::Duration;
 
-use recoup_domain::ids::Tenant;
 use recoup_domain::time::Timestamp;
 
-/// Most tenants that are kept, of each processor.
-pub const TENANTS_MAX: usize = 1_000;
+/// Most values that are kept of one kind.
+pub const KEPT_MAX: usize = 1_000;
 /// How long what was found is not asked for again: a new key counts after this at the latest.
 const FOUND_LIFE: Duration = Duration::from_mins(5);
 /// The same of what was not there. Shorter, because somebody may be waiting for it.
@@ -17,35 +17,37 @@ const OUTLIVING: Duration = Duration::from_hours(1);
 /// How long a store that did not answer is left alone about what is still kept.
 const STORE_REST: Duration = Duration::from_mins(1);
 
-/// Values by tenant.
+/// Values by what was asked for.
 #[derive(Debug)]
-pub(super) struct Kept<T> {
-    entries: HashMap<Tenant, Entry<T>>,
+pub(crate) struct Kept<K, T> {
+    entries: HashMap<K, Entry<T>>,
 }
 
 /// A value as it was read; `None` where there was none.
 #[derive(Debug)]
-pub(super) struct Entry<T> {
-    pub(super) value: Option<T>,
+pub(crate) struct Entry<T> {
+    pub(crate) value: Option<T>,
     read_at: Timestamp,
     fresh_until: Timestamp,
 }
 
-impl<T> Kept<T> {
-    pub(super) fn empty() -> Self {
+impl<K, T> Kept<K, T> {
+    pub(crate) fn empty() -> Self {
         Self { entries: HashMap::new() }
     }
+}
 
+impl<K: Clone + Eq + Hash, T> Kept<K, T> {
     /// What need not be asked for now.
-    pub(super) fn fresh(&self, tenant: &Tenant, now: Timestamp) -> Option<&Entry<T>> {
-        self.entries.get(tenant).filter(|entry| now < entry.fresh_until)
+    pub(crate) fn fresh(&self, key: &K, now: Timestamp) -> Option<&Entry<T>> {
+        self.entries.get(key).filter(|entry| now < entry.fresh_until)
     }
 
     /// Keeps what was read. A found value never makes room for an absent one, so nobody who names tenants at random
     /// takes the keys away from those that exist.
-    pub(super) fn keep(&mut self, tenant: &Tenant, value: Option<T>, now: Timestamp) {
-        self.entries.retain(|other, entry| other != tenant && now.since(entry.read_at) < OUTLIVING);
-        if self.entries.len() >= TENANTS_MAX {
+    pub(crate) fn keep(&mut self, key: &K, value: Option<T>, now: Timestamp) {
+        self.entries.retain(|other, entry| other != key && now.since(entry.read_at) < OUTLIVING);
+        if self.entries.len() >= KEPT_MAX {
             let oldest = self.entries.iter().min_by_key(|(_, entry)| (entry.value.is_some(), entry.read_at));
             let Some((leaving, entry)) = oldest else { return };
             if entry.value.is_some() && value.is_none() {
@@ -55,14 +57,14 @@ impl<T> Kept<T> {
             self.entries.remove(&leaving);
         }
         let life = if value.is_some() { FOUND_LIFE } else { ABSENT_LIFE };
-        self.entries.insert(tenant.clone(), Entry { value, read_at: now, fresh_until: now.plus(life) });
+        self.entries.insert(key.clone(), Entry { value, read_at: now, fresh_until: now.plus(life) });
     }
 }
 
-impl<T: Clone> Kept<T> {
+impl<K: Clone + Eq + Hash, T: Clone> Kept<K, T> {
     /// What was found within the hour, now that the store does not answer.
-    pub(super) fn outlive(&mut self, tenant: &Tenant, now: Timestamp) -> Option<T> {
-        let entry = self.entries.get_mut(tenant).filter(|entry| now.since(entry.read_at) < OUTLIVING)?;
+    pub(crate) fn outlive(&mut self, key: &K, now: Timestamp) -> Option<T> {
+        let entry = self.entries.get_mut(key).filter(|entry| now.since(entry.read_at) < OUTLIVING)?;
         let value = entry.value.clone()?;
         entry.fresh_until = now.plus(STORE_REST);
         Some(value)
@@ -71,7 +73,7 @@ impl<T: Clone> Kept<T> {
 
 #[cfg(test)]
 mod tests {
-    use recoup_domain::ids::{AccountId, Environment};
+    use recoup_domain::ids::{AccountId, Environment, Tenant};
 
     use super::*;
 
@@ -83,13 +85,13 @@ mod tests {
         Timestamp::from_unix_millis(1_795_000_000_000).unwrap().plus(Duration::from_secs(seconds))
     }
 
-    fn values(kept: &Kept<u8>, numbers: std::ops::Range<u128>, now: Timestamp) -> usize {
+    fn values(kept: &Kept<Tenant, u8>, numbers: std::ops::Range<u128>, now: Timestamp) -> usize {
         numbers.filter(|number| kept.fresh(&tenant(*number), now).is_some()).count()
     }
 
     #[test]
     fn tenants_that_do_not_exist_take_no_place_from_those_that_do() {
-        let bound = u128::try_from(TENANTS_MAX).unwrap();
+        let bound = u128::try_from(KEPT_MAX).unwrap();
         let mut kept = Kept::empty();
         for number in 0..10 {
             kept.keep(&tenant(number), Some(1), at(0));
@@ -97,16 +99,13 @@ mod tests {
         for number in 10..3 * bound {
             kept.keep(&tenant(number), None, at(1));
         }
-        assert_eq!((kept.entries.len(), values(&kept, 0..10, at(2))), (TENANTS_MAX, 10));
+        assert_eq!((kept.entries.len(), values(&kept, 0..10, at(2))), (KEPT_MAX, 10));
 
         // One more that exists takes the place of one that does not.
         for number in 10 * bound..11 * bound {
             kept.keep(&tenant(number), Some(1), at(3));
         }
-        assert_eq!(
-            (kept.entries.len(), values(&kept, 10 * bound..11 * bound, at(4))),
-            (TENANTS_MAX, TENANTS_MAX)
-        );
+        assert_eq!((kept.entries.len(), values(&kept, 10 * bound..11 * bound, at(4))), (KEPT_MAX, KEPT_MAX));
         kept.keep(&tenant(10), None, at(5));
         assert_eq!(values(&kept, 10..11, at(6)), 0);
     }
