@@ -55,13 +55,7 @@ impl fmt::Debug for SecretText {
 impl<S, O> StoredKeys<S, O> {
     /// Reads what is sealed in this store, and opens it; or else reads `{prefix}/{environment}/{account}/{processor}`
     /// from this store.
-    pub fn new(
-        sealed: S,
-        open: O,
-        store: SecretStore,
-        prefix: &str,
-        now: fn() -> Timestamp,
-    ) -> Self {
+    pub fn new(sealed: S, open: O, store: SecretStore, prefix: &str, now: fn() -> Timestamp) -> Self {
         let prefix = prefix.into();
         Self { sealed, open, store, prefix, now, read_limit: READ_LIMIT, kept: Arc::default() }
     }

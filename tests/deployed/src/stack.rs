@@ -47,7 +47,7 @@ impl Stack {
             sqs: aws.sqs(),
             dynamodb: aws.dynamodb(),
             lambda: aws_sdk_lambda::Client::new(&invoking),
-            secrets: aws_sdk_secretsmanager::Client::new(&aws.secrets()),
+            secrets: aws.secrets(),
             http,
         }
     }

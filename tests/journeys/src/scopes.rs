@@ -96,7 +96,7 @@ fn creation() -> Value {
 pub(crate) async fn world() -> (TestTable, String, String) {
     let table = TestTable::new();
     let store = table.store();
-    let (sandbox_secret, live_secret) = (fixtures::secret(100), fixtures::secret(101));
+    let (sandbox_secret, live_secret) = (fixtures::plain_secret(100), fixtures::plain_secret(101));
     let (id, created_at) = (AccountId::from_bits(1), fixtures::now());
     let account = NewAccount { id, name: "n".to_owned(), sandbox_secret, live_secret, created_at };
     store.create_account(&account).await.unwrap();

@@ -142,6 +142,7 @@ impl World {
 
         let public_url = PublicUrl::new("https://api.example.com");
         let dispatch = dispatch_webhook::Context {
+            open: recoup_testing::seals::TestKey::default(),
             store: store(),
             receivers: Talking,
             public_url,

@@ -8,7 +8,7 @@ use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::report::{Finding, Mismatch, Remedy, Report};
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::reports::{KeepReports, Tenants};
-use recoup_testing::fixtures::{self, secret};
+use recoup_testing::fixtures;
 use recoup_testing::reports::{clean_report, finding, report_with};
 use recoup_testing::{Fault, TestTable};
 use serde_json::{Value, json};
