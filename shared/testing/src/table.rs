@@ -217,8 +217,8 @@ impl TestTable {
 
     /// Whether these bytes lie in any attribute of any item, as text or as bytes.
     pub async fn holds(&self, bytes: &[u8]) -> bool {
-        let items = self.items().await;
-        items.iter().flat_map(HashMap::values).any(|value| value_holds(value, bytes))
+        let (items, credentials) = (self.items().await, self.credential_items().await);
+        items.iter().chain(&credentials).flat_map(HashMap::values).any(|value| value_holds(value, bytes))
     }
 
     /// Every item, in no order.

@@ -43,7 +43,7 @@ async fn processor_keys_are_stored_sealed_for_their_tenant_and_processor() {
         "account_id": account.as_str(), "environment": "sandbox", "processor": "stripe", "set": true,
     });
     assert_eq!(answer, expected);
-    let (store, tenant) = (world.table.store(), sandbox(&account));
+    let (store, tenant) = (world.table.sealed_keys(), sandbox(&account));
     let sealed = store.sealed_keys(&tenant, ProcessorName::Stripe).await.unwrap().unwrap();
     let opened = world.key.opened(&tenant, &Purpose::Processor(ProcessorName::Stripe), &sealed);
     assert_eq!(opened.unwrap(), for_stripe().into_bytes());

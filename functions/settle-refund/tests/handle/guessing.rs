@@ -19,7 +19,7 @@ type Guarded = Context<recoup_storage::Table, KeysOfAccounts<recoup_storage::Tab
 /// The function as it is wired, over a table that knows the tenant's account.
 async fn guarded(name: ProcessorName) -> (World, Refund, Guarded) {
     let (world, refund) = World::with_refund(name).await;
-    let (sandbox_secret, live_secret) = (fixtures::secret(1), fixtures::secret(2));
+    let (sandbox_secret, live_secret) = (fixtures::plain_secret(1), fixtures::plain_secret(2));
     let (id, created_at) = (fixtures::tenant().account, fixtures::now());
     let account = NewAccount { id, name: "n".to_owned(), sandbox_secret, live_secret, created_at };
     world.table.store().create_account(&account).await.unwrap();

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use recoup_domain::ids::{AccountId, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::sealed::Sealed;
+use recoup_outbound::secret_store::SecretStore;
 use recoup_outbound::stored_keys::StoredKeys;
 use recoup_ports::ReadError;
 use recoup_ports::processor_keys::{ProcessorKeys, SealedKeys};
@@ -65,7 +66,13 @@ impl World {
     fn new(now: fn() -> recoup_domain::time::Timestamp) -> Self {
         let (credentials, key) = (Credentials::default(), TestKey::default());
         let no_client = || panic!("Secrets Manager is not needed");
-        let keys = StoredKeys::new(credentials.clone(), key.clone(), no_client, "recoup/processors", now);
+        let keys = StoredKeys::new(
+            credentials.clone(),
+            key.clone(),
+            SecretStore::new(no_client),
+            "recoup/processors",
+            now,
+        );
         Self { credentials, key, keys }
     }
 

@@ -112,13 +112,13 @@ async fn a_row_without_a_secret_or_with_two_is_unreadable() {
 #[tokio::test]
 async fn keys_of_a_processor_are_kept_replaced_and_deleted_for_one_tenant() {
     let table = TestTable::new();
-    let store = table.store();
+    let (store, keeper) = (table.sealed_keys(), table.credentials());
     let bytes = |byte| Sealed::new(vec![byte; 400]);
     let live = Tenant { environment: Environment::Live, ..tenant() };
     let (stripe, http) = (ProcessorName::Stripe, ProcessorName::Http);
-    store.keep_sealed_keys(&tenant(), stripe, &bytes(1), later(0)).await.unwrap();
-    store.keep_sealed_keys(&tenant(), stripe, &bytes(2), later(1)).await.unwrap();
-    store.keep_sealed_keys(&live, stripe, &bytes(3), later(2)).await.unwrap();
+    keeper.keep_sealed_keys(&tenant(), stripe, &bytes(1), later(0)).await.unwrap();
+    keeper.keep_sealed_keys(&tenant(), stripe, &bytes(2), later(1)).await.unwrap();
+    keeper.keep_sealed_keys(&live, stripe, &bytes(3), later(2)).await.unwrap();
     table.take_calls();
     assert_eq!(store.sealed_keys(&tenant(), stripe).await.unwrap(), Some(bytes(2)));
     let calls = table.take_calls();
@@ -126,11 +126,11 @@ async fn keys_of_a_processor_are_kept_replaced_and_deleted_for_one_tenant() {
     assert!(calls.read_units() <= 1.0, "{calls}");
     assert_eq!(store.sealed_keys(&live, stripe).await.unwrap(), Some(bytes(3)));
     assert_eq!(store.sealed_keys(&tenant(), http).await.unwrap(), None);
-    assert_eq!(store.delete_sealed_keys(&tenant(), http).await.unwrap(), Deleted::Missing);
-    assert_eq!(store.delete_sealed_keys(&tenant(), stripe).await.unwrap(), Deleted::Yes);
+    assert_eq!(keeper.delete_sealed_keys(&tenant(), http).await.unwrap(), Deleted::Missing);
+    assert_eq!(keeper.delete_sealed_keys(&tenant(), stripe).await.unwrap(), Deleted::Yes);
     assert_eq!(store.sealed_keys(&tenant(), stripe).await.unwrap(), None);
     assert_eq!(store.sealed_keys(&live, stripe).await.unwrap(), Some(bytes(3)));
-    let item = table.items().await.pop().unwrap();
+    let item = table.credential_items().await.pop().unwrap();
     let key = (item["pk"].as_s().unwrap().as_str(), item["sk"].as_s().unwrap().as_str());
     assert_eq!(key, (format!("live#{}#processor", tenant().account).as_str(), "stripe"));
 }
