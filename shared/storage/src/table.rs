@@ -66,9 +66,9 @@ impl Table {
         let mut found = Vec::with_capacity(keys.len());
         let mut backoff = Backoff::new();
         loop {
-            let keys = part.clone().set_keys(Some(wanted)).consistent_read(true).build();
-            let keys = keys.map_err(|error| ReadError::Unavailable(error.into()))?;
-            let request = self.client.batch_get_item().request_items(&self.name, keys);
+            let asked = part.clone().set_keys(Some(wanted)).consistent_read(true).build();
+            let asked = asked.map_err(|error| ReadError::Unavailable(error.into()))?;
+            let request = self.client.batch_get_item().request_items(&self.name, asked);
             let mut answer = request.send().await.map_err(unavailable)?;
             let responses = answer.responses.as_mut().and_then(|tables| tables.remove(&self.name));
             // None where everything was left unprocessed.
@@ -79,9 +79,9 @@ impl Table {
             match left.map(|left| left.keys).filter(|keys| !keys.is_empty()) {
                 None => return Ok(found),
                 // Large items fill one answer, so fewer are left each time.
-                Some(keys) if !is_busy => wanted = keys,
+                Some(left) if !is_busy && found.len() < keys.len() => wanted = left,
                 // The table is busy: the keys it left out are read again, a bounded number of times.
-                Some(keys) if backoff.wait().await => wanted = keys,
+                Some(left) if backoff.wait().await => wanted = left,
                 Some(_) => return Err(ReadError::Unavailable("keys stayed unprocessed".into())),
             }
         }

@@ -23,6 +23,7 @@ mod events;
 mod faults_in_reserve;
 mod faults_in_settle;
 mod interleavings;
+mod left_out;
 mod registering;
 mod reports;
 mod reserving;

@@ -2,7 +2,8 @@
 //!
 //! Two of the contract's codes cannot be provoked here, because the local AWS never collides or throttles:
 //! 409 `idempotency_key_in_use` and 503 `unavailable` are tested at the handler (`create-refund/tests`).
-//! 429 is the gateway's own answer, and so is a missing credential; a wrong one, a wrong method and an unknown path are
+//! What comes of asking too often (429 `rate_limited`, 409 `too_many_changes` and `too_many_redeliveries`) is, too.
+//! Any other 429 is the gateway's own answer, and so is a missing credential; a wrong one, a wrong method and an unknown path are
 //! in `credentials.rs`.
 
 use recoup_deployed_tests::{Account, Answer, Stack};
