@@ -26,7 +26,7 @@ _BEYOND_SCHEMAS = re.compile(
     | ,\ never\ a\ float\.                               # 237.0 is an integer to JSON Schema
     | ^cursor\                                           # only one that we gave
     | ^metadata\ must\ have\ at\ most\ 50\ keys\.        # what is there and what is added, together
-    | ^metadata\ must\ have\ at\ most\ 4096\ bytes        # of all of them
+    | ^metadata\ must\ have\ at\ most\ 32768\ bytes        # of all of them
     | ^date\ must\ be                                    # the years 1970 to 9999
     | ^created_(from|to)\ must\ be                       # the years 1970 to 9999
     | ^refundable_until\ must\ be

@@ -9,7 +9,7 @@ use recoup_ports::api_keys::{KeepKeys, Revoked};
 use recoup_ports::credentials::Accounts;
 use recoup_ports::keyrings::{Keyrings, Ring};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{AdminError, Context, tenant};
 
@@ -71,36 +71,33 @@ pub(crate) async fn create<A: Accounts, K: KeepKeys, R: Keyrings, S, D, N>(
     let stored = StoredKey { id, r#use, name, grants, proof, created_at: now, revoked_at: None };
     context.keys.create_key(&stored).await?;
     tracing::info!(key.id = %stored.id, account.id = %stored.grants.tenant.account, "key created");
-    let mut shown = shown(&stored);
-    let secret_name = match key.r#use() {
-        KeyUse::Api => "secret",
-        KeyUse::Client => {
-            shown["client_id"] = shown["id"].take();
-            "client_secret"
-        }
+    let (id_name, secret_name) = match key.r#use() {
+        KeyUse::Api => ("id", "secret"),
+        KeyUse::Client => ("client_id", "client_secret"),
     };
-    shown[secret_name] = key.reveal().into();
-    if let Some(shown) = shown.as_object_mut() {
-        shown.retain(|_, value| !value.is_null());
-    }
-    Ok(shown)
+    let mut answer = shown(&stored);
+    answer.retain(|name, value| name != "id" && !value.is_null());
+    answer.insert(id_name.to_owned(), stored.id.as_str().into());
+    answer.insert(secret_name.to_owned(), key.reveal().into());
+    Ok(answer.into())
 }
 
-fn shown(key: &StoredKey) -> Value {
+fn shown(key: &StoredKey) -> Map<String, Value> {
     let StoredKey { id, r#use, name, grants, proof: _, created_at, revoked_at } = key;
     let Grants { tenant, scopes, expires_at, ip_ranges } = grants;
-    json!({
-        "id": id.as_str(),
-        "use": r#use.map(KeyUse::as_str),
-        "name": name.as_ref().map(Text::as_str),
-        "account_id": tenant.account.as_str(),
-        "environment": tenant.environment.as_str(),
-        "scopes": scopes.iter().copied().map(Scope::as_str).collect::<Vec<_>>(),
-        "ip_ranges": ip_ranges.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "created_at": created_at.rfc3339(),
-        "expires_at": expires_at.map(Timestamp::rfc3339),
-        "revoked_at": revoked_at.map(Timestamp::rfc3339),
-    })
+    let fields = [
+        ("id", json!(id.as_str())),
+        ("use", json!(r#use.map(KeyUse::as_str))),
+        ("name", json!(name.as_ref().map(Text::as_str))),
+        ("account_id", json!(tenant.account.as_str())),
+        ("environment", json!(tenant.environment.as_str())),
+        ("scopes", scopes.iter().copied().map(Scope::as_str).collect()),
+        ("ip_ranges", ip_ranges.iter().map(ToString::to_string).collect()),
+        ("created_at", json!(created_at.rfc3339())),
+        ("expires_at", json!(expires_at.map(Timestamp::rfc3339))),
+        ("revoked_at", json!(revoked_at.map(Timestamp::rfc3339))),
+    ];
+    fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }
 
 pub(crate) async fn list<A: Accounts, K: KeepKeys, R, S, D, N>(

@@ -5,7 +5,6 @@ use recoup_domain::ids::{LineId, PaymentId};
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::Notes;
 use recoup_domain::split::Split;
-use recoup_domain::text::Metadata;
 use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
 use recoup_http::fields::{Entry, Fields, invalid};
 use recoup_http::payment::not_found;
@@ -66,11 +65,6 @@ pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Wanted, Problem> 
     };
     fields.finish()?;
     Ok(wanted)
-}
-
-/// Refuses metadata that are too large for a new refund. A replay may still say them: an earlier version took more.
-pub(crate) fn refuse_large_metadata(wanted: &Wanted) -> Result<(), Problem> {
-    Metadata::default().becomes(&wanted.metadata).map_err(|why| invalid("metadata", why))
 }
 
 /// The payment of the path, the body, or both, which then must agree.

@@ -60,7 +60,6 @@ async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<An
     let wanted = body::parse(request, context.reach)?;
     let found = context.store.payment_and_refund(&tenant, &wanted.payment_id, None).await?;
     let payment = found.payment.ok_or_else(not_found)?;
-    body::refuse_large_metadata(&wanted)?;
     let id = RefundId::from_bits((context.random)());
     let identity = Identity { id, fingerprint: Fingerprint::default(), now: (context.now)() };
     let refund = decide(&payment, &wanted, identity)?.refund;
@@ -134,7 +133,6 @@ struct RefundRequest {
 impl RefundRequest {
     /// The refund that this request makes of a payment as it is now.
     fn decided(&self, payment: &Payment, id: &RefundId, now: Timestamp) -> Result<Reservation, Problem> {
-        body::refuse_large_metadata(&self.body)?;
         let fingerprint = self.body.fingerprint(&self.endpoint, payment.amount.currency());
         let identity = Identity { id: id.clone(), fingerprint, now };
         Ok(decide(payment, &self.body, identity)?)

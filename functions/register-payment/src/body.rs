@@ -150,12 +150,6 @@ impl Wanted {
         }
     }
 
-    /// Refuses metadata that are too large to replace these.
-    pub(crate) fn refuse_large_metadata(&self, stored: &Metadata) -> Result<(), Problem> {
-        let wanted = self.metadata.as_ref().map_or(Ok(()), |wanted| stored.becomes(wanted));
-        wanted.map_err(|why| invalid("metadata", why))
-    }
-
     /// Refuses anything that was fixed otherwise.
     pub(crate) fn agrees_with(&self, payment: &Payment) -> Result<(), Conflict> {
         let terms = payment.terms();

@@ -8,7 +8,6 @@ use recoup_domain::api_key::Scope;
 use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::Payment;
 use recoup_domain::seal::Sealed;
-use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_http::fields::invalid;
 use recoup_http::payment::show;
@@ -63,7 +62,6 @@ async fn register<S: Register + Refunds + Sync, K: SealKeys>(
             payment
         } else {
             let terms = wanted.first_terms(tenant.environment)?;
-            wanted.refuse_large_metadata(&Metadata::default())?;
             let new = Payment::registered(tenant.clone(), id.clone(), terms, wanted.first_facts(), now);
             let new = new.sealed(&context.seal_keys.seal_key().await?);
             match context.store.register(&new).await? {
@@ -72,7 +70,6 @@ async fn register<S: Register + Refunds + Sync, K: SealKeys>(
             }
         };
         wanted.agrees_with(&payment)?;
-        wanted.refuse_large_metadata(&payment.facts.metadata)?;
         let facts = wanted.later_facts(&payment.facts);
         if payment.facts.loosened_to(&facts) {
             caller.require(Scope::PaymentsAdmin)?;

@@ -6,7 +6,6 @@ mod gateway;
 
 use gateway::{Event, Reply};
 use recoup_domain::refund::Refund;
-use recoup_domain::text::Metadata;
 use recoup_ports::payments::{Payments, Register};
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
 use recoup_ports::settlement::{HandedOver, Settle, Settled};
@@ -197,23 +196,4 @@ async fn metadata_change_a_hundred_times_and_then_stay() {
     assert_eq!(world.patch(&json!({ "metadata": { "n": "99" } })).await.status, 200);
     assert_eq!(world.stored().await, last);
     assert_eq!(world.cancel().await.body["status"], "cancelled");
-}
-
-#[tokio::test]
-async fn metadata_have_a_bound_in_bytes_and_large_ones_can_become_less() {
-    let world = World::new().await;
-    let large = |count: usize| -> Value {
-        (0..count)
-            .map(|number| (number.to_string(), json!("x".repeat(500))))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    };
-    let refused = world.patch(&json!({ "metadata": large(9) })).await;
-    assert_eq!((refused.problem(), &refused.body["param"]), ((400, "invalid_parameter"), &json!("metadata")));
-    let stored = world.stored().await;
-    let pairs = (0..20).map(|number| (number.to_string(), "x".repeat(500))).collect();
-    let change = stored.with_metadata(Metadata::stored(pairs), fixtures::later(1_000)).unwrap();
-    assert_eq!(world.table.store().carry_out(&change).await.unwrap(), Settled::Applied);
-    assert_eq!(world.patch(&json!({ "metadata": { "0": null } })).await.status, 200);
-    assert_eq!(world.patch(&json!({ "metadata": { "0": "y" } })).await.problem(), (400, "invalid_parameter"));
 }

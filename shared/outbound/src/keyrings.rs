@@ -1,6 +1,6 @@
 //! The deployment's own keyrings in the store of secrets: the pepper, and the key that signs access tokens.
 //!
-//! A secret's text is one key, as CloudFormation generates it, or the JSON that a rotation writes:
+//! A secret's text is one key, as `CloudFormation` generates it, or the JSON that a rotation writes:
 //! `{"keys": ["the current one", "the one before"], "rotated_at": "2026-11-27T00:00:00.000Z"}`.
 
 use std::sync::{Mutex, PoisonError};
@@ -182,7 +182,7 @@ impl RotateKeyrings for StoredKeyrings {
                 Err(error)
                     if error
                         .as_service_error()
-                        .is_some_and(|error| error.is_invalid_parameter_exception()) =>
+                        .is_some_and(aws_sdk_secretsmanager::operation::update_secret_version_stage::UpdateSecretVersionStageError::is_invalid_parameter_exception) =>
                 {
                     Ok(false)
                 }

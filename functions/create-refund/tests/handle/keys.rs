@@ -1,7 +1,6 @@
 //! One key, one refund.
 
-use recoup_domain::text::Metadata;
-use recoup_ports::refunds::{Refunds, Reserve, Reserved};
+use recoup_ports::refunds::Refunds;
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_testing::fixtures::{self, SELLER, SUPPLIER};
 use serde_json::{Value, json};
@@ -265,47 +264,21 @@ async fn twenty_requests_with_one_key_at_once_leave_one_refund() {
     world.assert_one_refund_of(1500).await;
 }
 
-/// The largest metadata of plain letters that version 0.1 took: 27,000 bytes.
-fn large() -> serde_json::Map<String, Value> {
-    (0..50).map(|number| (format!("{number:040}"), json!("x".repeat(500)))).collect()
-}
-
 #[tokio::test]
 async fn metadata_of_a_new_refund_or_quote_have_a_bound_in_bytes() {
     let world = World::with(&plain()).await;
-    let body = |pairs: Value| json!({"payment_id": PAYMENT, "amount": 100, "metadata": pairs});
-    for pairs in [
-        Value::Object(large()),
-        json!({"a": "é".repeat(500), "b": "x".repeat(500), "c": "€".repeat(500), "d": "€".repeat(365)}),
-    ] {
-        for path in ["POST /v1/refunds", "POST /v1/refunds/quote"] {
-            let refused = world.post(&asking(&body(pairs.clone())).route(path)).await;
-            assert_eq!(
-                (refused.problem(), &refused.body["param"]),
-                ((400, "invalid_parameter"), &json!("metadata"))
-            );
-        }
+    let body = |text: &str| {
+        let pairs = (0..50).map(|number| (format!("{number:040}"), json!(text.repeat(500))));
+        let pairs: serde_json::Map<_, _> = pairs.collect();
+        json!({"payment_id": PAYMENT, "amount": 100, "metadata": pairs})
+    };
+    for path in ["POST /v1/refunds", "POST /v1/refunds/quote"] {
+        let refused = world.post(&asking(&body("é")).route(path)).await;
+        assert_eq!(
+            (refused.problem(), &refused.body["param"]),
+            ((400, "invalid_parameter"), &json!("metadata"))
+        );
     }
     world.assert_untouched(&plain()).await;
-    let fits =
-        json!({"a": "é".repeat(500), "b": "x".repeat(500), "c": "€".repeat(500), "d": "€".repeat(364)});
-    assert_eq!(world.post(&asking(&body(fits))).await.status, 201);
-}
-
-#[tokio::test]
-async fn a_retry_of_what_an_earlier_version_took_finds_its_refund() {
-    let world = World::with(&plain()).await;
-    let body = |pairs| json!({"payment_id": PAYMENT, "amount": 100, "metadata": pairs});
-    let store = world.table.store();
-    // As version 0.1 stored it: with the fingerprint of the large body.
-    let mut wanted = fixtures::wanted(&plain(), Some(100));
-    let pairs = large().into_iter().map(|(key, value)| (key, value.as_str().unwrap().to_owned()));
-    wanted.metadata = Metadata::stored(pairs.collect());
-    let mut made = fixtures::decided(&plain(), &wanted, "REFUND-123456");
-    made.refund.fingerprint = wanted.fingerprint("POST /v1/refunds", fixtures::euro());
-    assert!(matches!(store.reserve(&made).await, Ok(Reserved::New)));
-    let again = world.post(&asking(&body(large()))).await;
-    assert_eq!((again.status, again.header("idempotent-replayed")), (201, Some("true")), "{}", again.text);
-    assert_eq!(again.body["metadata"], Value::Object(large()));
-    world.assert_one_refund_of(100).await;
+    assert_eq!(world.post(&asking(&body("x"))).await.status, 201);
 }

@@ -88,7 +88,7 @@ fn answer(secret: &mut Secret, request: &Request) -> Reply {
         }
         "secretsmanager.UpdateSecretVersionStage" => {
             assert_eq!(body["VersionStage"], "AWSCURRENT");
-            if body["RemoveFromVersionId"] != secret.current.to_string() {
+            if body["RemoveFromVersionId"] != secret.current {
                 return Reply::json(400, &json!({ "__type": "InvalidParameterException" }));
             }
             secret.current = body["MoveToVersionId"].as_str().unwrap().parse().unwrap();
