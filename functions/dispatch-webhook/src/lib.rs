@@ -73,7 +73,9 @@ where
 {
     if event.get("sample").is_some() {
         let SampleRequest { sample } = SampleRequest::deserialize(event)?;
-        return Ok(Answer::Sample(sample::send(context, &sample).await?));
+        // As a text: the runtime logs the Debug of an error, which would hold the raw answer of the table.
+        let sampled = sample::send(context, &sample).await.map_err(|error| causes(error.as_ref()))?;
+        return Ok(Answer::Sample(sampled));
     }
     Ok(Answer::Batch(batch(context, event).await?))
 }

@@ -144,6 +144,7 @@ async fn lies_in_the_table(world: &World, secret: &str) -> bool {
 async fn a_reader_of_the_table_finds_no_secret_and_each_opens_for_its_endpoint() {
     let world = World::new().await;
     let (id, first) = world.endpoint(json!({ "url": URL })).await;
+    assert!(!lies_in_the_table(&world, &first).await);
     let rotated = world.send("POST", &format!("/v1/webhook-endpoints/{id}/rotate-secret"), None).await;
     let second = rotated.body["secret"].as_str().unwrap();
     for secret in [&first, second] {
