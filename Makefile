@@ -9,7 +9,7 @@ CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo next
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down listen logs admin tools test fmt format-check lint unit receivers template newcomer deployed stack-tests role-tests deployed-tests faults fault-tests contract contract-tests clients client-tests localstripe sam-local python
+.PHONY: help up down listen logs admin tools test fmt format-check lint supply-chain sbom unit receivers template newcomer deployed stack-tests role-tests deployed-tests faults fault-tests contract contract-tests clients client-tests localstripe sam-local python
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ admin: python ## Run a command of admin on the local stack: make admin CMD='{"co
 tools: python ## Install cargo-lambda, the SAM CLI and the tests' tools into .local/venv/bin
 	@$(STACK) tools
 
-test: format-check lint template unit receivers localstripe newcomer sam-local ## Everything, from a fresh clone
+test: format-check lint template supply-chain unit receivers localstripe newcomer sam-local ## Everything, from a fresh clone
 
 fmt: ## Format the Rust sources
 	cargo fmt --all
@@ -47,6 +47,22 @@ template: tools ## Check template.yaml and openapi.yaml
 	$(VENV_BIN)/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 $(VENV_BIN)/python -m samcli validate --lint
 	$(VENV_BIN)/openapi-spec-validator openapi.yaml
+
+# Two tools of cargo's, exactly; a repeat installs nothing.
+CARGO_TOOLS := .local/cargo
+CYCLONEDX := cargo-cyclonedx@0.5.9
+DENY := cargo-deny@0.20.2
+
+supply-chain: sbom ## What everything is built from: licences, sources, bans; advisories where their database is reachable
+	cargo install --quiet --locked --root $(CARGO_TOOLS) $(DENY)
+	$(CARGO_TOOLS)/bin/cargo-deny --locked check licenses bans sources
+	@if $(CARGO_TOOLS)/bin/cargo-deny fetch db >/dev/null 2>&1; \
+	then $(CARGO_TOOLS)/bin/cargo-deny --locked check advisories; \
+	else echo "The database of advisories is not reachable: they were not checked."; fi
+
+sbom: ## A CycloneDX list of what each function is made of, in .local/sbom
+	cargo install --quiet --locked --root $(CARGO_TOOLS) $(CYCLONEDX)
+	$(PYTHON) tests/stack/sbom.py $(CARGO_TOOLS)/bin/cargo-cyclonedx
 
 unit: ## The tests that need no stack
 	$(CARGO_TEST)

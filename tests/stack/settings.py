@@ -13,6 +13,7 @@ from steps import Problem
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".local" / "venv"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+HASHES = Path(__file__).with_name("hashes.txt")
 
 STACK_NAME = "recoup"
 REGION = "eu-central-1"

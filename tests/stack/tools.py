@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 
-from settings import REQUIREMENTS, ROOT, VENV
+from settings import HASHES, REQUIREMENTS, ROOT, VENV
 from steps import Problem, run_quietly, step
 
 PYTHON_MIN = (3, 10)
@@ -46,7 +46,17 @@ def install(*, everything: bool) -> None:
     """Install what the local stack needs, or all pinned tools, unless exactly these are there already."""
     _, stack, rest = REQUIREMENTS.read_text().split(_PART)
     for name, part in (("stack", stack), ("rest", rest))[: 2 if everything else 1]:
-        _install_part(name, [line for line in part.splitlines() if "==" in line])
+        _install_part(name, [_with_hashes(line) for line in part.splitlines() if "==" in line])
+
+
+def _with_hashes(requirement: str) -> str:
+    """The requirement as pip holds it against what it fetches."""
+    pin = requirement.split(";")[0].strip()
+    for line in HASHES.read_text().splitlines():
+        listed, *digests = line.split()
+        if listed == pin:
+            return " ".join([requirement, *(f"--hash=sha256:{digest}" for digest in digests)])
+    raise Problem(f"hashes.txt lacks {pin}: run python3 tests/stack/hashes.py")
 
 
 def _install_part(name: str, packages: list[str]) -> None:
@@ -67,7 +77,7 @@ def _install_part(name: str, packages: list[str]) -> None:
         # Everything is pinned, so there is nothing to resolve; and only what runs needs compiling.
         run_quietly(
             [str(_VENV_PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-            + ["--no-deps", "--no-compile", "-r", str(listed)],
+            + ["--no-deps", "--no-compile", "--require-hashes", "-r", str(listed)],
             "The tools could not be installed. Is a Python package index reachable?",
             log,
             cwd=ROOT,
