@@ -51,8 +51,8 @@ MAY: dict[str, dict[str, set[str]]] = {
         "events": {READ, PUT, UPDATE, DELETE},
     },
     "relay-events": {"endpoints": {READ}, "events": {PUT}},
-    "process-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}},
-    "settle-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}, "account": {READ}},
+    "process-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}, "processor keys": {READ}},
+    "settle-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}, "processor keys": {READ}, "account": {READ}},
     "dispatch-webhook": {
         "refund": {READ},
         "account": {READ},
@@ -68,6 +68,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "events": {READ, PUT, UPDATE},
         "reports": {READ, PUT},
         "audit": {READ, PUT},
+        "processor keys": {READ},
     },
     "admin": {
         "payment": {READ, UPDATE},
@@ -75,7 +76,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "reports": {READ},
         "key of 0.1": {READ},
         "key": {READ, PUT, UPDATE},
-        "processor keys": {READ, PUT, UPDATE},
+        "processor keys": {PUT, DELETE},
     },
 }
 
@@ -177,6 +178,22 @@ def test_only_who_judges_credentials_reads_the_deployments_secrets(function: str
     for secret, readers in SECRETS.items():
         refused = _refused(secrets.get_secret_value, SecretId=resources[secret])
         assert refused == (function not in readers), secret
+
+
+# Who may ask the key that seals secrets to seal, and who to open.
+SEALS = {"manage-webhooks", "admin"}
+OPENS = {"dispatch-webhook", "process-refund", "settle-refund", "reconcile"}
+
+
+@pytest.mark.parametrize("function", MAY)
+def test_who_is_reached_by_callers_seals_secrets_and_opens_none(function: str, resources: dict[str, str]) -> None:
+    logical = "".join(part.capitalize() for part in function.split("-"))
+    kms = _as(resources[f"{logical}Role"]).client("kms")
+    key = resources["SecretsKey"]
+    sealed = boto3.client("kms").encrypt(KeyId=key, Plaintext=b"a secret")["CiphertextBlob"]
+    seals = not _refused(kms.encrypt, KeyId=key, Plaintext=b"a secret")
+    opens = not _refused(kms.decrypt, KeyId=key, CiphertextBlob=sealed)
+    assert (seals, opens) == (function in SEALS, function in OPENS)
 
 
 def test_no_functions_configuration_holds_a_secret(resources: dict[str, str]) -> None:
