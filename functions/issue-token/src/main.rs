@@ -16,8 +16,8 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_settings(&settings)?;
     let before = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
     let keys = CredentialsTable::new(before.beside(settings.required("CREDENTIALS_TABLE_NAME")?), before);
-    let (pepper, signing) = (settings.required("PEPPER_SECRET")?, settings.required("TOKEN_SIGNING_SECRET")?);
-    let keyrings = StoredKeyrings::new(SecretStore::new(aws.later(Aws::secrets)), pepper, signing, now);
+    let secrets = SecretStore::new(aws.later(Aws::secrets));
+    let keyrings = StoredKeyrings::named(secrets, |name| settings.required(name), now)?;
     let context = Context { keys, keyrings, now };
     run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, &request).await))).await
 }

@@ -1,7 +1,5 @@
 //! Wires `settle-refund` to its table, the processors' keys and the processors.
 
-use std::convert::Infallible;
-
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now};
 use recoup_domain::base_url::BaseUrl;
@@ -23,5 +21,5 @@ async fn main() -> Result<(), Error> {
     let stripe_at = settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?;
     let processor = Processors::new(keys.clone(), now, stripe_at)?;
     let context = Context { keys: KeysOfAccounts::new(store.clone(), keys), store, processor, now };
-    run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
+    run(service_fn(async |request| Ok::<_, Error>(handle(&context, request).await))).await
 }

@@ -63,10 +63,19 @@ impl StoredKeyrings {
         Self { store, pepper: place(pepper), token_signing: place(token_signing), seal_key: None, now }
     }
 
+    /// The same, with the names under which the functions' settings have them.
+    pub fn named<E>(
+        store: SecretStore,
+        setting: impl Fn(&'static str) -> Result<String, E>,
+        now: fn() -> Timestamp,
+    ) -> Result<Self, E> {
+        Ok(Self::new(store, setting("PEPPER_SECRET")?, setting("TOKEN_SIGNING_SECRET")?, now))
+    }
+
     /// The same with the key that seals payments.
-    #[must_use]
-    pub fn sealing(self, seal_key: StoredSealKey) -> Self {
-        Self { seal_key: Some(seal_key), ..self }
+    pub fn sealing<E>(self, setting: impl Fn(&'static str) -> Result<String, E>) -> Result<Self, E> {
+        let seal_key = StoredSealKey::new(self.store.clone(), setting("TERMS_SEAL_KEY_SECRET")?);
+        Ok(Self { seal_key: Some(seal_key), ..self })
     }
 
     fn place(&self, ring: Ring) -> &Place {

@@ -70,12 +70,7 @@ async fn whatever_else_happens_is_no_outcome_and_holds_nothing_that_was_said() {
         (200, failed, format!(r#"{{"errorMessage": "{secret}"}}"#), "it failed"),
         (200, "", format!(r#"{{"outcome": "{secret}"}}"#), "unreadable at column"),
         (200, "", secret.to_owned(), "unreadable at column"),
-        (
-            429,
-            throttled,
-            r#"{"message": "Rate exceeded"}"#.to_owned(),
-            "TooManyRequestsException: Rate exceeded",
-        ),
+        (429, throttled, r#"{"message": "SaidByAReceiver"}"#.to_owned(), "TooManyRequestsException"),
         (500, "", secret.to_owned(), "Lambda did not answer"),
         (403, "x-amzn-errortype: AccessDeniedException\r\n", "{}".to_owned(), "AccessDeniedException"),
     ] {

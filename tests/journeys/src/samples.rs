@@ -110,7 +110,7 @@ async fn a_sample_is_signed_with_the_secrets_that_were_shown() {
         "answer": "thanks", "error": null, "duration_ms": 0,
     });
     assert_eq!((told.status, &told.body), (200, &expected));
-    assert_eq!(table.take_calls().operations(), ["BatchGetItem"]);
+    assert_eq!(table.take_calls().operations(), ["UpdateItem", "BatchGetItem"]);
     let sent = context.samples.0.receivers.0.lock().unwrap().pop().unwrap();
     assert_eq!(sent.id, text(&told, "event_id"));
     for secret in [first, second] {

@@ -146,7 +146,7 @@ async fn a_sample_does_not_reach_what_webhooks_may_not_reach() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_endpoint_or_a_secret_nothing_is_sent_and_the_answer_says_why() {
+async fn without_an_endpoint_or_a_secret_nothing_is_sent() {
     let receiver = answering("204 No Content").await;
     let world = World::new("https://unused.example.com/").await;
     let endpoint = world.endpoint(1, &url(&receiver)).await;

@@ -66,7 +66,7 @@ async fn each_run_goes_on_where_the_last_one_ended_and_begins_anew_at_the_end() 
 }
 
 #[tokio::test]
-async fn a_payment_that_nobody_refunds_is_audited_in_one_read_and_one_of_the_index() {
+async fn a_payment_that_nobody_refunds_is_audited_in_two_reads() {
     let world = World::new().await;
     world.untouched(99).await;
     world.run(two_hours_later).await;
@@ -158,7 +158,7 @@ async fn silent(world: &World, now: fn() -> Timestamp) -> Report {
 }
 
 #[tokio::test]
-async fn an_event_that_its_refund_does_not_bear_out_is_named_and_announced_to_nobody() {
+async fn an_event_that_its_refund_contradicts_is_named_and_not_announced() {
     let world = World::new().await;
     let refund = world.reserve_announced("key-1").await;
     let failed = world.settle(&refund, fixtures::failed()).await;

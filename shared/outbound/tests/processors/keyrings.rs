@@ -88,7 +88,8 @@ fn answer(secret: &mut Secret, request: &Request) -> Reply {
         }
         "secretsmanager.UpdateSecretVersionStage" => {
             assert_eq!(body["VersionStage"], "AWSCURRENT");
-            if body["RemoveFromVersionId"] != secret.current {
+            let removed = body["RemoveFromVersionId"].as_str().unwrap();
+            if removed.parse() != Ok(secret.current) {
                 return Reply::json(400, &json!({ "__type": "InvalidParameterException" }));
             }
             secret.current = body["MoveToVersionId"].as_str().unwrap().parse().unwrap();

@@ -48,7 +48,7 @@ async fn the_key_is_read_once_when_it_is_needed() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_read_is_an_error_that_holds_nothing_of_it_and_is_read_again() {
+async fn a_key_that_cannot_be_read_is_an_error_and_is_read_again() {
     let refusal = |kind: &str| raw(400, &json!({"__type": kind, "Message": "A sentence."}).to_string());
     let whole = json!({"Name": "Seal", "SecretString": TEXT}).to_string();
     for (reply, why) in [

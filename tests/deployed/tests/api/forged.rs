@@ -51,7 +51,7 @@ async fn a_forged_success_of_a_refund_that_failed_is_told_to_nobody() {
 }
 
 #[tokio::test]
-async fn an_amount_and_what_is_refundable_raised_together_are_found_out_though_they_add_up() {
+async fn an_amount_raised_with_what_is_refundable_is_found_out() {
     let stack = Stack::running();
     let account = stack.new_account().await;
     account.register_plain("pay_bent", 3_100, "sandbox_succeed").await;
