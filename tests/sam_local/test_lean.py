@@ -63,7 +63,9 @@ def test_the_first_poll_takes_few_instructions(built: Path, tmp_path: Path) -> N
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
         "TABLE_NAME": "none",
-        "API_KEY_PEPPER": "not a real pepper, but long enough",
+        "CREDENTIALS_TABLE_NAME": "none",
+        "PEPPER_SECRET": "none",
+        "TOKEN_SIGNING_SECRET": "none",
     }
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={tmp_path}/out", str(built / "bootstrap")]
     function = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
