@@ -99,7 +99,7 @@ pub(crate) async fn set_processor_keys<A: Accounts, K: KeepSealedKeys, R, S: Sea
         account.id = %tenant.account, environment = tenant.environment.as_str(),
         processor.name = processor.as_str(), "processor keys set"
     );
-    Ok(told(tenant, processor, "set"))
+    Ok(shown(tenant, processor, "set"))
 }
 
 /// Deletes the keys that [`set_processor_keys`] stored.
@@ -116,12 +116,12 @@ pub(crate) async fn delete_processor_keys<A, K: KeepSealedKeys, R, S, D, N>(
                 account.id = %tenant.account, environment = tenant.environment.as_str(),
                 processor.name = processor.as_str(), "processor keys deleted"
             );
-            Ok(told(tenant, processor, "deleted"))
+            Ok(shown(tenant, processor, "deleted"))
         }
     }
 }
 
-fn told(tenant: &Tenant, processor: ProcessorName, done: &str) -> Value {
+fn shown(tenant: &Tenant, processor: ProcessorName, done: &str) -> Value {
     json!({
         "account_id": tenant.account.as_str(),
         "environment": tenant.environment.as_str(),

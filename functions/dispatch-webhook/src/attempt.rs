@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Standing};
+use recoup_domain::delivery::{Attempt, AttemptOutcome, Delivery, GivenUp, Standing};
 use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
 use recoup_domain::event::{Event, EventType, Subject};
 use recoup_domain::ids::RefundId;
@@ -12,7 +12,7 @@ use recoup_domain::sealed::StoredSecrets;
 use recoup_domain::signing::sign;
 use recoup_domain::text::TargetUrl;
 use recoup_ports::endpoints::EndpointHealth;
-use recoup_ports::events::{NoteDeliveries, Noted, PrepareTries, Receiver};
+use recoup_ports::events::{DeliveryRecorded, PrepareAttempts, Receiver, RecordDeliveries};
 use recoup_ports::jobs::WebhookJob;
 use recoup_ports::seals::{Open, Purpose, opened};
 use recoup_ports::webhooks::Deliver;
@@ -52,9 +52,9 @@ impl Done {
             Standing::DeadLettered(GivenUp::EndpointDisabled) => ("given up: endpoint disabled", None),
             Standing::DeadLettered(GivenUp::EndpointDeleted) => ("given up: endpoint deleted", None),
         };
-        let status = match delivery.attempts.last().map(|attempt| &attempt.heard) {
-            Some(Heard::Status { status, .. }) => Some(*status),
-            Some(Heard::Nothing(_)) | None => None,
+        let status = match delivery.attempts.last().map(|attempt| &attempt.outcome) {
+            Some(AttemptOutcome::Status { status, .. }) => Some(*status),
+            Some(AttemptOutcome::Nothing(_)) | None => None,
         };
         let r#type = Some(event.r#type.as_str());
         Self { why, r#type, status, tries: delivery.tries, next_try_at }
@@ -72,7 +72,7 @@ struct Destination<'prepared> {
 /// Works on one message. After an error it stays in its queue.
 pub(crate) async fn work<S, R, O>(context: &Context<S, R, O>, job: &WebhookJob) -> Result<Done, BoxError>
 where
-    S: PrepareTries + NoteDeliveries + EndpointHealth,
+    S: PrepareAttempts + RecordDeliveries + EndpointHealth,
     R: Deliver,
     O: Open,
 {
@@ -115,11 +115,11 @@ where
     let next = current.after(attempt, retry_after, (context.jitter_permille)());
     let succeeded = next.standing == Standing::Delivered;
     if let Some(endpoint) = destination.endpoint.filter(|_| !succeeded) {
-        note_failure(context, endpoint, &next).await?;
+        record_failure(context, endpoint, &next).await?;
     }
     note(context, from, &next).await?;
     if let Some(endpoint) = destination.endpoint.filter(|_| succeeded)
-        && let Err(error) = context.store.note_recovered(endpoint).await
+        && let Err(error) = context.store.record_recovered(endpoint).await
     {
         // The next success records it.
         tracing::warn!(endpoint.id = %endpoint.id, error = causes(&error), "a recovery was not recorded");
@@ -153,16 +153,16 @@ async fn send<S, R: Deliver, O: Open>(
     let took = (context.now)().since(at);
     Ok(match reply {
         Ok(reply) => {
-            let heard = Heard::Status { status: reply.status, head: reply.head };
-            (Attempt { at, took, heard }, reply.retry_after)
+            let outcome = AttemptOutcome::Status { status: reply.status, head: reply.head };
+            (Attempt { at, took, outcome }, reply.retry_after)
         }
-        Err(error) => (Attempt { at, took, heard: Heard::Nothing(error.to_string()) }, None),
+        Err(error) => (Attempt { at, took, outcome: AttemptOutcome::Nothing(error.to_string()) }, None),
     })
 }
 
 /// Records a failure of an endpoint. This must come before the delivery is written: after a crash in between, the
 /// message is received again and the failure is not lost.
-async fn note_failure<S: EndpointHealth, R, O>(
+async fn record_failure<S: EndpointHealth, R, O>(
     context: &Context<S, R, O>,
     endpoint: &Endpoint,
     next: &Delivery,
@@ -173,7 +173,7 @@ async fn note_failure<S: EndpointHealth, R, O>(
     } else if endpoint.has_failed_too_long(now) && next.tries >= FAILED_ATTEMPTS_MIN {
         DisabledReason::Failing
     } else {
-        return context.store.note_failing(endpoint, now).await;
+        return context.store.record_failing(endpoint, now).await;
     };
     context.store.switch_off(endpoint, reason, now).await?;
     tracing::warn!(
@@ -183,7 +183,7 @@ async fn note_failure<S: EndpointHealth, R, O>(
     Ok(())
 }
 
-async fn give_up<S: NoteDeliveries, R, O>(
+async fn give_up<S: RecordDeliveries, R, O>(
     context: &Context<S, R, O>,
     event: &Event,
     from: Option<&Delivery>,
@@ -197,17 +197,17 @@ async fn give_up<S: NoteDeliveries, R, O>(
 
 /// Writes the outcome of an attempt. If the delivery has changed meanwhile (a duplicate message, a redelivery), that
 /// change stays, except that a success is always added: the receiver has the event.
-async fn note<S: NoteDeliveries, R, O>(
+async fn note<S: RecordDeliveries, R, O>(
     context: &Context<S, R, O>,
     from: Option<&Delivery>,
     next: &Delivery,
 ) -> Result<(), BoxError> {
     let (mut from, mut next) = (from.cloned(), next.clone());
     for _ in 0..WRITES_MAX {
-        match context.store.note_delivery(from.as_ref(), &next).await? {
-            Noted::Yes => return Ok(()),
-            Noted::Overtaken(stored) => {
-                let attempt = next.attempts.pop().filter(|attempt| attempt.heard.is_success());
+        match context.store.record_delivery(from.as_ref(), &next).await? {
+            DeliveryRecorded::Yes => return Ok(()),
+            DeliveryRecorded::Overtaken(stored) => {
+                let attempt = next.attempts.pop().filter(|attempt| attempt.outcome.is_success());
                 let (Some(attempt), true) = (attempt, stored.standing != Standing::Delivered) else {
                     return Ok(());
                 };

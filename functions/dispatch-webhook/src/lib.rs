@@ -15,7 +15,7 @@ use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
 use recoup_domain::time::Timestamp;
 use recoup_ports::causes;
 use recoup_ports::endpoints::EndpointHealth;
-use recoup_ports::events::{NoteDeliveries, PrepareTries};
+use recoup_ports::events::{PrepareAttempts, RecordDeliveries};
 use recoup_ports::jobs::{WebhookJob, read_job};
 use recoup_ports::samples::{SampleRequest, Sampled};
 use recoup_ports::seals::Open;
@@ -67,7 +67,7 @@ pub async fn handle<S, R, O>(
     event: &Value,
 ) -> Result<Answer, lambda_runtime::Error>
 where
-    S: PrepareTries + NoteDeliveries + EndpointHealth + Sync,
+    S: PrepareAttempts + RecordDeliveries + EndpointHealth + Sync,
     R: Deliver + Sync,
     O: Open + Sync,
 {
@@ -86,7 +86,7 @@ async fn batch<S, R, O>(
     event: &Value,
 ) -> Result<BatchResponse, lambda_runtime::Error>
 where
-    S: PrepareTries + NoteDeliveries + EndpointHealth + Sync,
+    S: PrepareAttempts + RecordDeliveries + EndpointHealth + Sync,
     R: Deliver + Sync,
     O: Open + Sync,
 {
@@ -112,7 +112,7 @@ async fn dispatch<S, R, O>(
     record: QueueRecord<'_>,
 ) -> Option<String>
 where
-    S: PrepareTries + NoteDeliveries + EndpointHealth + Sync,
+    S: PrepareAttempts + RecordDeliveries + EndpointHealth + Sync,
     R: Deliver + Sync,
     O: Open + Sync,
 {

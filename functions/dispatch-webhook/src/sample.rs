@@ -1,6 +1,6 @@
 //! Samples: a sample event is sent to one endpoint, so that its owner sees whether it arrives and verifies.
 
-use recoup_domain::delivery::Heard;
+use recoup_domain::delivery::AttemptOutcome;
 use recoup_domain::event::EventType;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::money::{Currency, Money};
@@ -10,7 +10,7 @@ use recoup_domain::refund::{Change, Kind, Notes, Refund, State, Version};
 use recoup_domain::signing::sign;
 use recoup_domain::text::{Metadata, Text};
 use recoup_domain::time::Timestamp;
-use recoup_ports::events::PrepareTries;
+use recoup_ports::events::PrepareAttempts;
 use recoup_ports::samples::{SampleJob, Sampled};
 use recoup_ports::seals::{Open, Purpose, opened};
 use recoup_ports::webhooks::Deliver;
@@ -23,7 +23,7 @@ use crate::Context;
 /// Sends a sample, even to an endpoint that is switched off. Nothing is stored, and the endpoint does not change.
 pub(crate) async fn send<S, R, O>(context: &Context<S, R, O>, job: &SampleJob) -> Result<Sampled, BoxError>
 where
-    S: PrepareTries,
+    S: PrepareAttempts,
     R: Deliver,
     O: Open,
 {
@@ -40,15 +40,15 @@ where
     let refund = RefundView::of(&sample(tenant, at), &context.public_url);
     let body = body(EventType::EndpointTest, at, &EventData::Refund(Box::new(refund)))?;
     let message = sign(event.as_str(), at, body, &secrets);
-    let heard = match context.receivers.deliver(&endpoint.url, &message).await {
-        Ok(reply) => Heard::Status { status: reply.status, head: reply.head },
-        Err(error) => Heard::Nothing(error.to_string()),
+    let outcome = match context.receivers.deliver(&endpoint.url, &message).await {
+        Ok(reply) => AttemptOutcome::Status { status: reply.status, head: reply.head },
+        Err(error) => AttemptOutcome::Nothing(error.to_string()),
     };
     tracing::info!(
-        event.id = %event, endpoint.id = %id, account.id = %tenant.account, delivered = heard.is_success(),
+        event.id = %event, endpoint.id = %id, account.id = %tenant.account, delivered = outcome.is_success(),
         "sample sent"
     );
-    Ok(Sampled::sent(heard, (context.now)().since(at)))
+    Ok(Sampled::sent(outcome, (context.now)().since(at)))
 }
 
 /// A refund as one looks like; there is none of this id.

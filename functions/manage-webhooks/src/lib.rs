@@ -21,7 +21,7 @@ use recoup_http::request::Caller;
 use recoup_http::respond::{Answer, WORK_MAX, respond_within};
 use recoup_http::route::Managing;
 use recoup_ports::endpoints::{KeepEndpoints, TestBudget};
-use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
+use recoup_ports::events::{Events, RecordDeliveries, RecordEvents};
 use recoup_ports::refunds::Refunds;
 use recoup_ports::samples::SendSamples;
 use recoup_ports::seals::Seal;
@@ -52,11 +52,11 @@ pub struct Context<Store, Samples, Key> {
 
 /// What the function needs from the store.
 pub trait Store:
-    KeepEndpoints + TestBudget + Events + NoteDeliveries + RecordEvents + Refunds + Sync
+    KeepEndpoints + TestBudget + Events + RecordDeliveries + RecordEvents + Refunds + Sync
 {
 }
 
-impl<S: KeepEndpoints + TestBudget + Events + NoteDeliveries + RecordEvents + Refunds + Sync> Store for S {}
+impl<S: KeepEndpoints + TestBudget + Events + RecordDeliveries + RecordEvents + Refunds + Sync> Store for S {}
 
 /// `/v1/webhook-endpoints`, `/v1/events`, and everything below them.
 pub async fn handle<S, P, K>(context: &Context<S, P, K>, request: Request) -> Response<Body>

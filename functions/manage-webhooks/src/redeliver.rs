@@ -11,7 +11,7 @@ use recoup_http::event::named;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request::Caller;
 use recoup_http::respond::Answer;
-use recoup_ports::events::Noted;
+use recoup_ports::events::DeliveryRecorded;
 
 use crate::events::{Found, found};
 use crate::{Context, Store, body, endpoints};
@@ -63,10 +63,10 @@ async fn targets<S: Store, P, K>(
     }
     let endpoints = context.store.endpoints(&event.tenant).await?;
     let has_url = found.refund.as_ref().is_some_and(|refund| refund.notes.webhook_url.is_some());
-    let targets = endpoints.receivers(|endpoint| endpoint.hears(event.r#type), has_url);
+    let targets = endpoints.receivers(|endpoint| endpoint.receives(event.r#type), has_url);
     if targets.is_empty() {
         let detail =
-            "No enabled webhook endpoint hears events of this type, and the refund has no URL of its own.";
+            "No enabled webhook endpoint receives events of this type, and the refund has no URL of its own.";
         return Err(Problem::new(Code::NoReceiver, detail));
     }
     Ok(targets)
@@ -90,9 +90,9 @@ async fn schedule<S: Store, P, K>(
             Some(standing) => standing.again(now),
             None => Delivery::first(event, target.clone(), now),
         };
-        match context.store.note_delivery(from.as_ref(), &to).await? {
-            Noted::Yes => return Ok(to),
-            Noted::Overtaken(standing) => from = Some(*standing),
+        match context.store.record_delivery(from.as_ref(), &to).await? {
+            DeliveryRecorded::Yes => return Ok(to),
+            DeliveryRecorded::Overtaken(standing) => from = Some(*standing),
         }
     }
     let detail = "The event is being delivered right now. The same request may be sent again.";

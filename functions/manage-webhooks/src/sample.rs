@@ -2,10 +2,10 @@
 
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
-use recoup_domain::delivery::Heard;
+use recoup_domain::delivery::AttemptOutcome;
 use recoup_domain::ids::{EventId, Tenant};
 use recoup_http::endpoint::{named, not_found};
-use recoup_http::event::HeardView;
+use recoup_http::event::AttemptOutcomeView;
 use recoup_http::problem::Problem;
 use recoup_http::request;
 use recoup_http::respond::Answer;
@@ -23,7 +23,7 @@ struct SampleView {
     event_id: String,
     delivered: bool,
     #[serde(flatten)]
-    heard: HeardView,
+    outcome: AttemptOutcomeView,
     duration_ms: u64,
 }
 
@@ -39,11 +39,11 @@ pub(crate) async fn send<S: Store, P: SendSamples, K>(
     spend_test(&context.store, tenant, &endpoint, (context.now)()).await?;
     let event = EventId::from_bits((context.random)());
     let job = SampleJob { tenant: tenant.clone(), endpoint, event };
-    let (heard, duration_ms) = match context.samples.send_sample(&job).await? {
+    let (outcome, duration_ms) = match context.samples.send_sample(&job).await? {
         Sampled::Sent { status: Some(status), said, duration_ms } => {
-            (Heard::Status { status, head: said }, duration_ms)
+            (AttemptOutcome::Status { status, head: said }, duration_ms)
         }
-        Sampled::Sent { status: None, said, duration_ms } => (Heard::Nothing(said), duration_ms),
+        Sampled::Sent { status: None, said, duration_ms } => (AttemptOutcome::Nothing(said), duration_ms),
         Sampled::NoSuchEndpoint => return Err(not_found()),
         Sampled::Unreadable => {
             let (key, why) = (job.endpoint.to_string(), "the sender of webhooks cannot read it".to_owned());
@@ -53,8 +53,8 @@ pub(crate) async fn send<S: Store, P: SendSamples, K>(
     let view = SampleView {
         object: "webhook_test",
         event_id: job.event.to_string(),
-        delivered: heard.is_success(),
-        heard: (&heard).into(),
+        delivered: outcome.is_success(),
+        outcome: (&outcome).into(),
         duration_ms,
     };
     Answer::new(StatusCode::OK, &view)

@@ -46,7 +46,7 @@ impl Circuits {
     }
 
     /// Takes note of whether there was a clear answer.
-    pub(crate) fn heard(&self, refund: &Refund, answered: bool, now: Timestamp) {
+    pub(crate) fn record_answer(&self, refund: &Refund, answered: bool, now: Timestamp) {
         // Nothing leaves the function for it: it is silent only where a rehearsal asks for that.
         if refund.processor.name == ProcessorName::Sandbox {
             return;
@@ -55,7 +55,7 @@ impl Circuits {
         if answered {
             let closed = silent.remove(&of(refund)).is_some_and(|silence| silence.open_until.is_some());
             if closed {
-                told(refund, "circuit closed");
+                log(refund, "circuit closed");
             }
             return;
         }
@@ -66,7 +66,7 @@ impl Circuits {
         silence.questions = silence.questions.saturating_add(1);
         if silence.questions >= SILENCES_MAX {
             if silence.open_until.is_none() {
-                told(refund, "circuit opened");
+                log(refund, "circuit opened");
             }
             silence.open_until = Some(now.plus(OPEN_FOR));
         }
@@ -78,7 +78,7 @@ fn of(refund: &Refund) -> (Tenant, ProcessorName) {
 }
 
 /// The metric `CircuitsOpened` in `template.yaml` counts the first of these sentences.
-fn told(refund: &Refund, what: &'static str) {
+fn log(refund: &Refund, what: &'static str) {
     let Tenant { environment, account } = &refund.tenant;
     let processor = refund.processor.name.as_str();
     tracing::warn!(account.id = %account, environment = environment.as_str(), processor.name = processor, "{what}");
@@ -104,7 +104,7 @@ mod tests {
 
     fn silent(circuits: &Circuits, refund: &Refund, questions: u32) {
         for _ in 0..questions {
-            circuits.heard(refund, false, at(0));
+            circuits.record_answer(refund, false, at(0));
         }
     }
 
@@ -113,7 +113,7 @@ mod tests {
         use recoup_domain::ids::Environment::{Live, Sandbox};
         let (circuits, down) = (Circuits::default(), refund(Live, ProcessorName::Http));
         silent(&circuits, &down, SILENCES_MAX - 1);
-        circuits.heard(&down, true, at(0));
+        circuits.record_answer(&down, true, at(0));
         silent(&circuits, &down, SILENCES_MAX - 1);
         assert_eq!(circuits.admit(&down, at(0)), Ok(()), "not in a row");
         silent(&circuits, &down, 1);
@@ -122,7 +122,7 @@ mod tests {
             assert_eq!(circuits.admit(&other, at(1)), Ok(()));
         }
         assert_eq!((circuits.admit(&down, at(60)), circuits.admit(&down, at(60))), (Ok(()), Err(at(120))));
-        circuits.heard(&down, true, at(61));
+        circuits.record_answer(&down, true, at(61));
         assert_eq!((circuits.admit(&down, at(61)), circuits.admit(&down, at(61))), (Ok(()), Ok(())));
     }
 
@@ -132,7 +132,7 @@ mod tests {
             (Circuits::default(), refund(recoup_domain::ids::Environment::Live, ProcessorName::Http));
         for number in 0..CIRCUITS_MAX + 10 {
             refund.tenant.account = recoup_domain::ids::AccountId::from_bits(u128::try_from(number).unwrap());
-            circuits.heard(&refund, false, at(0));
+            circuits.record_answer(&refund, false, at(0));
         }
         assert!(circuits.silent.lock().unwrap().len() <= CIRCUITS_MAX);
     }

@@ -175,7 +175,7 @@ async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
         }
     }
     let outcome = ask(&context.processor, &refund).await;
-    context.circuits.heard(&refund, outcome != Outcome::Unknown, (context.now)());
+    context.circuits.record_answer(&refund, outcome != Outcome::Unknown, (context.now)());
     let Some(change) = refund.step(outcome, (context.now)()) else {
         // A success that stands is not asked about again.
         return if refund.version.state.holds_money() {

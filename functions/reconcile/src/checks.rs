@@ -151,7 +151,7 @@ pub(crate) fn event<'a>(
             Some(event) => {
                 let what = format!("{}, was not announced at all", event.r#type.as_str());
                 let was_there = |endpoint: &Endpoint| endpoint.created_at <= event.at();
-                let listens = |endpoint: &Endpoint| endpoint.hears(event.r#type) && was_there(endpoint);
+                let listens = |endpoint: &Endpoint| endpoint.receives(event.r#type) && was_there(endpoint);
                 let receivers = endpoints.receivers(listens, refund.notes.webhook_url.is_some());
                 (what, Repair::Record(event, receivers))
             }

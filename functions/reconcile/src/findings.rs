@@ -99,7 +99,7 @@ impl<'a, S: Store> Findings<'a, S> {
         for target in receivers {
             let delivery = Delivery::first(event, target.clone(), (self.now)());
             // A delivery that is there by now does as well.
-            if let Err(error) = self.store.note_delivery(None, &delivery).await {
+            if let Err(error) = self.store.record_delivery(None, &delivery).await {
                 tracing::error!(error = causes(&error), event.id = %event.id, "an event could not be announced");
                 return Remedy::Failed;
             }

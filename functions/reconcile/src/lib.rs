@@ -20,7 +20,7 @@ use recoup_domain::ids::Tenant;
 use recoup_domain::time::Timestamp;
 use recoup_ports::audits::AuditPayments;
 use recoup_ports::endpoints::Endpoints;
-use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
+use recoup_ports::events::{Events, RecordDeliveries, RecordEvents};
 use recoup_ports::lists::RefundList;
 use recoup_ports::processor::Processor;
 use recoup_ports::reports::{KeepReports, Tenants};
@@ -48,7 +48,7 @@ pub trait Store:
     + AuditPayments
     + Settle
     + Events
-    + NoteDeliveries
+    + RecordDeliveries
     + RecordEvents
     + Endpoints
     + Sync
@@ -62,7 +62,7 @@ impl<T> Store for T where
         + AuditPayments
         + Settle
         + Events
-        + NoteDeliveries
+        + RecordDeliveries
         + RecordEvents
         + Endpoints
         + Sync

@@ -56,7 +56,7 @@ struct Known {
     /// Whether there may be receivers without an attempt.
     is_open: bool,
     /// The status that it tells of a refund.
-    told: Option<Status>,
+    announced: Option<Status>,
 }
 
 impl Feed {
@@ -64,13 +64,13 @@ impl Feed {
         let (id, known) = match event {
             InFeed::Unreadable(id) => {
                 self.unreadable.push(id.clone());
-                (id, Known { is_open: false, told: None })
+                (id, Known { is_open: false, announced: None })
             }
             InFeed::Recorded(recorded) => {
                 let is_open = recorded.untried().next().is_some();
                 let id = recorded.event.id.clone();
-                let told = recorded.event.refund_status();
-                let told = told.filter(|status| recorded.event.r#type.fits(*status));
+                let announced = recorded.event.refund_status();
+                let announced = announced.filter(|status| recorded.event.r#type.fits(*status));
                 match recorded.event.refund() {
                     Some(refund) => {
                         self.of_refunds.entry(refund.clone()).or_default().push(id.clone());
@@ -78,7 +78,7 @@ impl Feed {
                     None if is_open => self.of_endpoints.push(*recorded),
                     None => {}
                 }
-                (id, Known { is_open, told })
+                (id, Known { is_open, announced })
             }
         };
         self.known.insert(id, known);
@@ -89,7 +89,7 @@ impl Feed {
         let ids: Vec<EventId> = refund.event_ids().collect();
         let keeps_all = ids.len() == usize::try_from(refund.version.sequence).unwrap_or(usize::MAX);
         let is_astray = |id: &&EventId| match refund.event(id) {
-            Some(event) => self.known.get(*id).and_then(|known| known.told) != event.refund_status(),
+            Some(event) => self.known.get(*id).and_then(|known| known.announced) != event.refund_status(),
             // Either it is no change of this refund, or its state was not kept.
             None => keeps_all && !ids.contains(id),
         };

@@ -32,7 +32,7 @@ impl<'store, S: Endpoints + RecordEvents> FanOut<'store, S> {
             self.known.insert(event.tenant.clone(), endpoints);
         }
         let endpoints = self.known.entry(event.tenant.clone()).or_default();
-        let chosen = endpoints.receivers(|endpoint| endpoint.hears(event.r#type), has_url);
+        let chosen = endpoints.receivers(|endpoint| endpoint.receives(event.r#type), has_url);
         let recorded = self.store.record_event(event, &chosen).await?;
         let job = |target: Target| {
             // A failing receiver has its own lane, so that the others do not wait for it.

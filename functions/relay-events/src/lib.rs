@@ -78,7 +78,7 @@ where
         // A retry would not make it readable: it is kept where a person will find it, and the stream goes on.
         if let Some(why) = unreadable {
             tracing::error!(error = why, "a stream record cannot be processed and is dead-lettered");
-            if let Err(error) = context.jobs.bury(&text).await {
+            if let Err(error) = context.jobs.dead_letter(&text).await {
                 tracing::error!(%error, "the record was not dead-lettered");
                 gathered.failed.push(position);
             }

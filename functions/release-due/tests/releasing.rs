@@ -4,12 +4,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use recoup_domain::delivery::{Attempt, Delivery, Heard, Target};
+use recoup_domain::delivery::{Attempt, AttemptOutcome, Delivery, Target};
 use recoup_domain::event::Event;
 use recoup_domain::refund::Version;
 use recoup_domain::time::Timestamp;
 use recoup_ports::due::Due;
-use recoup_ports::events::{Events, NoteDeliveries, Noted, RecordEvents};
+use recoup_ports::events::{DeliveryRecorded, Events, RecordDeliveries, RecordEvents};
 use recoup_storage::Table;
 use recoup_testing::fixtures::{self, later};
 use recoup_testing::{Fault, TestTable};
@@ -31,8 +31,8 @@ fn event(number: u64) -> Event {
 
 /// A delivery that rests until half an hour after this moment.
 fn resting(number: u64, at: Timestamp) -> Delivery {
-    let heard = Heard::Status { status: 500, head: String::new() };
-    let attempt = Attempt { at, took: Duration::ZERO, heard };
+    let outcome = AttemptOutcome::Status { status: 500, head: String::new() };
+    let attempt = Attempt { at, took: Duration::ZERO, outcome };
     let start = Delivery::first(&event(number), Target::RefundUrl, at);
     (0..3).fold(start, |delivery, _| delivery.after(attempt.clone(), None, 1_000))
 }
@@ -43,7 +43,7 @@ async fn with_resting(count: u64) -> (TestTable, Table) {
     for number in 0..count {
         let delivery = resting(number, later(number));
         store.record_event(&event(number), &[]).await.unwrap();
-        assert_eq!(store.note_delivery(None, &delivery).await.unwrap(), Noted::Yes);
+        assert_eq!(store.record_delivery(None, &delivery).await.unwrap(), DeliveryRecorded::Yes);
     }
     table.take_calls();
     (table, store)

@@ -52,11 +52,11 @@ where
     let answer = async {
         let sender = sender(&request)?;
         let now = (context.now)();
-        let heard = match genuine::notification(&context.keys, sender, &request, now).await? {
+        let answer = match genuine::notification(&context.keys, sender, &request, now).await? {
             Some(notification) => settle::carry_out(context, sender, &notification).await?,
-            None => Heard::ignored(),
+            None => AttemptOutcome::ignored(),
         };
-        Answer::new(StatusCode::OK, &heard)
+        Answer::new(StatusCode::OK, &answer)
     };
     respond_within(WORK_MAX, &request, answer).await
 }
@@ -72,7 +72,7 @@ pub(crate) fn no_such_sender() -> Problem {
 
 /// What became of a notification, as its sender reads it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Heard {
+pub(crate) struct AttemptOutcome {
     object: &'static str,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +81,7 @@ pub(crate) struct Heard {
     status: Option<&'static str>,
 }
 
-impl Heard {
+impl AttemptOutcome {
     /// The refund moved.
     pub(crate) fn applied(next: &Refund) -> Self {
         Self::about("applied", next)

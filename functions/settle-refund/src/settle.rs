@@ -10,7 +10,7 @@ use recoup_ports::settlement::{Settle, SettleError, Settled};
 use recoup_processors::notification::Notification;
 use tracing::Instrument;
 
-use crate::{Context, Heard, unavailable};
+use crate::{AttemptOutcome, Context, unavailable};
 
 /// How often a notification is judged anew because somebody else moved its refund.
 pub const STARTS_MAX: usize = 3;
@@ -19,19 +19,19 @@ pub const STARTS_MAX: usize = 3;
 pub(crate) async fn carry_out<S: Settle + Sync, K, P: Processor>(
     context: &Context<S, K, P>,
     sender: ProcessorName,
-    told: &Notification,
-) -> Result<Heard, Problem> {
+    notification: &Notification,
+) -> Result<AttemptOutcome, Problem> {
     let span = tracing::info_span!(
         "notification",
-        refund.id = %told.refund,
-        account.id = %told.tenant.account,
-        environment = told.tenant.environment.as_str(),
+        refund.id = %notification.refund,
+        account.id = %notification.tenant.account,
+        environment = notification.tenant.environment.as_str(),
         processor.name = sender.as_str(),
     );
     let starts = async {
         for _ in 0..STARTS_MAX {
-            if let Some(heard) = once(context, sender, told).await? {
-                return Ok(heard);
+            if let Some(answer) = once(context, sender, notification).await? {
+                return Ok(answer);
             }
             tracing::info!("the refund moved meanwhile; looking again");
         }
@@ -45,10 +45,13 @@ pub(crate) async fn carry_out<S: Settle + Sync, K, P: Processor>(
 async fn once<S: Settle + Sync, K, P: Processor>(
     context: &Context<S, K, P>,
     sender: ProcessorName,
-    told: &Notification,
-) -> Result<Option<Heard>, Problem> {
-    let refund = context.store.refund(&told.tenant, &told.refund).await?.ok_or_else(not_found)?;
-    let Some(outcome) = outcome(sender, told, &refund) else { return Ok(Some(Heard::ignored())) };
+    notification: &Notification,
+) -> Result<Option<AttemptOutcome>, Problem> {
+    let refund =
+        context.store.refund(&notification.tenant, &notification.refund).await?.ok_or_else(not_found)?;
+    let Some(outcome) = outcome(sender, notification, &refund) else {
+        return Ok(Some(AttemptOutcome::ignored()));
+    };
     let outcome = if refund.contradicts(&outcome) {
         tracing::warn!(
             refund.status = refund.version.state.as_str(),
@@ -60,15 +63,15 @@ async fn once<S: Settle + Sync, K, P: Processor>(
     };
     let Some(change) = refund.step(outcome, (context.now)()) else {
         tracing::info!(refund.status = refund.version.state.as_str(), "old news");
-        return Ok(Some(Heard::unchanged(&refund)));
+        return Ok(Some(AttemptOutcome::unchanged(&refund)));
     };
     written(context.store.carry_out(&change).await, &change)
 }
 
 /// What a notification says of this refund. Nothing, if it speaks of another amount, of another processor's refund, or
 /// in words that nobody knows: repeated, it would say no more, so a person has to look.
-fn outcome(sender: ProcessorName, told: &Notification, refund: &Refund) -> Option<Outcome> {
-    let why = match told.outcome_of(refund) {
+fn outcome(sender: ProcessorName, notification: &Notification, refund: &Refund) -> Option<Outcome> {
+    let why = match notification.outcome_of(refund) {
         _ if refund.processor.name != sender => "another processor has the refund",
         Outcome::Unknown => "its amount is another one, or its status says nothing",
         clear @ (Outcome::Succeeded { .. } | Outcome::Failed(_) | Outcome::Pending) => return Some(clear),
@@ -86,17 +89,17 @@ async fn confirmed<P: Processor>(processor: &P, refund: &Refund) -> Result<Outco
     match processor.look_up(refund).await {
         LookedUp::Stands(clear @ (Outcome::Succeeded { .. } | Outcome::Failed(_))) => Ok(clear),
         LookedUp::Stands(Outcome::Pending) => {
-            tracing::error!("the processor says that a refund is pending whose end it has told");
+            tracing::error!("the processor says that a refund is pending whose end it has notification");
             Ok(Outcome::Pending)
         }
         LookedUp::Stands(Outcome::Unknown) | LookedUp::NeverReceived => {
-            tracing::error!("the processor does not confirm what it has told");
+            tracing::error!("the processor does not confirm what it has notification");
             Err(unavailable())
         }
     }
 }
 
-fn written(settled: Result<Settled, SettleError>, change: &Move) -> Result<Option<Heard>, Problem> {
+fn written(settled: Result<Settled, SettleError>, change: &Move) -> Result<Option<AttemptOutcome>, Problem> {
     let (refund, next) = (change.from(), change.to());
     let payment = &refund.payment_id;
     match settled {
@@ -105,11 +108,11 @@ fn written(settled: Result<Settled, SettleError>, change: &Move) -> Result<Optio
                 tracing::warn!(payment.id = %payment, "the money of a failed refund is taken again");
             }
             tracing::info!(refund.status = next.version.state.as_str(), payment.id = %payment, "settled");
-            Ok(Some(Heard::applied(next)))
+            Ok(Some(AttemptOutcome::applied(next)))
         }
         Ok(Settled::NothingLeft) => {
             tracing::error!(refund.status = refund.version.state.as_str(), payment.id = %payment, "a refund needs a person: it succeeded after it had failed, and its payment no longer has the money");
-            Ok(Some(Heard::unchanged(refund)))
+            Ok(Some(AttemptOutcome::unchanged(refund)))
         }
         Ok(Settled::Overtaken) => Ok(None),
         Err(error) => {

@@ -68,7 +68,7 @@ text_form!([] Target, this => this.as_str(), text => Self::parse(&text).ok_or("u
 
 /// The outcome of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum AttemptOutcome {
     /// The receiver answered.
     Status {
         /// The HTTP status.
@@ -80,7 +80,7 @@ pub enum Heard {
     Nothing(String),
 }
 
-impl Heard {
+impl AttemptOutcome {
     /// Whether the receiver accepted the event: only 2xx counts.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Status { status: 200..=299, .. })
@@ -100,7 +100,7 @@ pub struct Attempt {
     /// How long the attempt took.
     pub took: Duration,
     /// The attempt's outcome.
-    pub heard: Heard,
+    pub outcome: AttemptOutcome,
 }
 
 fact!(
@@ -195,9 +195,9 @@ impl Delivery {
         let ended = attempt.at.plus(attempt.took);
         let tries = self.tries.saturating_add(1);
         let mut next = Self { tries, ..self.turned() };
-        next.standing = if attempt.heard.is_success() {
+        next.standing = if attempt.outcome.is_success() {
             Standing::Delivered
-        } else if attempt.heard.is_gone() {
+        } else if attempt.outcome.is_gone() {
             Standing::DeadLettered(GivenUp::Gone)
         } else if let Some(wait) = wait_after(tries, jitter_permille) {
             // Never sooner than the receiver asks, up to the bound.

@@ -133,7 +133,7 @@ impl Endpoint {
     pub const FAILING_MAX: Duration = Duration::from_hours(5 * 24);
 
     /// Whether the endpoint receives events of this type.
-    pub fn hears(&self, r#type: EventType) -> bool {
+    pub fn receives(&self, r#type: EventType) -> bool {
         self.switch == Switch::On && self.events.accepts(r#type)
     }
 

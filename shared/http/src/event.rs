@@ -1,7 +1,7 @@
 //! An event with its deliveries, as its account sees it, and the event that a path names.
 
 use lambda_http::Request;
-use recoup_domain::delivery::{Attempt, Delivery, Heard, Standing, Target};
+use recoup_domain::delivery::{Attempt, AttemptOutcome, Delivery, Standing, Target};
 use recoup_domain::event::Subject;
 use recoup_domain::ids::EventId;
 use recoup_domain::refund::Refund;
@@ -71,20 +71,20 @@ impl From<&Delivery> for DeliveryView {
 
 /// A receiver's answer, or why there was none.
 #[derive(Clone, Debug, Serialize)]
-pub struct HeardView {
+pub struct AttemptOutcomeView {
     status: Option<u16>,
     answer: Option<String>,
     error: Option<String>,
 }
 
-impl From<&Heard> for HeardView {
-    fn from(heard: &Heard) -> Self {
-        match heard {
-            Heard::Status { status, head } => {
+impl From<&AttemptOutcome> for AttemptOutcomeView {
+    fn from(outcome: &AttemptOutcome) -> Self {
+        match outcome {
+            AttemptOutcome::Status { status, head } => {
                 let answer = Some(head.clone()).filter(|head| !head.is_empty());
                 Self { status: Some(*status), answer, error: None }
             }
-            Heard::Nothing(why) => Self { status: None, answer: None, error: Some(why.clone()) },
+            AttemptOutcome::Nothing(why) => Self { status: None, answer: None, error: Some(why.clone()) },
         }
     }
 }
@@ -95,7 +95,7 @@ struct AttemptView {
     target: TargetView,
     at: String,
     #[serde(flatten)]
-    heard: HeardView,
+    outcome: AttemptOutcomeView,
     duration_ms: u64,
 }
 
@@ -104,7 +104,7 @@ impl AttemptView {
         Self {
             target: target.into(),
             at: attempt.at.rfc3339(),
-            heard: (&attempt.heard).into(),
+            outcome: (&attempt.outcome).into(),
             duration_ms: whole_millis(attempt.took),
         }
     }

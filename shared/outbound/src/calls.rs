@@ -85,7 +85,7 @@ impl Calls {
         let answer = self.client.request(request.map(|body| Full::new(Bytes::from(body)))).await;
         let answer = answer.map_err(|error| {
             let why = if error.is_connect() { "no connection" } else { "the connection broke" };
-            CallError { why, cause: told(&error, &host) }
+            CallError { why, cause: described(&error, &host) }
         })?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, self.answer_bytes_max).collect().await.map_err(|error| {
@@ -94,7 +94,7 @@ impl Calls {
             } else {
                 "the connection broke"
             };
-            CallError { why, cause: told(&*error, &host) }
+            CallError { why, cause: described(&*error, &host) }
         })?;
         Ok(Answered { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes() })
     }
@@ -118,7 +118,7 @@ impl Answered {
 }
 
 /// An error and its causes, without the host: it may be part of a secret URL.
-fn told(error: &(dyn Error + 'static), host: &str) -> String {
+fn described(error: &(dyn Error + 'static), host: &str) -> String {
     let text = causes(error);
     if host.is_empty() { text } else { text.replace(host, "(host)") }
 }

@@ -130,10 +130,10 @@ impl DeadLetters for DeadLetterQueues {
             .send()
             .await
             .map_err(|error| failed(cause(&error)))?;
-        let told = |name| answer.attributes()?.get(name)?.parse::<u64>().ok();
-        let told = counts.iter().map(told).collect::<Option<Vec<u64>>>();
-        let told = told.ok_or_else(|| DeadLettersError("the queue did not tell its counts".into()))?;
-        Ok(told.into_iter().sum())
+        let count = |name| answer.attributes()?.get(name)?.parse::<u64>().ok();
+        let found = counts.iter().map(count).collect::<Option<Vec<u64>>>();
+        let found = found.ok_or_else(|| DeadLettersError("the queue's counts are missing".into()))?;
+        Ok(found.into_iter().sum())
     }
 
     async fn read(&self, queue: DeadLetterQueue) -> Result<Vec<DeadLetter>, DeadLettersError> {

@@ -93,7 +93,7 @@ impl StoredKeyrings {
     }
 }
 
-fn told(ring: Ring, Unread { why, cause, .. }: Unread) -> KeyringError {
+fn logged(ring: Ring, Unread { why, cause, .. }: Unread) -> KeyringError {
     tracing::error!(ring = ring.as_str(), why, cause, "a keyring cannot be read");
     KeyringError(why.into())
 }
@@ -145,7 +145,7 @@ impl Keyrings for StoredKeyrings {
             }
             Err(unread) => {
                 let away = unread.away;
-                let error = told(ring, unread);
+                let error = logged(ring, unread);
                 // While the store is away, what it said before still counts: nobody is locked out by an outage.
                 let kept = kept.filter(|_| away).ok_or(error)?;
                 place.keep(Kept { asked_at: now, ..kept.clone() });
@@ -166,7 +166,7 @@ impl SealKeys for StoredKeyrings {
 
 impl RotateKeyrings for StoredKeyrings {
     async fn stored_keyring(&self, ring: Ring) -> Result<StoredKeyring, KeyringError> {
-        self.read(self.place(ring)).await.map_err(|unread| told(ring, unread))
+        self.read(self.place(ring)).await.map_err(|unread| logged(ring, unread))
     }
 
     async fn replace_keyring(

@@ -15,7 +15,7 @@ use crate::refused::cause;
 
 /// Most messages in one call, as SQS has it. Jobs are ids, so ten of them are far below the bytes that a call may have.
 const BATCH_MESSAGES_MAX: usize = 10;
-/// Most bytes of a buried record; what is longer is cut, because a head in the queue beats nothing.
+/// Most bytes of a dead_lettered record; what is longer is cut, because a head in the queue beats nothing.
 const BURIED_BYTES_MAX: usize = 200_000;
 /// Longest wait of a message: SQS counts 12 hours from its receipt, so a minute is left for the try itself.
 const WAIT_SECONDS_MAX: u32 = 12 * 60 * 60 - 60;
@@ -129,7 +129,7 @@ impl Jobs for Queues {
         not_taken
     }
 
-    async fn bury(&self, record: &str) -> Result<(), SendJobError> {
+    async fn dead_letter(&self, record: &str) -> Result<(), SendJobError> {
         let (head, _) = record.split_at(record.floor_char_boundary(BURIED_BYTES_MAX));
         let call = self.client.send_message().queue_url(&self.urls.relay_dead_letters);
         let sent = call.message_body(acceptable(head.to_owned())).send().await;

@@ -27,8 +27,8 @@ impl SampleSender {
         let request = serde_json::to_vec(&SampleRequest { sample: job.clone() })?;
         let invoke = self.client.get().invoke().function_name(&self.function).payload(Blob::new(request));
         let answer = invoke.send().await.map_err(|error| {
-            let told = unread(&error, &WORDS);
-            told.cause.map_or_else(|| told.why.to_owned(), |cause| format!("{}: {cause}", told.why))
+            let failure = unread(&error, &WORDS);
+            failure.cause.map_or_else(|| failure.why.to_owned(), |cause| format!("{}: {cause}", failure.why))
         })?;
         if answer.function_error.is_some() {
             return Err("it failed; its own log says why".into());

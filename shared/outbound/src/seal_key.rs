@@ -25,7 +25,7 @@ impl StoredSealKey {
 
     async fn read(&self) -> Result<SealKey, BoxError> {
         let secret =
-            self.store.read(&self.name).await.map_err(Unread::told)?.ok_or("there is no such secret")?;
+            self.store.read(&self.name).await.map_err(Unread::into_text)?.ok_or("there is no such secret")?;
         Ok(SealKey::new(secret.text.into_bytes()).ok_or("the secret is too short")?)
     }
 }

@@ -26,7 +26,7 @@ impl Unread {
     }
 
     /// The same in one text, for the log.
-    pub(crate) fn told(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         let Self { why, cause, away: _ } = self;
         cause.map_or(why.to_owned(), |cause| format!("{why} ({cause})"))
     }

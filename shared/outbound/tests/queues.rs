@@ -33,7 +33,7 @@ fn queues(sqs: &Receiver) -> Queues {
         refund_jobs: "http://sqs/refunds".to_owned(),
         webhook_jobs: "http://sqs/webhooks".to_owned(),
         webhook_retries: "http://sqs/retries".to_owned(),
-        relay_dead_letters: "http://sqs/buried".to_owned(),
+        relay_dead_letters: "http://sqs/dead_lettered".to_owned(),
     };
     Queues::new(client(sqs), urls)
 }
@@ -182,9 +182,9 @@ async fn what_a_broken_queue_answers_is_not_repeated() {
         let not_taken = queues(&sqs).send(&[refund_job()]).await;
         assert_eq!(not_taken.len(), 1);
         planted::assert_untold(&recoup_ports::causes(&not_taken[0].1), &body);
-        let buried = queues(&sqs).bury("{}").await;
+        let dead_lettered = queues(&sqs).dead_letter("{}").await;
         planted::assert_untold(
-            &buried.err().map(|error| recoup_ports::causes(&error)).unwrap_or_default(),
+            &dead_lettered.err().map(|error| recoup_ports::causes(&error)).unwrap_or_default(),
             &body,
         );
         log.assert_tells_nothing(&body);
@@ -211,13 +211,13 @@ async fn a_failed_call_names_all_its_messages_and_no_others() {
 #[tokio::test]
 async fn a_record_is_buried_in_the_relays_dead_letters() {
     let sqs = Receiver::answering(|_| ok(&json!({"MessageId": "m", "MD5OfMessageBody": "x"}))).await;
-    queues(&sqs).bury("{\"a\":1}").await.unwrap();
-    queues(&sqs).bury(&"é".repeat(300_000)).await.unwrap();
+    queues(&sqs).dead_letter("{\"a\":1}").await.unwrap();
+    queues(&sqs).dead_letter(&"é".repeat(300_000)).await.unwrap();
     // SQS refuses two characters that JSON allows; they are escaped as JSON has it.
-    queues(&sqs).bury("{\"a\":\"b\u{ffff}c\u{fffe}\"}").await.unwrap();
+    queues(&sqs).dead_letter("{\"a\":\"b\u{ffff}c\u{fffe}\"}").await.unwrap();
     let received = sqs.received();
     assert_eq!(sent(&received[2])["MessageBody"], "{\"a\":\"b\\uffffc\\ufffe\"}");
-    assert_eq!(sent(&received[0])["QueueUrl"], "http://sqs/buried");
+    assert_eq!(sent(&received[0])["QueueUrl"], "http://sqs/dead_lettered");
     assert_eq!(sent(&received[0])["MessageBody"], "{\"a\":1}");
     assert_eq!(sent(&received[1])["MessageBody"].as_str().unwrap().len(), 200_000);
 }

@@ -102,14 +102,14 @@ pub trait KeepEndpoints: Endpoints {
 /// Records how deliveries to an endpoint go. What is already recorded costs no write.
 pub trait EndpointHealth {
     /// Records that the endpoint fails, since now unless it failed before.
-    fn note_failing(
+    fn record_failing(
         &self,
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Records that the endpoint accepted a delivery.
-    fn note_recovered(&self, endpoint: &Endpoint) -> impl Future<Output = Result<(), WriteError>> + Send;
+    fn record_recovered(&self, endpoint: &Endpoint) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Switches the endpoint off, unless its owner has changed it since it was read.
     fn switch_off(

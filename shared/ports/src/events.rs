@@ -89,7 +89,7 @@ pub trait RecordEvents {
 
 /// The outcome of writing a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Noted {
+pub enum DeliveryRecorded {
     /// The delivery is written, now or by an earlier call whose answer was lost.
     Yes,
     /// Another writer was first, so nothing was written. This delivery is stored.
@@ -97,13 +97,13 @@ pub enum Noted {
 }
 
 /// Writes deliveries.
-pub trait NoteDeliveries {
+pub trait RecordDeliveries {
     /// Writes a delivery if the stored one is still `from`, or if there is still none.
-    fn note_delivery(
+    fn record_delivery(
         &self,
         from: Option<&Delivery>,
         to: &Delivery,
-    ) -> impl Future<Output = Result<Noted, WriteError>> + Send;
+    ) -> impl Future<Output = Result<DeliveryRecorded, WriteError>> + Send;
 }
 
 /// A receiver as it is configured now.
@@ -131,7 +131,7 @@ pub struct Prepared {
 }
 
 /// Reads what attempts need.
-pub trait PrepareTries {
+pub trait PrepareAttempts {
     /// Everything one attempt needs, as last written, in one call.
     fn prepare(&self, job: &WebhookJob) -> impl Future<Output = Result<Prepared, ReadError>> + Send;
 

@@ -119,7 +119,7 @@ pub trait Jobs {
     fn send(&self, jobs: &[Job]) -> impl Future<Output = Vec<(usize, SendJobError)>> + Send;
 
     /// Sends an unreadable record to a dead-letter queue, where a person will find it.
-    fn bury(&self, record: &str) -> impl Future<Output = Result<(), SendJobError>> + Send;
+    fn dead_letter(&self, record: &str) -> impl Future<Output = Result<(), SendJobError>> + Send;
 }
 
 /// Sets when an unfinished message is received again.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use recoup_domain::delivery::Heard;
+use recoup_domain::delivery::AttemptOutcome;
 use recoup_domain::ids::{EndpointId, EventId, Tenant};
 use recoup_domain::time::whole_millis;
 use serde::{Deserialize, Serialize};
@@ -51,11 +51,11 @@ pub enum Sampled {
 }
 
 impl Sampled {
-    /// The sample was sent, and this was heard.
-    pub fn sent(heard: Heard, took: Duration) -> Self {
-        let (status, said) = match heard {
-            Heard::Status { status, head } => (Some(status), head),
-            Heard::Nothing(why) => (None, why),
+    /// The sample was sent, and this was outcome.
+    pub fn sent(outcome: AttemptOutcome, took: Duration) -> Self {
+        let (status, said) = match outcome {
+            AttemptOutcome::Status { status, head } => (Some(status), head),
+            AttemptOutcome::Nothing(why) => (None, why),
         };
         Self::Sent { status, said, duration_ms: whole_millis(took) }
     }

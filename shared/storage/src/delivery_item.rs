@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Standing};
+use recoup_domain::delivery::{Attempt, AttemptOutcome, Delivery, GivenUp, Standing};
 use recoup_domain::ids::RefundId;
 use recoup_domain::time::{Timestamp, whole_millis};
 use recoup_ports::BoxError;
@@ -112,10 +112,10 @@ impl DeliveryItem {
 
 impl From<&Attempt> for AttemptItem {
     fn from(attempt: &Attempt) -> Self {
-        let Attempt { at, took, heard } = attempt;
-        let (status, head, error) = match heard {
-            Heard::Status { status, head } => (Some(*status), Some(head.clone()), None),
-            Heard::Nothing(why) => (None, None, Some(why.clone())),
+        let Attempt { at, took, outcome } = attempt;
+        let (status, head, error) = match outcome {
+            AttemptOutcome::Status { status, head } => (Some(*status), Some(head.clone()), None),
+            AttemptOutcome::Nothing(why) => (None, None, Some(why.clone())),
         };
         let took_ms = whole_millis(*took);
         Self { at: *at, took_ms, status, head: head.filter(|head| !head.is_empty()), error }
@@ -124,11 +124,11 @@ impl From<&Attempt> for AttemptItem {
 
 impl AttemptItem {
     fn read(self) -> Option<Attempt> {
-        let heard = match self.status {
+        let outcome = match self.status {
             // An empty head is not stored.
-            Some(status) => Heard::Status { status, head: self.head.unwrap_or_default() },
-            None => Heard::Nothing(self.error?),
+            Some(status) => AttemptOutcome::Status { status, head: self.head.unwrap_or_default() },
+            None => AttemptOutcome::Nothing(self.error?),
         };
-        Some(Attempt { at: self.at, took: Duration::from_millis(self.took_ms), heard })
+        Some(Attempt { at: self.at, took: Duration::from_millis(self.took_ms), outcome })
     }
 }

@@ -148,7 +148,7 @@ impl KeepEndpoints for Table {
 }
 
 impl EndpointHealth for Table {
-    async fn note_failing(&self, endpoint: &Endpoint, now: Timestamp) -> Result<(), WriteError> {
+    async fn record_failing(&self, endpoint: &Endpoint, now: Timestamp) -> Result<(), WriteError> {
         if endpoint.failing_since.is_some() {
             return Ok(());
         }
@@ -160,7 +160,7 @@ impl EndpointHealth for Table {
         Ok(())
     }
 
-    async fn note_recovered(&self, endpoint: &Endpoint) -> Result<(), WriteError> {
+    async fn record_recovered(&self, endpoint: &Endpoint) -> Result<(), WriteError> {
         if endpoint.failing_since.is_none() {
             return Ok(());
         }

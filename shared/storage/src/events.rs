@@ -11,8 +11,8 @@ use recoup_domain::endpoint::Endpoint;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EndpointId, EventId, Tenant};
 use recoup_ports::events::{
-    EventWindow, Events, InFeed, NoteDeliveries, Noted, PrepareTries, Prepared, Receiver, RecordEvents,
-    Recorded,
+    DeliveryRecorded, EventWindow, Events, InFeed, PrepareAttempts, Prepared, Receiver, RecordDeliveries,
+    RecordEvents, Recorded,
 };
 use recoup_ports::jobs::WebhookJob;
 use recoup_ports::{BoxError, ReadError, WriteError};
@@ -183,8 +183,12 @@ impl RecordEvents for Table {
     }
 }
 
-impl NoteDeliveries for Table {
-    async fn note_delivery(&self, from: Option<&Delivery>, to: &Delivery) -> Result<Noted, WriteError> {
+impl RecordDeliveries for Table {
+    async fn record_delivery(
+        &self,
+        from: Option<&Delivery>,
+        to: &Delivery,
+    ) -> Result<DeliveryRecorded, WriteError> {
         let item = delivery_item::to_item(to).map_err(failed)?;
         let seen = from.map(|from| number(from.turn));
         let condition = match from {
@@ -197,7 +201,7 @@ impl NoteDeliveries for Table {
                 .set_expression_attribute_names(names.map(|name| [name].into()))
                 .set_expression_attribute_values(seen.clone().map(|seen| [(":seen".to_owned(), seen)].into()))
         });
-        let Some(mut stored) = refused.await? else { return Ok(Noted::Yes) };
+        let Some(mut stored) = refused.await? else { return Ok(DeliveryRecorded::Yes) };
         if let Some(from) = from.filter(|_| stored.contains_key(TYPE)) {
             // Version 0.1 stored the event in its delivery: the event gets its own item before that is overwritten.
             let (event, receivers) = read_event(stored.clone())?;
@@ -206,11 +210,11 @@ impl NoteDeliveries for Table {
                 put.condition_expression(format!("{TURN} = :seen"))
                     .expression_attribute_values(":seen", number(from.turn))
             });
-            let Some(again) = refused.await? else { return Ok(Noted::Yes) };
+            let Some(again) = refused.await? else { return Ok(DeliveryRecorded::Yes) };
             stored = again;
         }
         let stored = read_delivery(stored)?;
-        Ok(if stored == *to { Noted::Yes } else { Noted::Overtaken(Box::new(stored)) })
+        Ok(if stored == *to { DeliveryRecorded::Yes } else { DeliveryRecorded::Overtaken(Box::new(stored)) })
     }
 }
 
@@ -237,7 +241,7 @@ impl Table {
     }
 }
 
-impl PrepareTries for Table {
+impl PrepareAttempts for Table {
     async fn prepare(&self, job: &WebhookJob) -> Result<Prepared, ReadError> {
         let tenant = &job.tenant;
         let event = Key::event(tenant, &job.event);

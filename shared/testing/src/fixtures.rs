@@ -277,7 +277,7 @@ pub fn metadata(value: &str) -> Metadata {
     Metadata::new([("k".to_owned(), value.to_owned())].into()).expect("the value is short")
 }
 
-/// An endpoint of [`tenant`] that hears everything; its secret is 32 times its number, and plain, as version 0.1
+/// An endpoint of [`tenant`] that receives everything; its secret is 32 times its number, and plain, as version 0.1
 /// stored it.
 pub fn endpoint(number: u8) -> Endpoint {
     Endpoint {

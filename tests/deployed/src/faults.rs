@@ -18,7 +18,7 @@ pub enum Fault {
     Throttled,
     /// The connection breaks before AWS has it.
     NeverArrived,
-    /// AWS does it, and the connection breaks before anybody hears.
+    /// AWS does it, and the connection breaks before anybody receives.
     AnswerLost,
 }
 

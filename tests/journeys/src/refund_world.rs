@@ -61,7 +61,7 @@ impl Jobs for Queue {
         Vec::new()
     }
 
-    async fn bury(&self, record: &str) -> Result<(), SendJobError> {
+    async fn dead_letter(&self, record: &str) -> Result<(), SendJobError> {
         panic!("nothing here is unreadable: {record}")
     }
 }

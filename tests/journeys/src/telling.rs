@@ -34,7 +34,7 @@ impl Jobs for Taking {
         Vec::new()
     }
 
-    async fn bury(&self, _: &str) -> Result<(), SendJobError> {
+    async fn dead_letter(&self, _: &str) -> Result<(), SendJobError> {
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use recoup_domain::delivery::{GivenUp, Standing};
 use recoup_domain::endpoint::{DisabledReason, Endpoint, EventFilter, Switch};
 use recoup_domain::event::Event;
 use recoup_ports::endpoints::Endpoints;
-use recoup_ports::events::{Events, NoteDeliveries, Noted};
+use recoup_ports::events::{DeliveryRecorded, Events, RecordDeliveries};
 use recoup_testing::fixtures::{self, tenant};
 
 use crate::world::{World, now, reply};
@@ -41,7 +41,7 @@ async fn a_receiver_that_never_accepts_is_tried_ten_times_and_can_have_it_later(
     assert_eq!(given_up.attempts.len(), 10);
 
     let again = given_up.again(now());
-    assert_eq!(world.store.note_delivery(Some(&given_up), &again).await.unwrap(), Noted::Yes);
+    assert_eq!(world.store.record_delivery(Some(&given_up), &again).await.unwrap(), DeliveryRecorded::Yes);
     world.run().await;
     let delivered = world.store.event(&tenant(), &event.id).await.unwrap().unwrap().deliveries.remove(0);
     assert_eq!((delivered.standing, delivered.attempts.len()), (Standing::Delivered, 11));
@@ -65,12 +65,12 @@ async fn a_receiver_that_asks_for_time_gets_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_endpoint_is_switched_off_after_five_days_and_no_other_is() {
-    let hears = |number, types: &[&str]| Endpoint {
+    let receives = |number, types: &[&str]| Endpoint {
         events: EventFilter::parse(types.iter().copied()).unwrap(),
         ..fixtures::endpoint(number)
     };
-    let dead = hears(1, &["refund.initiated"]);
-    let other = hears(2, &["endpoint.disabled"]);
+    let dead = receives(1, &["refund.initiated"]);
+    let other = receives(2, &["endpoint.disabled"]);
     let mut world =
         World::new(&[dead.clone(), other], |url, _| reply(if url.ends_with("/1") { 500 } else { 200 })).await;
     // A refund every day; the first try after five days is one too many.

@@ -76,7 +76,7 @@ impl Jobs for Queues {
         Vec::new()
     }
 
-    async fn bury(&self, record: &str) -> Result<(), SendJobError> {
+    async fn dead_letter(&self, record: &str) -> Result<(), SendJobError> {
         panic!("nothing here is unreadable: {record}")
     }
 }

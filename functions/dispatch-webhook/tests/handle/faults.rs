@@ -1,7 +1,7 @@
 //! Nothing lost: a table that fails before, between and after, and messages that come again.
 
 use recoup_domain::delivery::{Delivery, Standing, Target};
-use recoup_ports::events::{NoteDeliveries, Noted};
+use recoup_ports::events::{DeliveryRecorded, RecordDeliveries};
 use recoup_testing::{Fault, fixtures};
 
 use crate::{World, answering, answering_in_turn, header, message, url};
@@ -115,11 +115,11 @@ async fn a_failure_does_not_undo_a_success() {
     let attempt = |status| recoup_domain::delivery::Attempt {
         at: fixtures::now(),
         took: std::time::Duration::ZERO,
-        heard: recoup_domain::delivery::Heard::Status { status, head: String::new() },
+        outcome: recoup_domain::delivery::AttemptOutcome::Status { status, head: String::new() },
     };
     let delivered = start.after(attempt(200), None, 1_000);
-    assert_eq!(world.store.note_delivery(None, &delivered).await.unwrap(), Noted::Yes);
+    assert_eq!(world.store.record_delivery(None, &delivered).await.unwrap(), DeliveryRecorded::Yes);
     let failed = start.after(attempt(500), None, 1_000);
-    let overtaken = world.store.note_delivery(None, &failed).await.unwrap();
-    assert_eq!(overtaken, Noted::Overtaken(Box::new(delivered)));
+    let overtaken = world.store.record_delivery(None, &failed).await.unwrap();
+    assert_eq!(overtaken, DeliveryRecorded::Overtaken(Box::new(delivered)));
 }

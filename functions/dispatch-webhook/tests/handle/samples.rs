@@ -84,7 +84,7 @@ async fn a_sample_goes_to_a_disabled_endpoint_and_changes_nothing_about_it() {
     let receiver = answering("410 Gone").await;
     let world = World::new("https://unused.example.com/").await;
     let endpoint = world.endpoint(1, &url(&receiver)).await;
-    world.store.note_failing(&endpoint, fixtures::now()).await.unwrap();
+    world.store.record_failing(&endpoint, fixtures::now()).await.unwrap();
     world.store.switch_off(&endpoint, DisabledReason::Failing, later(5)).await.unwrap();
     let before = world.stored(&endpoint).await;
     let told = world.samples(&endpoint).await;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use recoup_domain::delivery::{GivenUp, Heard, Standing, Target};
+use recoup_domain::delivery::{AttemptOutcome, GivenUp, Standing, Target};
 use recoup_domain::endpoint::{DisabledReason, Switch};
 use recoup_domain::refund::Refund;
 use recoup_domain::signing::verifies;
 use recoup_ports::endpoints::{EndpointHealth, KeepEndpoints};
-use recoup_ports::events::{NoteDeliveries, Noted, RecordEvents};
+use recoup_ports::events::{DeliveryRecorded, RecordDeliveries, RecordEvents};
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_testing::contract::assert_webhook_described;
 use recoup_testing::fixtures::{self, later};
@@ -35,7 +35,7 @@ async fn a_delivered_message_leaves_the_queue_and_its_delivery_is_one_write() {
         (Standing::Delivered, 1, world.event().id)
     );
     let [attempt] = delivery.attempts.as_slice() else { panic!("{:?}", delivery.attempts) };
-    assert_eq!(attempt.heard, Heard::Status { status: 204, head: String::new() });
+    assert_eq!(attempt.outcome, AttemptOutcome::Status { status: 204, head: String::new() });
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_receiver_that_does_not_answer_is_told_why() {
     world.work(&world.job(Target::RefundUrl, 1)).await;
     let delivery = world.delivery(&Target::RefundUrl).await.unwrap();
     let [attempt] = delivery.attempts.as_slice() else { panic!("{delivery:?}") };
-    let Heard::Nothing(why) = &attempt.heard else { panic!("{attempt:?}") };
+    let AttemptOutcome::Nothing(why) = &attempt.outcome else { panic!("{attempt:?}") };
     assert!(why.contains("connection") && !why.contains("127.0.0.1"), "{why}");
 }
 
@@ -163,7 +163,7 @@ async fn an_endpoint_that_is_gone_or_off_ends_its_deliveries_visibly() {
     let target = Target::Endpoint(fixtures::endpoint(1).id);
     let given_up = world.delivery(&target).await.unwrap();
     let again = given_up.again(later(5));
-    assert_eq!(world.store.note_delivery(Some(&given_up), &again).await.unwrap(), Noted::Yes);
+    assert_eq!(world.store.record_delivery(Some(&given_up), &again).await.unwrap(), DeliveryRecorded::Yes);
     let endpoint = world.stored(&fixtures::endpoint(1)).await;
     let on = recoup_domain::endpoint::Endpoint { switch: Switch::On, ..endpoint.changed(later(6)) };
     world.store.change_endpoint(&endpoint, &on).await.unwrap();

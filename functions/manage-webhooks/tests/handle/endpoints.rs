@@ -138,7 +138,7 @@ async fn what_was_switched_off_is_switched_on_again_without_its_past() {
     let (id, _) = world.endpoint(json!({ "url": URL })).await;
     let path = format!("{ENDPOINTS}/{id}");
     let store = world.table.store();
-    store.note_failing(&stored(&world, &id).await, fixtures::later(61_000)).await.unwrap();
+    store.record_failing(&stored(&world, &id).await, fixtures::later(61_000)).await.unwrap();
     let failing = world.get(&path).await.body;
     assert_eq!(failing["failing_since"], fixtures::later(61_000).rfc3339());
     store
@@ -163,7 +163,7 @@ async fn another_url_begins_without_the_failures_of_the_old_one() {
     let world = World::new().await;
     let (id, _) = world.endpoint(json!({ "url": URL })).await;
     let path = format!("{ENDPOINTS}/{id}");
-    world.table.store().note_failing(&stored(&world, &id).await, now()).await.unwrap();
+    world.table.store().record_failing(&stored(&world, &id).await, now()).await.unwrap();
     let renamed = world.send("PATCH", &path, Some(json!({ "description": "x" }))).await;
     assert_eq!(renamed.body["failing_since"], now().rfc3339());
     world.send("PATCH", &path, Some(json!({ "url": "https://new.example.com/" }))).await;
@@ -177,13 +177,13 @@ async fn a_failure_of_the_old_url_that_is_noted_meanwhile_is_not_the_new_ones() 
     // As the owner's request read it, before a try failed.
     let read = stored(&world, &id).await;
     let store = world.table.store();
-    store.note_failing(&read, now()).await.unwrap();
+    store.record_failing(&read, now()).await.unwrap();
     let url = TargetUrl::unchecked("https://new.example.com/".to_owned());
     let next = Endpoint { url, ..read.changed(now()) };
     assert_eq!(store.change_endpoint(&read, &next).await.unwrap(), Changed::Yes);
     assert_eq!(stored(&world, &id).await, next);
     // A failure learnt of the old one no longer counts, either.
-    store.note_failing(&read, now()).await.unwrap();
+    store.record_failing(&read, now()).await.unwrap();
     assert_eq!(stored(&world, &id).await.failing_since, None);
 }
 

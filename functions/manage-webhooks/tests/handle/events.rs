@@ -1,6 +1,6 @@
 //! One event, with what became of it, as it was at its moment.
 
-use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Target};
+use recoup_domain::delivery::{Attempt, AttemptOutcome, Delivery, GivenUp, Target};
 use recoup_domain::endpoint::DisabledReason;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EndpointId, EventId};
@@ -22,7 +22,7 @@ async fn an_event_tells_its_deliveries_and_their_attempts_oldest_first() {
     let silence = Attempt {
         at: fixtures::later(200),
         took: Duration::from_secs(15),
-        heard: Heard::Nothing("no answer within the time allowed".to_owned()),
+        outcome: AttemptOutcome::Nothing("no answer within the time allowed".to_owned()),
     };
     let failed = tried(&event, &target(&one), 100, 500).after(silence, None, 1_000);
     world.note(&event, &failed).await;

@@ -22,7 +22,7 @@ use std::time::Duration;
 use gateway::{Event as GatewayEvent, Reply};
 use manage_webhooks::{Context, handle};
 use recoup_domain::decide::{Identity, decide};
-use recoup_domain::delivery::{Attempt, Delivery, Heard, Target};
+use recoup_domain::delivery::{Attempt, AttemptOutcome, Delivery, Target};
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EndpointId, Tenant};
 use recoup_domain::refund::{Move, Outcome, Refund};
@@ -30,7 +30,7 @@ use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::Endpoints;
-use recoup_ports::events::{NoteDeliveries, Noted, RecordEvents};
+use recoup_ports::events::{DeliveryRecorded, RecordDeliveries, RecordEvents};
 use recoup_ports::payments::{Payments, Register};
 use recoup_ports::refunds::{Reserve, Reserved};
 use recoup_ports::samples::{SampleError, SampleJob, Sampled, SendSamples};
@@ -174,7 +174,7 @@ impl World {
 
     async fn note(&self, event: &Event, delivery: &Delivery) {
         self.record(event).await;
-        assert_eq!(self.table.store().note_delivery(None, delivery).await.unwrap(), Noted::Yes);
+        assert_eq!(self.table.store().record_delivery(None, delivery).await.unwrap(), DeliveryRecorded::Yes);
         self.table.take_calls();
     }
 }
@@ -184,7 +184,7 @@ fn tried(event: &Event, target: &Target, millis: u64, status: u16) -> Delivery {
     let attempt = Attempt {
         at: fixtures::later(millis),
         took: Duration::from_millis(12),
-        heard: Heard::Status { status, head: "hm".to_owned() },
+        outcome: AttemptOutcome::Status { status, head: "hm".to_owned() },
     };
     Delivery::first(event, target.clone(), fixtures::later(millis)).after(attempt, None, 1_000)
 }

@@ -5,7 +5,7 @@ use recoup_domain::endpoint::DisabledReason;
 use recoup_domain::event::Event;
 use recoup_domain::ids::EndpointId;
 use recoup_ports::endpoints::{EndpointHealth, Endpoints};
-use recoup_ports::events::{Events, NoteDeliveries, Noted};
+use recoup_ports::events::{DeliveryRecorded, Events, RecordDeliveries};
 use recoup_testing::{Fault, fixtures};
 use serde_json::{Value, json};
 
@@ -142,7 +142,7 @@ async fn a_try_that_is_written_meanwhile_is_kept() {
     let store = world.table.store();
     let (told, noted) = futures_util::future::join(again(&world, &event, None), async {
         tokio::task::yield_now().await;
-        store.note_delivery(Some(&before), &meanwhile).await.unwrap()
+        store.record_delivery(Some(&before), &meanwhile).await.unwrap()
     })
     .await;
     assert_eq!(told.status, 202);
@@ -150,9 +150,9 @@ async fn a_try_that_is_written_meanwhile_is_kept() {
     assert_eq!(stored.standing, Standing::Scheduled(now()));
     match noted {
         // The try came first, and the redelivery stands on it.
-        Noted::Yes => assert_eq!(stored, meanwhile.again(now())),
+        DeliveryRecorded::Yes => assert_eq!(stored, meanwhile.again(now())),
         // The redelivery came first, and the try learns of it.
-        Noted::Overtaken(standing) => assert_eq!(*standing, before.again(now())),
+        DeliveryRecorded::Overtaken(standing) => assert_eq!(*standing, before.again(now())),
     }
 }
 

@@ -5,7 +5,7 @@ use recoup_domain::delivery::{Delivery, Standing, Target};
 use recoup_domain::endpoint::{DisabledReason, EventFilter};
 use recoup_domain::event::{Event, EventType};
 use recoup_ports::endpoints::{Endpoints, KeepEndpoints};
-use recoup_ports::events::{Events, NoteDeliveries, RecordEvents};
+use recoup_ports::events::{Events, RecordDeliveries, RecordEvents};
 use recoup_ports::settlement::Settle;
 use recoup_testing::{Fault, fixtures};
 
@@ -69,7 +69,7 @@ async fn only_the_receiver_whose_message_was_lost_is_sent_it_again() {
         world.store.record_event(&event, &[reached.clone(), missed.clone()]).await.unwrap();
         let mut delivery = Delivery::first(&event, reached.clone(), fixtures::later(2_000));
         delivery.standing = Standing::Delivered;
-        world.store.note_delivery(None, &delivery).await.unwrap();
+        world.store.record_delivery(None, &delivery).await.unwrap();
     }
     let report = world.run(two_hours_later).await;
     assert_eq!(report.drift, 2);

@@ -31,7 +31,7 @@ async fn the_recorded_event_sends_one_refund_job_and_one_announcement() {
     assert_eq!(job.tenant.account.as_str(), "acct_01j9x4mzt5r8v3kq7w2bnd6hcg");
     assert_eq!((&webhook.target, webhook.turn), (&Target::RefundUrl, 1));
     assert_eq!(relayed.event(webhook).await.r#type, EventType::Initiated);
-    assert!(relayed.failed.is_empty() && relayed.buried.is_empty());
+    assert!(relayed.failed.is_empty() && relayed.dead_lettered.is_empty());
 }
 
 #[tokio::test]
@@ -211,7 +211,10 @@ async fn what_is_no_refund_sends_nothing() {
     let records = world.records();
     assert!(records.len() >= 4);
     let relayed = relayed(&records).await;
-    assert!(relayed.jobs.is_empty() && relayed.buried.is_empty() && relayed.failed.is_empty(), "{relayed:?}");
+    assert!(
+        relayed.jobs.is_empty() && relayed.dead_lettered.is_empty() && relayed.failed.is_empty(),
+        "{relayed:?}"
+    );
 }
 
 #[tokio::test]
@@ -225,5 +228,8 @@ async fn a_deleted_refund_sends_nothing() {
     let records = world.records().split_off(before);
     assert_eq!(records[0]["eventName"], "REMOVE");
     let relayed = relayed(&records).await;
-    assert!(relayed.jobs.is_empty() && relayed.buried.is_empty() && relayed.failed.is_empty(), "{relayed:?}");
+    assert!(
+        relayed.jobs.is_empty() && relayed.dead_lettered.is_empty() && relayed.failed.is_empty(),
+        "{relayed:?}"
+    );
 }

@@ -54,8 +54,8 @@ async fn poison_is_buried_as_it_came_and_its_batch_goes_on() {
     let records = new_refunds(3).await;
     for poison in poisoned(&records[1]) {
         let relayed = relayed(&[records[0].clone(), poison.clone(), records[2].clone()]).await;
-        assert_eq!(relayed.buried.len(), 1, "{poison}");
-        assert_eq!(serde_json::from_str::<Value>(&relayed.buried[0]).unwrap(), poison);
+        assert_eq!(relayed.dead_lettered.len(), 1, "{poison}");
+        assert_eq!(serde_json::from_str::<Value>(&relayed.dead_lettered[0]).unwrap(), poison);
         assert_eq!((relayed.refund_jobs(), relayed.announced().await.len()), (2, 2), "{poison}");
         assert_eq!(relayed.failed, [""; 0], "{poison}");
     }
@@ -113,7 +113,7 @@ async fn poison_before_and_after_a_job_that_is_not_taken_is_buried_all_the_same(
     let batch = [poisoned(&records[0]).remove(0), records[1].clone(), poisoned(&records[2]).remove(6)];
     let context = relay(Queues { takes: |_| false, ..Queues::default() });
     let relayed = relayed_by(&context, &batch).await;
-    assert_eq!((relayed.buried.len(), relayed.failed), (2, vec![number(&records[1])]));
+    assert_eq!((relayed.dead_lettered.len(), relayed.failed), (2, vec![number(&records[1])]));
 }
 
 #[tokio::test]

@@ -24,14 +24,14 @@ use serde_json::{Value, json};
 /// Queues that note what they take.
 struct Queues {
     sent: Mutex<Vec<Vec<Job>>>,
-    buried: Mutex<Vec<String>>,
+    dead_lettered: Mutex<Vec<String>>,
     takes: fn(&Job) -> bool,
     buries: bool,
 }
 
 impl Default for Queues {
     fn default() -> Self {
-        Self { sent: Mutex::default(), buried: Mutex::default(), takes: |_| true, buries: true }
+        Self { sent: Mutex::default(), dead_lettered: Mutex::default(), takes: |_| true, buries: true }
     }
 }
 
@@ -43,11 +43,11 @@ impl Jobs for Queues {
         refused.into_iter().map(|(index, _)| (index, SendJobError("busy".into()))).collect()
     }
 
-    async fn bury(&self, record: &str) -> Result<(), SendJobError> {
+    async fn dead_letter(&self, record: &str) -> Result<(), SendJobError> {
         if !self.buries {
             return Err(SendJobError("busy".into()));
         }
-        self.buried.lock().unwrap().push(record.to_owned());
+        self.dead_lettered.lock().unwrap().push(record.to_owned());
         Ok(())
     }
 }
@@ -64,12 +64,12 @@ fn relay_of(store: Table, jobs: Queues) -> Relay {
     Context { images: TableImages, store, jobs, now: || fixtures::later(10_000) }
 }
 
-/// What was sent and buried for these records, and the sequence numbers from which the stream comes again.
+/// What was sent and dead_lettered for these records, and the sequence numbers from which the stream comes again.
 #[derive(Debug)]
 struct Relayed {
     store: Table,
     jobs: Vec<Job>,
-    buried: Vec<String>,
+    dead_lettered: Vec<String>,
     failed: Vec<String>,
 }
 
@@ -108,7 +108,7 @@ async fn relayed_by(context: &Relay, records: &[Value]) -> Relayed {
     Relayed {
         store: context.store.clone(),
         jobs: std::mem::take(&mut *context.jobs.sent.lock().unwrap()).concat(),
-        buried: std::mem::take(&mut *context.jobs.buried.lock().unwrap()),
+        dead_lettered: std::mem::take(&mut *context.jobs.dead_lettered.lock().unwrap()),
         failed: answer.failed().map(str::to_owned).collect(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Standing, Target};
+use recoup_domain::delivery::{Attempt, AttemptOutcome, Delivery, GivenUp, Standing, Target};
 use recoup_domain::endpoint::{DisabledReason, Endpoint, EventFilter, Switch};
 use recoup_domain::event::{Event, EventType};
 use recoup_domain::ids::AccountId;
@@ -10,7 +10,7 @@ use recoup_domain::refund::{Notes, Outcome, Refund};
 use recoup_domain::wanted::Wanted;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Created, EndpointHealth, KeepEndpoints};
-use recoup_ports::events::{Events, NoteDeliveries, Noted, Recorded};
+use recoup_ports::events::{DeliveryRecorded, Events, RecordDeliveries, Recorded};
 use recoup_ports::jobs::{Job, Lane};
 use recoup_testing::fixtures::{self, later, tenant};
 use recoup_testing::{Calls, Fault};
@@ -155,8 +155,8 @@ async fn a_table_that_does_not_answer_holds_up_announcements_but_not_the_money()
 }
 
 fn attempt(status: u16) -> Attempt {
-    let heard = Heard::Status { status, head: String::new() };
-    Attempt { at: fixtures::now(), took: Duration::ZERO, heard }
+    let outcome = AttemptOutcome::Status { status, head: String::new() };
+    Attempt { at: fixtures::now(), took: Duration::ZERO, outcome }
 }
 
 /// The jobs that follow from a delivery's writes, one after the other.
@@ -165,7 +165,7 @@ async fn jobs_after(writes: &[Delivery]) -> Vec<Job> {
     let seen = world.records().len();
     let mut before = None;
     for delivery in writes {
-        assert_eq!(world.store.note_delivery(before, delivery).await.unwrap(), Noted::Yes);
+        assert_eq!(world.store.record_delivery(before, delivery).await.unwrap(), DeliveryRecorded::Yes);
         before = Some(delivery);
     }
     let (relayed, calls) = world.relayed_from(seen).await;
@@ -250,15 +250,15 @@ async fn the_last_endpoints_own_end_is_recorded_for_who_looks() {
 #[tokio::test]
 async fn poison_among_deliveries_and_endpoints_is_buried_too() {
     let world = World::with_endpoints(&[fixtures::endpoint(1)]).await;
-    world.store.note_delivery(None, &delivery().after(attempt(500), None, 1_000)).await.unwrap();
-    world.store.note_failing(&fixtures::endpoint(1), later(1)).await.unwrap();
+    world.store.record_delivery(None, &delivery().after(attempt(500), None, 1_000)).await.unwrap();
+    world.store.record_failing(&fixtures::endpoint(1), later(1)).await.unwrap();
     let records = world.records();
     for (attribute, wrong) in [("turn", "x"), ("revision", "x")] {
         let with = |record: &&Value| record["dynamodb"]["NewImage"].get(attribute).is_some();
         let mut poison = records.iter().rfind(with).unwrap().clone();
         poison["dynamodb"]["NewImage"][attribute] = serde_json::json!({ "S": wrong });
         let relayed = relayed_by(&relay_of(world.store.clone(), Queues::default()), &[poison]).await;
-        assert_eq!((relayed.buried.len(), relayed.failed.len()), (1, 0), "{attribute}");
+        assert_eq!((relayed.dead_lettered.len(), relayed.failed.len()), (1, 0), "{attribute}");
     }
 }
 
@@ -279,7 +279,7 @@ async fn an_endpoint_that_cannot_be_read_holds_up_neither_money_nor_the_stream()
     world.refund_without_url().await;
     let (relayed, _) = world.relayed_from(seen).await;
     assert_eq!(relayed.refund_jobs(), 1);
-    assert_eq!((relayed.failed.len(), relayed.buried.len()), (0, 0));
+    assert_eq!((relayed.failed.len(), relayed.dead_lettered.len()), (0, 0));
     assert_eq!(told(&relayed).await, [(target(1), Lane::First, EventType::Initiated)]);
 }
 
@@ -299,7 +299,7 @@ async fn an_event_with_unreadable_receivers_is_buried_and_the_stream_goes_on() {
     let records: Vec<Value> = world.records().into_iter().filter(is_refund).collect();
     let again = relayed_by(&relay_of(world.store.clone(), Queues::default()), &records).await;
     assert_eq!((again.refund_jobs(), again.jobs.len()), (1, 1));
-    assert_eq!((again.buried.len(), again.failed.len()), (1, 0));
+    assert_eq!((again.dead_lettered.len(), again.failed.len()), (1, 0));
 }
 
 #[tokio::test]
@@ -329,5 +329,5 @@ async fn an_endpoint_that_cannot_be_read_keeps_the_others_from_nothing() {
     let told: Vec<_> = relayed.webhook_jobs().map(|job| job.target.clone()).collect();
     // It may listen, too: its try waits in the queue until a person has put its item right.
     assert_eq!(told, [target(2), target(1), Target::RefundUrl]);
-    assert_eq!((relayed.buried.len(), relayed.failed.len()), (0, 0));
+    assert_eq!((relayed.dead_lettered.len(), relayed.failed.len()), (0, 0));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use recoup_domain::delivery::{
-    Attempt, Delivery, GivenUp, Heard, RETRY_AFTER_MAX, Standing, TRIES_MAX, Target, wait_after,
+    Attempt, AttemptOutcome, Delivery, GivenUp, RETRY_AFTER_MAX, Standing, TRIES_MAX, Target, wait_after,
 };
 use recoup_domain::event::Event;
 use recoup_domain::ids::EndpointId;
@@ -21,7 +21,7 @@ fn delivery() -> Delivery {
 }
 
 fn answer(at: Timestamp, status: u16) -> Attempt {
-    Attempt { at, took: Duration::ZERO, heard: Heard::Status { status, head: String::new() } }
+    Attempt { at, took: Duration::ZERO, outcome: AttemptOutcome::Status { status, head: String::new() } }
 }
 
 fn due(delivery: &Delivery) -> Timestamp {

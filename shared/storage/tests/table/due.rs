@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use recoup_domain::delivery::{Attempt, Delivery, Heard, Standing, Target};
+use recoup_domain::delivery::{Attempt, AttemptOutcome, Delivery, Standing, Target};
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_domain::waiting::GRACE;
 use recoup_ports::due::{Due, Resting, SHARDS};
-use recoup_ports::events::{Events, NoteDeliveries, Noted, RecordEvents};
+use recoup_ports::events::{DeliveryRecorded, Events, RecordDeliveries, RecordEvents};
 use recoup_ports::settlement::{Settle, SettleError, Settled};
 use recoup_storage::Table;
 use recoup_testing::TestTable;
@@ -20,8 +20,8 @@ use crate::bench::{Bench, assert_operations};
 fn resting(number: u8, at: Timestamp) -> Delivery {
     let made = fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key").refund;
     let target = Target::Endpoint(fixtures::endpoint(number).id);
-    let heard = Heard::Status { status: 500, head: String::new() };
-    let attempt = Attempt { at, took: Duration::ZERO, heard };
+    let outcome = AttemptOutcome::Status { status: 500, head: String::new() };
+    let attempt = Attempt { at, took: Duration::ZERO, outcome };
     let start = Delivery::first(&fixtures::beginning(&made), target, at);
     (0..3).fold(start, |delivery, _| delivery.after(attempt.clone(), None, 1_000))
 }
@@ -54,7 +54,7 @@ async fn exactly_what_is_due_is_found_and_it_is_spread_over_the_shards() {
     let store = table.store();
     for number in 0..100_u8 {
         let delivery = resting(number, later(u64::from(number) * 60_000));
-        assert_eq!(store.note_delivery(None, &delivery).await.unwrap(), Noted::Yes);
+        assert_eq!(store.record_delivery(None, &delivery).await.unwrap(), DeliveryRecorded::Yes);
     }
     let last_due = due_at(&resting(39, later(39 * 60_000)));
     assert_eq!(all_due(&store, last_due).await.len(), 40);
@@ -93,7 +93,7 @@ async fn looking_costs_the_same_however_many_wait() {
     };
     let of_none = look().await;
     for number in 0..200_u8 {
-        store.note_delivery(None, &resting(number, later(1))).await.unwrap();
+        store.record_delivery(None, &resting(number, later(1))).await.unwrap();
     }
     assert!((look().await - of_none).abs() < f64::EPSILON);
     assert!(of_none <= 4.0, "half a unit for each shard");
@@ -104,17 +104,17 @@ async fn what_is_woken_leaves_the_index_and_only_what_was_found_is_woken() {
     let table = TestTable::new();
     let store = table.store();
     let delivery = resting(1, fixtures::now());
-    store.note_delivery(None, &delivery).await.unwrap();
+    store.record_delivery(None, &delivery).await.unwrap();
     let found = all_due(&store, due_at(&delivery)).await;
     let [found] = found.as_slice() else { panic!("{found:?}") };
 
     // A redelivery came first: the wait that was found is no longer the one that stands.
     let again = delivery.again(later(5));
-    store.note_delivery(Some(&delivery), &again).await.unwrap();
+    store.record_delivery(Some(&delivery), &again).await.unwrap();
     store.wake(found, later(7)).await.unwrap();
     assert_eq!(stored(&store, &delivery).await, std::slice::from_ref(&again));
 
-    store.note_delivery(Some(&again), &Delivery { turn: 9, ..delivery.clone() }).await.unwrap();
+    store.record_delivery(Some(&again), &Delivery { turn: 9, ..delivery.clone() }).await.unwrap();
     table.take_calls();
     for _ in 0..2 {
         store.wake(found, later(7)).await.unwrap();

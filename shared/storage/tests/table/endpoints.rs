@@ -148,18 +148,18 @@ async fn secrets_are_replaced_only_by_who_saw_them() {
 #[tokio::test]
 async fn health_is_written_when_it_turns_and_not_again() {
     let (table, store, endpoint) = with_endpoint().await;
-    store.note_recovered(&endpoint).await.unwrap();
+    store.record_recovered(&endpoint).await.unwrap();
     assert_operations(&table.take_calls(), &[]);
-    store.note_failing(&endpoint, later(100)).await.unwrap();
+    store.record_failing(&endpoint, later(100)).await.unwrap();
     let failing = stored(&store, &endpoint).await;
     assert_eq!(failing.failing_since, Some(later(100)));
     // Whoever still has the old picture does not set the time back.
-    store.note_failing(&endpoint, later(200)).await.unwrap();
+    store.record_failing(&endpoint, later(200)).await.unwrap();
     assert_eq!(stored(&store, &endpoint).await, failing);
     table.take_calls();
-    store.note_failing(&failing, later(300)).await.unwrap();
+    store.record_failing(&failing, later(300)).await.unwrap();
     assert_operations(&table.take_calls(), &[]);
-    store.note_recovered(&failing).await.unwrap();
+    store.record_recovered(&failing).await.unwrap();
     assert_eq!(stored(&store, &endpoint).await, endpoint);
 }
 
@@ -171,11 +171,11 @@ async fn what_was_learnt_of_an_old_url_says_nothing_of_a_new_one() {
         ..endpoint.changed(later(60))
     };
     store.change_endpoint(&endpoint, &moved).await.unwrap();
-    store.note_failing(&endpoint, later(100)).await.unwrap();
+    store.record_failing(&endpoint, later(100)).await.unwrap();
     store.switch_off(&endpoint, DisabledReason::Gone, later(100)).await.unwrap();
     assert_eq!(stored(&store, &endpoint).await, moved);
     store.delete_endpoint(&endpoint.tenant, &endpoint.id).await.unwrap();
-    store.note_failing(&moved, later(100)).await.unwrap();
+    store.record_failing(&moved, later(100)).await.unwrap();
     store.switch_off(&moved, DisabledReason::Gone, later(100)).await.unwrap();
     assert_eq!(
         store.endpoint(&endpoint.tenant, &endpoint.id).await.unwrap(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use recoup_domain::delivery::{Attempt, Delivery, GivenUp, Heard, Standing, Target};
+use recoup_domain::delivery::{Attempt, AttemptOutcome, Delivery, GivenUp, Standing, Target};
 use recoup_domain::endpoint::DisabledReason;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{Environment, EventId};
@@ -10,7 +10,8 @@ use recoup_domain::refund::{Outcome, Version};
 use recoup_domain::time::Timestamp;
 use recoup_ports::endpoints::KeepEndpoints;
 use recoup_ports::events::{
-    EventWindow, Events, InFeed, NoteDeliveries, Noted, PrepareTries, Receiver, RecordEvents, Recorded,
+    DeliveryRecorded, EventWindow, Events, InFeed, PrepareAttempts, Receiver, RecordDeliveries, RecordEvents,
+    Recorded,
 };
 use recoup_ports::images::{Images, Shown};
 use recoup_ports::jobs::WebhookJob;
@@ -45,7 +46,7 @@ fn target(number: u8) -> Target {
 
 fn attempt(at: Timestamp, status: u16) -> Attempt {
     let head = "thank you".to_owned();
-    Attempt { at, took: Duration::from_millis(7), heard: Heard::Status { status, head } }
+    Attempt { at, took: Duration::from_millis(7), outcome: AttemptOutcome::Status { status, head } }
 }
 
 fn first(event: &Event, number: u8) -> Delivery {
@@ -57,7 +58,7 @@ fn everything() -> EventWindow {
 }
 
 async fn noted(store: &Table, from: Option<&Delivery>, to: &Delivery) {
-    assert_eq!(store.note_delivery(from, to).await.unwrap(), Noted::Yes);
+    assert_eq!(store.record_delivery(from, to).await.unwrap(), DeliveryRecorded::Yes);
 }
 
 #[tokio::test]
@@ -67,7 +68,7 @@ async fn every_delivery_is_read_back_as_it_was_written_and_so_is_its_image() {
     for (number, event) in life().into_iter().chain([disabled()]).enumerate() {
         let scheduled = first(&event, 1).after(attempt(later(1), 500), None, 1_000);
         let timed_out = Attempt {
-            heard: Heard::Nothing("no answer within the time allowed".to_owned()),
+            outcome: AttemptOutcome::Nothing("no answer within the time allowed".to_owned()),
             ..attempt(later(2), 0)
         };
         let resting = (0..2).fold(first(&event, 2), |one, _| one.after(attempt(later(1), 500), None, 1_000));
@@ -162,14 +163,17 @@ async fn an_overtaken_write_says_what_stands_there_unlike_a_lost_answer() {
     table.fail("PutItem", 1, Fault::LoseAnswer);
     noted(&store, None, &failed).await;
     let late = start.after(attempt(later(2), 503), None, 1_000);
-    assert_eq!(store.note_delivery(None, &late).await.unwrap(), Noted::Overtaken(Box::new(failed.clone())));
+    assert_eq!(
+        store.record_delivery(None, &late).await.unwrap(),
+        DeliveryRecorded::Overtaken(Box::new(failed.clone()))
+    );
     let delivered = failed.after(attempt(later(3), 200), None, 1_000);
     noted(&store, Some(&failed), &delivered).await;
     let late = failed.after(attempt(later(4), 500), None, 1_000);
-    let overtaken = store.note_delivery(Some(&failed), &late).await.unwrap();
-    assert_eq!(overtaken, Noted::Overtaken(Box::new(delivered)));
+    let overtaken = store.record_delivery(Some(&failed), &late).await.unwrap();
+    assert_eq!(overtaken, DeliveryRecorded::Overtaken(Box::new(delivered)));
     table.fail_always("PutItem", Fault::throttled());
-    assert!(store.note_delivery(None, &first(&life()[1], 1)).await.is_err());
+    assert!(store.record_delivery(None, &first(&life()[1], 1)).await.is_err());
 }
 
 #[tokio::test]
