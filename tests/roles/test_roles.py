@@ -1,4 +1,5 @@
-"""What each function's role may do to each kind of item, and what it may not: tried with the role's own credentials.
+"""What each function's role may do to each kind of item, and what it may not: tried with the role's own credentials. And
+which guards the template's parameters lift, and where.
 
 Nothing is ever written: each item names an account that does not exist, and each write a condition that fails.
 """
@@ -7,10 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
+from pathlib import Path
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from samcli.yamlhelper import yaml_parse
+
+ROOT = Path(__file__).resolve().parents[2]
 
 TENANT = "sandbox#acct_" + "0" * 26
 KINDS = {
@@ -202,3 +208,33 @@ def test_no_functions_configuration_holds_a_secret(resources: dict[str, str]) ->
     listed = json.dumps(boto3.client("lambda").list_functions()["Functions"], default=str)
     assert os.environ["RECOUP_ADMIN_FUNCTION"] in listed
     assert not [value for value in values if value in listed]
+
+
+def _change_set(parameters: dict[str, str]) -> str:
+    """What comes of a change set of the template's parameters and rules alone: `CREATE_COMPLETE`, or why it is refused."""
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    judged = {name: template[name] for name in ("Parameters", "Rules")}
+    judged["Resources"] = {"Nothing": {"Type": "AWS::SNS::Topic"}}
+    cloudformation = boto3.client("cloudformation")
+    names = {"StackName": f"guards-{uuid.uuid4().hex}", "ChangeSetName": "judged"}
+    given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+    try:
+        cloudformation.create_change_set(
+            **names, ChangeSetType="CREATE", TemplateBody=json.dumps(judged), Parameters=given
+        )
+    except ClientError as error:
+        return error.response["Error"]["Message"]
+    try:
+        described = cloudformation.describe_change_set(**names)
+        return described["Status"] if described["Status"] == "CREATE_COMPLETE" else described["StatusReason"]
+    finally:
+        cloudformation.delete_stack(StackName=names["StackName"])
+
+
+def test_what_lifts_a_guard_is_refused_beside_the_local_stack() -> None:
+    private = {"AllowPrivateWebhookTargets": "true"}
+    assert "for the local stack" in _change_set(private)
+    assert "LocalGatewayUrl" in _change_set({**private, "LocalGatewayUrl": "https://api.example.com/x"})
+    local = {**private, "LocalGatewayUrl": "http://127.0.0.1:4566/_aws/execute-api"}
+    assert _change_set(local) == "CREATE_COMPLETE"
+    assert _change_set({}) == "CREATE_COMPLETE"
