@@ -1,28 +1,21 @@
 //! Walking over every payment: through the index `by_time`, and once, for those that it lacks, through the table.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::ids::Tenant;
-use recoup_domain::or_abort::OrAbort;
 use recoup_domain::payment::Payment;
 use recoup_domain::seal::Seal;
 use recoup_ports::audits::{AdoptPayments, Adopted, AuditPayments, PaymentPlace, Unsealed};
 use recoup_ports::{ReadError, WriteError};
 
 use crate::expression::{Expression, number, text};
-use crate::keys::{
-    BY_TIME, Key, LIST_PK, LIST_SK, PAYMENT, PK, SK, payment_by_time, payment_in_list, payments_of,
-};
+use crate::keys::{Key, LIST_PK, LIST_SK, PAYMENT, PK, SK, payment_by_time, payment_in_list, payments_of};
 use crate::payment_item::{REVISION, SEAL};
 use crate::table::{Item, Table, cause, key_text, read_payment, unavailable, unreadable};
 use crate::write::past_transactions;
 
 /// The `list_sk` of the last payment that was audited.
 const AUDITED_TO: &str = "audited_to";
-/// Sorts before every time.
-const EARLIEST: &str = "0";
 /// Items that one page of a walk through the table looks at.
 const ITEMS_PER_PAGE: i32 = 500;
 
@@ -33,39 +26,8 @@ impl AuditPayments for Table {
         behind: Option<&PaymentPlace>,
         limit: u16,
     ) -> Result<Vec<PaymentPlace>, ReadError> {
-        let behind = behind
-            .map_or(EARLIEST.to_owned(), |place| payment_by_time(tenant, place.created_at, &place.id).1);
-        let values = [(":list", payments_of(tenant)), (":behind", behind)];
-        let values = values.map(|(name, value)| (name.to_owned(), text(value)));
-        let query = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .index_name(BY_TIME)
-            .key_condition_expression(format!("{LIST_PK} = :list AND {LIST_SK} > :behind"))
-            .set_expression_attribute_values(Some(HashMap::from(values)));
-        let mut places = Vec::with_capacity(usize::from(limit));
-        let mut start = None;
-        loop {
-            let left = usize::from(limit).saturating_sub(places.len());
-            if left == 0 {
-                return Ok(places);
-            }
-            let left = i32::try_from(left).or_abort("a u16 is an i32");
-            let page = query.clone().limit(left).set_exclusive_start_key(start).send().await;
-            let page = page.map_err(unavailable)?;
-            for item in page.items.unwrap_or_default() {
-                let key = key_text(&item, LIST_SK);
-                match payment_in_list(key) {
-                    Some(place) => places.push(place),
-                    None => drop(unreadable(key, "list_sk is not a payment's place")),
-                }
-            }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(places);
-            }
-        }
+        let behind = behind.map(|place| payment_by_time(tenant, place.created_at, &place.id).1);
+        self.listed_behind(&payments_of(tenant), behind, limit, payment_in_list).await
     }
 
     async fn audited_to(&self, tenant: &Tenant) -> Result<Option<PaymentPlace>, ReadError> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use recoup_domain::ids::Tenant;
+use recoup_domain::or_abort::OrAbort;
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
 use recoup_ports::lists::{Place, RefundList, Window};
@@ -56,6 +57,51 @@ impl RefundList for Table {
             if start.is_none() || places.len() >= usize::from(limit) {
                 places.truncate(usize::from(limit));
                 return Ok(places);
+            }
+        }
+    }
+}
+
+impl Table {
+    /// The next entries of a list of this index, in order: `limit` of them, fewer only at the end. One that cannot be
+    /// read is logged and left out.
+    pub(crate) async fn listed_behind<T>(
+        &self,
+        list: &str,
+        behind: Option<String>,
+        limit: u16,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, ReadError> {
+        let behind = behind.unwrap_or(EARLIEST.to_owned());
+        let values = [(":list", list.to_owned()), (":behind", behind)];
+        let values = values.map(|(name, value)| (name.to_owned(), text(value)));
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(BY_TIME)
+            .key_condition_expression(format!("{LIST_PK} = :list AND {LIST_SK} > :behind"))
+            .set_expression_attribute_values(Some(HashMap::from(values)));
+        let mut entries = Vec::with_capacity(usize::from(limit));
+        let mut start = None;
+        loop {
+            let left = usize::from(limit).saturating_sub(entries.len());
+            if left == 0 {
+                return Ok(entries);
+            }
+            let left = i32::try_from(left).or_abort("a u16 is an i32");
+            let page = query.clone().limit(left).set_exclusive_start_key(start).send().await;
+            let page = page.map_err(unavailable)?;
+            for item in page.items.unwrap_or_default() {
+                let place = key_text(&item, LIST_SK);
+                match read(place) {
+                    Some(entry) => entries.push(entry),
+                    None => drop(unreadable(&format!("{list} {place}"), "list_sk cannot be read")),
+                }
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(entries);
             }
         }
     }

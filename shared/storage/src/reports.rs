@@ -1,24 +1,16 @@
 //! The reports of reconciliation, and the accounts they cover, which the index `by_time` lists.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use recoup_domain::ids::Tenant;
-use recoup_domain::or_abort::OrAbort;
 use recoup_domain::report::Report;
 use recoup_ports::reports::{KeepReports, ListTenants, Listed, Reports, Tenants};
 use recoup_ports::{BoxError, ReadError, WriteError};
 
 use crate::expression::{Expression, text};
-use crate::keys::{
-    ACCOUNTS, BY_TIME, Key, LIST_PK, LIST_SK, PK, SK, account_at, place_of_account, reports_of,
-};
+use crate::keys::{ACCOUNTS, Key, LIST_PK, LIST_SK, PK, SK, account_at, place_of_account, reports_of};
 use crate::report_item::ReportItem;
 use crate::table::{Item, Table, cause, key_text, unavailable, unreadable};
 use crate::write::past_transactions;
-
-/// Sorts before every account.
-const FIRST: &str = "0";
 
 fn read_report(tenant: &Tenant, item: Item) -> Result<Report, ReadError> {
     let key = format!("{} {}", key_text(&item, PK), key_text(&item, SK));
@@ -32,38 +24,7 @@ fn failed(error: impl Into<BoxError>) -> WriteError {
 
 impl Tenants for Table {
     async fn tenants(&self, behind: Option<&Tenant>, limit: u16) -> Result<Vec<Tenant>, ReadError> {
-        let behind = behind.map_or(FIRST.to_owned(), place_of_account);
-        let values = [(":accounts", ACCOUNTS.to_owned()), (":behind", behind)];
-        let values = values.map(|(name, value)| (name.to_owned(), text(value)));
-        let query = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .index_name(BY_TIME)
-            .key_condition_expression(format!("{LIST_PK} = :accounts AND {LIST_SK} > :behind"))
-            .set_expression_attribute_values(Some(HashMap::from(values)));
-        let mut tenants = Vec::with_capacity(usize::from(limit));
-        let mut start = None;
-        loop {
-            let left = usize::from(limit).saturating_sub(tenants.len());
-            if left == 0 {
-                return Ok(tenants);
-            }
-            let left = i32::try_from(left).or_abort("a u16 is an i32");
-            let page = query.clone().limit(left).set_exclusive_start_key(start);
-            let page = page.send().await.map_err(unavailable)?;
-            for item in page.items.unwrap_or_default() {
-                let place = key_text(&item, LIST_SK);
-                match account_at(place) {
-                    Some(tenant) => tenants.push(tenant),
-                    None => drop(unreadable(place, "list_sk is not an account")),
-                }
-            }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(tenants);
-            }
-        }
+        self.listed_behind(ACCOUNTS, behind.map(place_of_account), limit, account_at).await
     }
 }
 

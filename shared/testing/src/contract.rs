@@ -90,6 +90,7 @@ fn elsewhere(status: u16) -> Option<&'static Value> {
         404 => "NoRoute",
         405 => "MethodNotAllowed",
         500 => "Internal",
+        503 => "Unavailable",
         _ => return None,
     };
     Some(&DESCRIPTION["components"]["responses"][name])

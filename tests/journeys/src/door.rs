@@ -159,3 +159,42 @@ async fn a_refusal_outweighs_whatever_stands_beside_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_credential_that_could_not_be_judged_opens_nothing() {
+    let table = TestTable::new();
+    // What has no route has no description either.
+    for key in routes().into_iter().filter(|key| *key != "$default") {
+        let event = asking(key, &json!({ "refused": Refused::Unavailable.as_str() }));
+        let reply = Reply::read(&event, serve(&table, key, &event).await);
+        assert_eq!(reply.problem(), (503, "unavailable"), "{key}: {}", reply.text);
+        // The gateway keeps the answer for so long.
+        assert_eq!(reply.header("retry-after"), Some("60"), "{key}");
+        assert_eq!(table.take_calls().count(), 0, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_opens_from_its_addresses_alone() {
+    let table = TestTable::new();
+    // The recorded request comes from 203.0.113.7.
+    let from = |ranges: &str| {
+        json!({
+            "account_id": fixtures::tenant().account.as_str(), "environment": "sandbox", "ip_ranges": ranges,
+            "key_id": KeyId::from_bits(1).as_str(), "scopes": Scope::ALL.map(Scope::as_str).join(" "),
+        })
+    };
+    for key in routes() {
+        for ranges in ["198.51.100.0/24", "198.51.100.0/24 2001:db8::/32", "unreadable", ""] {
+            let event = asking(key, &from(ranges));
+            let reply = Reply::read(&event, serve(&table, key, &event).await);
+            assert_eq!(reply.problem(), (403, "invalid_credential"), "{key} from {ranges}: {}", reply.text);
+            assert_eq!(table.take_calls().count(), 0, "{key}");
+        }
+        let nowhere = asking(key, &from("0.0.0.0/0")).without("/requestContext/http/sourceIp");
+        assert_eq!(serve(&table, key, &nowhere).await.status(), 403, "{key}");
+        let event = asking(key, &from("198.51.100.0/24 203.0.113.0/24"));
+        assert_ne!(serve(&table, key, &event).await.status(), 403, "{key}");
+        table.take_calls();
+    }
+}
