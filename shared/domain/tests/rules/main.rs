@@ -11,6 +11,7 @@
     reason = "a test's answer to the unforeseen is to fail"
 )]
 
+mod auditing;
 mod conservation;
 mod deciding;
 mod deliveries;
