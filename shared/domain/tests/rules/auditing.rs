@@ -1,8 +1,9 @@
 //! What an audit of a payment finds, and that it finds nothing where nothing is wrong.
 
 use recoup_domain::audit::{Imbalance, audit};
+use recoup_domain::balance::{Balances, Posting};
 use recoup_domain::payment::Payment;
-use recoup_domain::refund::{Outcome, Refund};
+use recoup_domain::refund::{Amounts, Kind, Outcome, Refund, Status};
 use recoup_domain::split::Actor;
 use recoup_testing::fixtures::{
     self, decided, eur, failed, getpaid_payment, getpaid_wanted, line_id, succeeded,
@@ -17,7 +18,7 @@ fn books(outcome: Outcome) -> (Payment, Refund) {
     let mut payment = payment.after_reserving(&refund).unwrap();
     payment.refunds = vec![refund.id.clone()];
     let change = refund.step(outcome, fixtures::later(1)).unwrap();
-    if matches!(change.amounts(), recoup_domain::refund::Amounts::Return) {
+    if matches!(change.amounts(), Amounts::Return) {
         payment = payment.after_giving_back(&refund).unwrap();
     }
     (payment, change.into_refund())
@@ -81,7 +82,10 @@ fn a_sum_that_is_off_is_named_for_the_payment_and_for_its_actor() {
             Imbalance::Amount { actor, .. } => actor.clone(),
             other => panic!("{other:?}"),
         });
-        assert_eq!(actors.collect::<Vec<_>>(), [Some(Actor::Merchant(fixtures::actor_id(fixtures::SELLER))), Some(supplier())]);
+        assert_eq!(
+            actors.collect::<Vec<_>>(),
+            [Some(Actor::Merchant(fixtures::actor_id(fixtures::SELLER))), Some(supplier())]
+        );
     }
 }
 
@@ -116,4 +120,25 @@ fn a_line_is_covered_by_one_refund_that_keeps_its_money_or_not_marked() {
             assert_eq!(found, [Imbalance::Line(payment.lines[line].id.clone())]);
         }
     }
+}
+
+#[test]
+fn a_payment_is_reversed_only_by_reversals_alone() {
+    let mut payment = fixtures::payment("pay_1", 1_000);
+    payment.refundable = eur(0);
+    payment.refunds = vec![fixtures::refund_id("key-1"), fixtures::refund_id("key-2")];
+    let status = |kinds: [Kind; 2]| {
+        let postings = payment.refunds.iter().zip(kinds).map(|(refund, kind)| Posting {
+            refund: refund.clone(),
+            payment: payment.id.clone(),
+            status: Status::Succeeded,
+            amount: eur(500),
+            kind,
+            split: None,
+        });
+        Balances::of(&payment, &postings.collect::<Vec<_>>()).unwrap().status.as_str()
+    };
+    assert_eq!(status([Kind::Reversal, Kind::Reversal]), "reversed");
+    assert_eq!(status([Kind::Reversal, Kind::Refund]), "refunded");
+    assert_eq!(status([Kind::Refund, Kind::Refund]), "refunded");
 }
