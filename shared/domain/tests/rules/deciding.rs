@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use recoup_domain::audit::{Imbalance, audit};
 use recoup_domain::decide::Refusal;
-use recoup_domain::money::Money;
-use recoup_domain::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Settlement};
+use recoup_domain::money::{Currency, Money, WrittenAmount};
+use recoup_domain::payment::{CaptureStatus, Facts, PartialRefunds, Payment, Payout, Settlement};
 use recoup_domain::refund::{Kind, State};
+use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::{Wanted, WantedRouting};
 use recoup_testing::fixtures::{self, eur, getpaid_payment, judged, now, wanted, wanted_lines};
 
@@ -218,4 +219,27 @@ fn a_payment_whose_amounts_contradict_each_other_gives_nothing_back() {
         assert!(audit(&payment, &[]).iter().any(is_told), "{expected}");
     }
     assert_eq!(getpaid_payment().contradiction(), None);
+}
+
+#[test]
+fn a_guard_refuses_at_its_bound_and_not_before() {
+    let payment = fixtures::payment("pay_1", 1_000);
+    let plain = fixtures::wanted(&payment, Some(100));
+    let decision = |payment: &Payment, wanted: &Wanted| judged(payment, wanted, "key");
+    let until = |until| {
+        let facts = Facts { refundable_until: Some(until), ..payment.facts.clone() };
+        Payment { facts, ..payment.clone() }
+    };
+    assert!(decision(&until(now()), &plain).is_ok(), "its last moment counts");
+    let over = Timestamp::from_unix_millis(now().unix_millis() - 1).unwrap();
+    assert_eq!(decision(&until(over), &plain), Err(Refusal::WindowExpired(over)));
+
+    let in_currency = |code| Wanted { currency: Currency::parse(code), ..plain.clone() };
+    assert!(decision(&payment, &in_currency("EUR")).is_ok());
+    assert_eq!(decision(&payment, &in_currency("USD")), Err(Refusal::CurrencyMismatch(fixtures::euro())));
+
+    let expecting =
+        |minor| Wanted { expected_refundable: Some(WrittenAmount::Minor(minor)), ..plain.clone() };
+    assert!(decision(&payment, &expecting(1_000)).is_ok());
+    assert_eq!(decision(&payment, &expecting(999)), Err(Refusal::RefundableChanged(payment.refundable)));
 }
