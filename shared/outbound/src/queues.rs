@@ -15,7 +15,7 @@ use crate::refused::cause;
 
 /// Most messages in one call, as SQS has it. Jobs are ids, so ten of them are far below the bytes that a call may have.
 const BATCH_MESSAGES_MAX: usize = 10;
-/// Most bytes of a dead_lettered record; what is longer is cut, because a head in the queue beats nothing.
+/// Most bytes of a dead-lettered record; what is longer is cut, because a head in the queue beats nothing.
 const BURIED_BYTES_MAX: usize = 200_000;
 /// Longest wait of a message: SQS counts 12 hours from its receipt, so a minute is left for the try itself.
 const WAIT_SECONDS_MAX: u32 = 12 * 60 * 60 - 60;

@@ -33,7 +33,7 @@ fn queues(sqs: &Receiver) -> Queues {
         refund_jobs: "http://sqs/refunds".to_owned(),
         webhook_jobs: "http://sqs/webhooks".to_owned(),
         webhook_retries: "http://sqs/retries".to_owned(),
-        relay_dead_letters: "http://sqs/dead_lettered".to_owned(),
+        relay_dead_letters: "http://sqs/relay-dead-letters".to_owned(),
     };
     Queues::new(client(sqs), urls)
 }
@@ -217,7 +217,7 @@ async fn a_record_is_buried_in_the_relays_dead_letters() {
     queues(&sqs).dead_letter("{\"a\":\"b\u{ffff}c\u{fffe}\"}").await.unwrap();
     let received = sqs.received();
     assert_eq!(sent(&received[2])["MessageBody"], "{\"a\":\"b\\uffffc\\ufffe\"}");
-    assert_eq!(sent(&received[0])["QueueUrl"], "http://sqs/dead_lettered");
+    assert_eq!(sent(&received[0])["QueueUrl"], "http://sqs/relay-dead-letters");
     assert_eq!(sent(&received[0])["MessageBody"], "{\"a\":1}");
     assert_eq!(sent(&received[1])["MessageBody"].as_str().unwrap().len(), 200_000);
 }

@@ -51,7 +51,7 @@ pub enum Sampled {
 }
 
 impl Sampled {
-    /// The sample was sent, and this was outcome.
+    /// The sample was sent, with this outcome.
     pub fn sent(outcome: AttemptOutcome, took: Duration) -> Self {
         let (status, said) = match outcome {
             AttemptOutcome::Status { status, head } => (Some(status), head),

@@ -18,7 +18,7 @@ pub enum Fault {
     Throttled,
     /// The connection breaks before AWS has it.
     NeverArrived,
-    /// AWS does it, and the connection breaks before anybody receives.
+    /// AWS does it, and the connection breaks before the answer arrives.
     AnswerLost,
 }
 

@@ -64,7 +64,7 @@ fn relay_of(store: Table, jobs: Queues) -> Relay {
     Context { images: TableImages, store, jobs, now: || fixtures::later(10_000) }
 }
 
-/// What was sent and dead_lettered for these records, and the sequence numbers from which the stream comes again.
+/// What was sent and dead-lettered for these records, and the sequence numbers from which the stream comes again.
 #[derive(Debug)]
 struct Relayed {
     store: Table,
