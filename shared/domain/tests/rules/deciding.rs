@@ -243,3 +243,12 @@ fn a_guard_refuses_at_its_bound_and_not_before() {
     assert!(decision(&payment, &expecting(1_000)).is_ok());
     assert_eq!(decision(&payment, &expecting(999)), Err(Refusal::RefundableChanged(payment.refundable)));
 }
+
+#[test]
+fn no_split_gives_more_than_it_has_or_another_currency() {
+    let split = fixtures::split(100, &[(fixtures::SELLER, 200)]);
+    assert_eq!(split.proportional(eur(300)), Some(split.clone()));
+    assert_eq!(split.proportional(eur(301)), None);
+    let dollars = Money::of_minor(3, Currency::parse("USD").unwrap()).unwrap();
+    assert_eq!(split.proportional(dollars), None);
+}

@@ -169,7 +169,10 @@ fn a_key_is_renewed_once_under_the_newest_pepper() {
     let stored = stored_key(&key, &[Scope::RefundsRead], &ring_key("p"));
     assert_eq!(stored.renewed(&key, &peppers("p")), None);
     let rotated = peppers("p").rotated(ring_key("q"), fixtures::now());
-    let renewed = stored.renewed(&key, &rotated).unwrap();
+    // Version 0.1 did not say what a key is used for.
+    let before = StoredKey { r#use: None, ..stored };
+    let renewed = before.renewed(&key, &rotated).unwrap();
+    assert_eq!(renewed.r#use, Some(key.r#use()));
     assert_eq!(renewed.judge(&key, &peppers("q"), fixtures::now()), Ok(()));
     assert_eq!(renewed.renewed(&key, &rotated), None);
 }
