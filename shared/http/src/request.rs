@@ -87,7 +87,7 @@ fn admits_address(fields: &HashMap<String, Value>, address: Option<&str>) -> boo
 }
 
 /// The caller's address, as the gateway saw it.
-pub fn source_ip(request: &Request) -> Option<&str> {
+fn source_ip(request: &Request) -> Option<&str> {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
         _ => None,

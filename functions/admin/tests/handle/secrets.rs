@@ -1,8 +1,5 @@
 //! An account's secrets: sealed before they are stored, and in no answer, error or log.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use admin::AdminError;
 use lambda_runtime::Diagnostic;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
@@ -13,6 +10,7 @@ use recoup_ports::processor_keys::SealedKeys;
 use recoup_ports::seals::Purpose;
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_testing::fixtures;
+use recoup_testing::planted::Log;
 use serde_json::{Value, json};
 
 use crate::administering::World;
@@ -67,27 +65,9 @@ async fn processor_keys_are_stored_sealed_for_their_tenant_and_processor() {
     assert!(matches!(world.refuses(delete).await, AdminError::NoSuchProcessorKeys));
 }
 
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn keys_that_no_processor_takes_are_refused_and_repeated_nowhere() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
-    let guard = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
-
+    let log = Log::listen();
     let (world, account) = World::with_account().await;
     world.key.take_seals();
     let with = |field: &str, value: Value| {
@@ -122,8 +102,8 @@ async fn keys_that_no_processor_takes_are_refused_and_repeated_nowhere() {
     }
     world.does(setting(&account, for_stripe())).await;
     assert_eq!(world.key.take_seals(), 1, "only what is right is sealed");
-    drop(guard);
-    all.push(String::from_utf8(log.0.lock().unwrap().clone()).unwrap());
+    all.push(log.text());
+    drop(log);
     let told = all.join(" ");
     assert!(told.contains("processor keys set"), "the log is written");
     for secret in ["NobodyShows", "sk_live_51", "sk_test_51"] {

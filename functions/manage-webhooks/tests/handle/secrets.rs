@@ -1,14 +1,12 @@
 //! Secrets: rotated with an overlap, and shown to nobody but where they are made.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::ids::EndpointId;
 use recoup_domain::sealed::StoredSecret;
 use recoup_ports::endpoints::{Endpoints, KeepEndpoints};
 use recoup_ports::seals::Purpose;
 use recoup_testing::fixtures;
+use recoup_testing::planted::Log;
 use serde_json::{Value, json};
 
 use crate::{World, set_clock};
@@ -75,28 +73,9 @@ async fn an_overlap_out_of_bounds_is_refused_by_name() {
     assert_eq!(world.send("POST", &rotate, Some(json!({ "overlap_hours": null }))).await.status, 200);
 }
 
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_secret_and_a_url_are_in_no_list_no_read_and_no_log() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
-    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-
+    let log = Log::listen();
     let world = World::new().await;
     let url = "http://127.0.0.1:1/token-nobody-logs-this";
     let (id, first) = world.endpoint(json!({ "url": url })).await;
@@ -118,9 +97,9 @@ async fn a_secret_and_a_url_are_in_no_list_no_read_and_no_log() {
     ] {
         said.push(world.send(method, &path, body).await.body);
     }
-    drop(guard);
+    let logged = log.text();
+    drop(log);
     let said = Value::from(said).to_string();
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(logged.contains(&id), "the log is written: {logged}");
     for secret in [&first, &second] {
         let bare = secret.strip_prefix("whsec_").unwrap();

@@ -1,31 +1,17 @@
 //! The deployment's keyrings, read and replaced through the real SDK at a listener that answers as Secrets Manager does.
 
-use std::cell::Cell;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use recoup_domain::keyring::Keyring;
-use recoup_domain::time::Timestamp;
 use recoup_outbound::keyrings::StoredKeyrings;
 use recoup_ports::keyrings::{Keyrings, Ring, RotateKeyrings};
 use recoup_testing::fixtures::{self, ring_key};
 use serde_json::{Value, json};
 
+use crate::clock::{now, pass};
 use crate::logs::{listen, read};
 use crate::server::{Reply, Request, Server};
 use crate::stored_keys::secret_store;
-
-thread_local! {
-    static SECONDS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn now() -> Timestamp {
-    fixtures::now().plus(Duration::from_secs(SECONDS.get()))
-}
-
-fn pass(seconds: u64) {
-    SECONDS.set(SECONDS.get() + seconds);
-}
 
 /// One secret, as the store keeps it: what each version says, and which is current.
 struct Secret {

@@ -1,6 +1,5 @@
 //! The key that seals, through the real SDK, at a listener that answers as KMS does.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,29 +11,17 @@ use base64::engine::general_purpose::STANDARD;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::sealed::Sealed;
-use recoup_domain::time::Timestamp;
 use recoup_outbound::secrets_key::SecretsKey;
 use recoup_ports::seals::{Open, OpenError, Purpose, Seal};
 use recoup_testing::fixtures::{self, tenant};
 use serde_json::{Value, json};
 
+use crate::clock::{now, pass};
 use crate::logs::{listen, read};
 use crate::server::{Reply, Request, Server};
 
 const KEY: &str = "arn:aws:kms:eu-central-1:000000000000:key/k";
 const SECRET: &[u8] = b"SecretThatNobodyLogs";
-
-thread_local! {
-    static SECONDS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn now() -> Timestamp {
-    fixtures::now().plus(Duration::from_secs(SECONDS.get()))
-}
-
-fn pass(seconds: u64) {
-    SECONDS.set(SECONDS.get() + seconds);
-}
 
 /// How the service behaves.
 #[derive(Clone, Debug)]

@@ -1,6 +1,5 @@
 //! The keys of accounts in Secrets Manager, read through the real SDK from a listener that answers as Secrets Manager does.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +7,6 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::{Credentials, Region};
 use recoup_domain::ids::{AccountId, Environment, Tenant};
-use recoup_domain::time::Timestamp;
 use recoup_outbound::secret_store::SecretStore;
 use recoup_outbound::stored_keys::{StoredKeys, TENANTS_MAX};
 use recoup_ports::processor_keys::{KeysError, ProcessorKeys};
@@ -18,22 +16,11 @@ use recoup_testing::fixtures;
 use recoup_testing::seals::TestKey;
 use serde_json::{Value, json};
 
+use crate::clock::{now, pass};
 use crate::logs::{listen, read};
 use crate::sealed_keys::NothingSealed;
 use crate::server::{Reply, Request, Server};
 use crate::world::{LIVE_KEY, TEST_KEY, secrets};
-
-thread_local! {
-    static SECONDS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn now() -> Timestamp {
-    fixtures::now().plus(Duration::from_secs(SECONDS.get()))
-}
-
-fn pass(seconds: u64) {
-    SECONDS.set(SECONDS.get() + seconds);
-}
 
 /// What the store answers.
 #[derive(Clone, Debug)]
