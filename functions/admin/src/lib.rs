@@ -115,8 +115,8 @@ pub enum AdminError {
     TooSoon(Timestamp),
     /// Keys would end that were not used since the last rotation.
     #[error(
-        "{0} keys were not used since the last rotation and would end; \
-         wait until they were, revoke them, or say \"drop_unseen\": true"
+        "keys that were not used since the last rotation, and would end: {0}; \
+         wait until they are used, revoke them, or say \"drop_unseen\": true"
     )]
     Unseen(u64),
     /// The overlap is out of bounds.
