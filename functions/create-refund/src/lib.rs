@@ -62,8 +62,16 @@ async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<An
     let payment = found.payment.ok_or_else(not_found)?;
     let id = RefundId::from_bits((context.random)());
     let identity = Identity { id, fingerprint: Fingerprint::default(), now: (context.now)() };
-    let refund = decide(&payment, &wanted, identity)?.refund;
+    let refund = granted(&payment, &wanted, identity)?.refund;
     Answer::new(StatusCode::OK, &QuoteView::of(&payment, &refund)?)
+}
+
+/// The decision on a refund that its processor can carry out.
+fn granted(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<Reservation, Problem> {
+    let reservation = decide(payment, wanted, identity)?;
+    let taken = recoup_processors::takes(payment.processor.name, reservation.refund.amount);
+    taken.map_err(|cannot| Problem::new(Code::ProcessorCannot, cannot.to_string()))?;
+    Ok(reservation)
 }
 
 /// Creates a refund. `endpoint` is method and path: the same body sent to another endpoint is another request.
@@ -135,7 +143,7 @@ impl RefundRequest {
     fn decided(&self, payment: &Payment, id: &RefundId, now: Timestamp) -> Result<Reservation, Problem> {
         let fingerprint = self.body.fingerprint(&self.endpoint, payment.amount.currency());
         let identity = Identity { id: id.clone(), fingerprint, now };
-        Ok(decide(payment, &self.body, identity)?)
+        granted(payment, &self.body, identity)
     }
 
     /// The refund as it is now, if this request made it; else the key was used for another request.

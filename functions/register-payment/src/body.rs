@@ -113,6 +113,8 @@ impl Wanted {
                 return Err(Problem::new(Code::MissingParameter, detail).about("processor.name"));
             }
         };
+        let taken = recoup_processors::takes(processor.name, self.amount);
+        taken.map_err(|cannot| Problem::new(Code::ProcessorCannot, cannot.to_string()))?;
         Ok(Terms {
             amount: self.amount,
             routing: self.routing.clone(),

@@ -118,6 +118,8 @@ codes! {
     InvoiceDetailUnknown = 422 "invoice_detail_unknown" "No such invoice line";
     /// Another refund covers the line.
     InvoiceDetailAlreadyRefunded = 422 "invoice_detail_already_refunded" "The invoice line is already refunded";
+    /// The payment's processor makes no refund in this currency, or of this amount.
+    ProcessorCannot = 422 "processor_cannot" "The processor cannot make this refund";
     /// More requests than there may be in this time.
     RateLimited = 429 "rate_limited" "Too many requests";
     /// An internal fault.

@@ -4,11 +4,13 @@
 //! is about. Whatever is unclear is `Outcome::Unknown`: a guess here would move money twice or lose it.
 
 use recoup_domain::ids::Environment;
+use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Failure, FailureCode};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor_keys::{Access, ProcessorKeys};
+use thiserror::Error;
 
 use self::adapter::AdapterAccess;
 use self::notification::{Message, Notification, Refused};
@@ -36,6 +38,40 @@ pub fn reference(name: ProcessorName, given: Option<Text<255>>) -> Result<Text<2
         ProcessorName::Sandbox => Ok(given.unwrap_or_else(|| Text::cut(sandbox::SUCCEED))),
         ProcessorName::Stripe => stripe::reference(given.ok_or(BadReference::Missing)?),
         ProcessorName::Http => given.ok_or(BadReference::Missing),
+    }
+}
+
+/// What a processor cannot give back, in a sentence for the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Cannot {
+    /// Nothing in this currency.
+    #[error("The processor, {}, makes no refunds in {}.", processor.as_str(), currency.code())]
+    Currency {
+        /// Who.
+        processor: ProcessorName,
+        /// The currency.
+        currency: Currency,
+    },
+    /// An amount that is no multiple of this one.
+    #[error(
+        "The processor, {}, refunds {} only in multiples of {}.",
+        processor.as_str(), of.currency().code(), of.decimal()
+    )]
+    Amount {
+        /// Who.
+        processor: ProcessorName,
+        /// The least amount, of which every other is a multiple.
+        of: Money,
+    },
+}
+
+/// Whether this processor could ever give this amount back. Asked before a promise is made, since a refund that can only
+/// fail is worse than a refusal.
+pub fn takes(name: ProcessorName, amount: Money) -> Result<(), Cannot> {
+    match name {
+        ProcessorName::Stripe => stripe::takes(amount),
+        // An adapter's currencies are the team's own.
+        ProcessorName::Sandbox | ProcessorName::Http => Ok(()),
     }
 }
 

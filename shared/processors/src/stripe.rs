@@ -9,6 +9,7 @@ mod refusal;
 mod signature;
 
 pub use amount::StripeAmount;
+pub(crate) use amount::takes;
 pub use event::UnverifiedEvent;
 pub(crate) use event::notification;
 pub use keys::{StripeAccess, StripeKey, StripeSigningSecret};

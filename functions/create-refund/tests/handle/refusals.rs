@@ -1,7 +1,10 @@
 //! Each reason to refuse: its code, its status, what helps, and that nothing is written.
 
 use recoup_domain::ids::RefundId;
-use recoup_domain::payment::{CaptureStatus, Facts, PartialRefunds, Payment, Payout, Terms};
+use recoup_domain::money::{Currency, Money};
+use recoup_domain::payment::{
+    CaptureStatus, Facts, PartialRefunds, Payment, Payout, Processor, ProcessorName, Terms,
+};
 use recoup_testing::fixtures::{self, SELLER, SUPPLIER, eur, later};
 use serde_json::{Value, json};
 
@@ -240,4 +243,51 @@ async fn a_payment_that_was_bent_past_the_conditions() {
             refused(&payment, fields, 500, "internal_error").await;
         }
     }
+}
+
+/// A payment in this currency at this processor.
+fn at(name: ProcessorName, minor: u64, currency: &str) -> Payment {
+    let amount = Money::of_minor(minor, Currency::parse(currency).unwrap()).unwrap();
+    let processor = Processor { name, reference: fixtures::text("ch_1") };
+    fixtures::registered(PAYMENT, Terms { amount, processor, ..fixtures::terms(1) })
+}
+
+#[tokio::test]
+async fn what_the_processor_cannot_do_by_the_quote_and_the_create() {
+    for (minor, currency, fields, detail) in [
+        (500, "LYD", json!({}), "LYD"),
+        (5_120, "KWD", json!({ "amount": "5.114" }), "multiples of 0.010"),
+        // Registered before this was looked at.
+        (5_124, "KWD", json!({}), "multiples of 0.010"),
+        (600, "MGA", json!({ "amount": 520 }), "multiples of 1.00"),
+    ] {
+        let payment = at(ProcessorName::Stripe, minor, currency);
+        let problem = refused(&payment, fields.clone(), 422, "processor_cannot").await;
+        assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
+        let quote = asking(&with_payment(fields.clone())).route("POST /v1/refunds/quote");
+        let reply = World::with(&payment).await.post(&quote.with("/rawPath", "/v1/refunds/quote")).await;
+        assert_eq!(reply.problem(), (422, "processor_cannot"), "{}", reply.text);
+        // An adapter is the team's own.
+        let world = World::with(&at(ProcessorName::Http, minor, currency)).await;
+        assert_eq!(world.post(&asking(&with_payment(fields))).await.status, 201);
+    }
+}
+
+fn with_payment(mut fields: Value) -> Value {
+    fields["payment_id"] = PAYMENT.into();
+    fields
+}
+
+#[tokio::test]
+async fn a_replay_is_answered_though_its_processor_cannot_make_it() {
+    let world = World::with(&at(ProcessorName::Stripe, 5_124, "KWD")).await;
+    let body = with_payment(json!({}));
+    // As an earlier version took it.
+    let earlier = World::with(&at(ProcessorName::Http, 5_124, "KWD")).await;
+    assert_eq!(earlier.post(&asking(&body)).await.status, 201);
+    let items = earlier.table.items().await;
+    let refund = items.into_iter().find(|item| item["sk"].as_s().unwrap() == "refund").unwrap();
+    let put = world.table.plain().put_item().table_name(world.table.name());
+    put.set_item(Some(refund)).send().await.unwrap();
+    assert_eq!(world.post(&asking(&body)).await.status, 201);
 }

@@ -183,3 +183,24 @@ async fn metadata_have_a_bound_in_bytes() {
     assert!(reply.text.contains("32768 bytes"), "{}", reply.text);
     assert!(world.table.items().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_payment_that_its_processor_could_not_refund_is_not_registered() {
+    let of = |currency: &str, amount: &str, processor: Value| {
+        recorded().json(&json!({ "currency": currency, "amount": amount, "processor": processor }))
+    };
+    let stripe = || json!({ "name": "stripe", "reference": "ch_1" });
+    for (currency, amount, detail) in
+        [("LYD", "5.000", "LYD"), ("KWD", "5.124", "0.010"), ("MGA", "5.20", "multiples of 1.00")]
+    {
+        let world = World::new();
+        let reply = world.put(&of(currency, amount, stripe())).await;
+        assert_eq!(reply.problem(), (422, "processor_cannot"), "{}", reply.text);
+        assert!(reply.text.contains(detail), "{}", reply.text);
+        let http = json!({ "name": "http", "reference": "1" });
+        assert_eq!(world.put(&of(currency, amount, http)).await.status, 201, "{currency}");
+    }
+    for (currency, amount) in [("UGX", "500"), ("KWD", "5.120"), ("MGA", "5.00"), ("ISK", "5")] {
+        assert_eq!(World::new().put(&of(currency, amount, stripe())).await.status, 201, "{currency}");
+    }
+}

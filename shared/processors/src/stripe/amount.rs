@@ -1,6 +1,9 @@
 //! Amounts as Stripe counts them, which for some currencies is not as ISO 4217 does.
 
 use recoup_domain::money::{Currency, Money};
+use recoup_domain::payment::ProcessorName;
+
+use crate::Cannot;
 
 /// An amount in the units of Stripe's API, with the currency in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +31,7 @@ impl StripeAmount {
         let currency = money.currency();
         let units = units_of(currency)?;
         let amount = with_places(money.minor(), currency.exponent(), units.places())?;
-        if matches!(units, Units::ThreePlacesInTens) {
-            exactly(amount, 10)?;
-        }
+        exactly(amount, units.least())?;
         Some(Self { units: amount, currency: currency.code().to_ascii_lowercase() })
     }
 
@@ -49,11 +50,31 @@ impl StripeAmount {
     }
 }
 
+/// Whether Stripe can give back exactly this. It has a least amount for charges, and none for refunds.
+pub(crate) fn takes(amount: Money) -> Result<(), Cannot> {
+    let (processor, currency) = (ProcessorName::Stripe, amount.currency());
+    let units = units_of(currency).ok_or(Cannot::Currency { processor, currency })?;
+    if StripeAmount::of(amount).is_some() {
+        return Ok(());
+    }
+    let least = with_places(units.least(), units.places(), currency.exponent()).unwrap_or(1);
+    let of = Money::of_minor(least, currency).unwrap_or(amount);
+    Err(Cannot::Amount { processor, of })
+}
+
 impl Units {
     fn places(&self) -> u32 {
         match self {
             Self::Places(places) => *places,
             Self::ThreePlacesInTens => 3,
+        }
+    }
+
+    /// The amount of which every other is a multiple.
+    fn least(&self) -> u64 {
+        match self {
+            Self::Places(_) => 1,
+            Self::ThreePlacesInTens => 10,
         }
     }
 }
@@ -74,12 +95,10 @@ fn units_of(currency: Currency) -> Option<Units> {
     match currency.code() {
         "BIF" | "CLP" | "DJF" | "GNF" | "JPY" | "KMF" | "KRW" | "MGA" | "PYG" | "RWF" | "VND" | "VUV"
         | "XAF" | "XOF" | "XPF" => Some(Units::Places(0)),
-        // "To charge 5 ISK, provide an amount value of 500": whole krónur only, which ours always are.
-        "ISK" => Some(Units::Places(2)),
+        // "To charge 5 ISK, provide an amount value of 500": whole krónur only, which ours always are. It says the same of
+        // UGX, which the list of those without decimals names as well: the special case is meant for it.
+        "ISK" | "UGX" => Some(Units::Places(2)),
         "BHD" | "JOD" | "KWD" | "OMR" | "TND" => Some(Units::ThreePlacesInTens),
-        // Listed among those without decimals, and again among those that take two: a factor of 100 is not
-        // for us to guess.
-        "UGX" => None,
         _ => (currency.exponent() == 2).then_some(Units::Places(2)),
     }
 }
@@ -92,6 +111,12 @@ mod tests {
 
     /// One of each way to count, and those that are refused.
     const CURRENCIES: [&str; 9] = ["EUR", "HUF", "JPY", "ISK", "MGA", "KWD", "TND", "UGX", "IQD"];
+    /// As published: the currencies without decimal places, but for the special case of UGX.
+    const WHOLE: [&str; 15] = [
+        "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF",
+        "XPF",
+    ];
+    const THREE_PLACES: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 
     fn units(minor: u64, currency: &str) -> Option<u64> {
         let money = Money::of_minor(minor, Currency::parse(currency).unwrap()).unwrap();
@@ -111,13 +136,14 @@ mod tests {
 
     #[test]
     fn currencies_without_decimals_are_counted_whole() {
-        assert_eq!(units(500, "JPY"), Some(500));
-        assert_eq!(units(1, "KRW"), Some(1));
+        for currency in WHOLE.into_iter().filter(|currency| *currency != "MGA") {
+            assert_eq!(units(500, currency), Some(500), "{currency}");
+        }
     }
 
     #[test]
-    fn an_icelandic_krona_is_a_hundred_of_stripes_units() {
-        assert_eq!(units(5, "ISK"), Some(500));
+    fn a_krona_and_a_shilling_are_a_hundred_of_stripes_units() {
+        assert_eq!((units(5, "ISK"), units(500, "UGX")), (Some(500), Some(50_000)));
     }
 
     #[test]
@@ -128,7 +154,7 @@ mod tests {
 
     #[test]
     fn three_decimals_end_in_zero_or_are_refused() {
-        for currency in ["BHD", "JOD", "KWD", "OMR", "TND"] {
+        for currency in THREE_PLACES {
             assert_eq!(units(5_120, currency), Some(5_120));
             assert_eq!(units(5_124, currency), None);
         }
@@ -136,8 +162,27 @@ mod tests {
 
     #[test]
     fn what_stripe_does_not_say_clearly_is_refused() {
-        for currency in ["UGX", "IQD", "LYD", "CLF", "UYI"] {
+        for currency in ["IQD", "LYD", "CLF", "UYI"] {
             assert_eq!(units(100, currency), None, "{currency}");
+        }
+    }
+
+    #[test]
+    fn what_stripe_cannot_do_is_said_with_the_currency_or_the_multiple() {
+        let said = |minor, currency| {
+            let currency = Currency::parse(currency).unwrap();
+            takes(Money::of_minor(minor, currency).unwrap()).map_err(|cannot| cannot.to_string())
+        };
+        for currency in WHOLE.into_iter().chain(THREE_PLACES).chain(["EUR", "HUF", "TWD", "ISK", "UGX"]) {
+            assert_eq!(said(500, currency), Ok(()), "{currency}");
+        }
+        assert_eq!(said(1, "EUR"), Ok(()), "a refund has no least amount");
+        for (minor, currency, expected) in [
+            (500, "LYD", "The processor, stripe, makes no refunds in LYD."),
+            (5_124, "KWD", "The processor, stripe, refunds KWD only in multiples of 0.010."),
+            (520, "MGA", "The processor, stripe, refunds MGA only in multiples of 1.00."),
+        ] {
+            assert_eq!(said(minor, currency), Err(expected.to_owned()));
         }
     }
 
@@ -152,6 +197,7 @@ mod tests {
         assert_eq!(back(1, "EUR"), Some(1));
         assert_eq!(back(500, "JPY"), Some(500));
         assert_eq!((back(500, "ISK"), back(550, "ISK")), (Some(5), None), "half a króna is none of ours");
+        assert_eq!((back(500, "UGX"), back(550, "UGX")), (Some(5), None));
         assert_eq!(back(5, "MGA"), Some(500));
         assert_eq!((back(5_120, "KWD"), back(5_124, "KWD")), (Some(5_120), Some(5_124)));
         assert_eq!(
@@ -159,7 +205,7 @@ mod tests {
             (Some(Money::MINOR_MAX), None)
         );
         assert_eq!(back(u64::MAX, "MGA"), None);
-        for currency in ["UGX", "IQD", "LYD", "CLF", "XAU", "ZZZ", "", "é€"] {
+        for currency in ["IQD", "LYD", "CLF", "XAU", "ZZZ", "", "é€"] {
             assert_eq!(back(100, currency), None, "{currency}");
         }
     }
@@ -178,7 +224,7 @@ mod tests {
             let money = Money::of_minor(minor, Currency::parse(currency).unwrap()).unwrap();
             let there = StripeAmount::of(money);
             prop_assert_eq!(there.as_ref().and_then(StripeAmount::money), there.as_ref().map(|_| money));
-            prop_assert!(there.is_some() || minor % 100 != 0 || ["UGX", "IQD"].contains(&currency));
+            prop_assert!(there.is_some() || minor % 100 != 0 || currency == "IQD");
         }
 
         #[test]

@@ -93,6 +93,7 @@ async fn register_payments(account: &Account) {
 /// What is wrong with the request itself.
 fn malformed() -> Vec<Case> {
     let plain = || json!({ "payment_id": "pay_plain" });
+    let stripe = json!({ "name": "stripe", "reference": "ch_1" });
     vec![
         refund(400, "invalid_json", None, &json!({}))
             .body(r#"{"payment_id": "pay_plain", "payment_id": "a"}"#),
@@ -133,6 +134,13 @@ fn malformed() -> Vec<Case> {
             .at("GET", "/v1/reports/reconciliation/2026-02-29"),
         refund(409, "payment_conflict", Some("amount"), &json!({ "amount": 999, "currency": "EUR" }))
             .at("PUT", "/v1/payments/pay_plain"),
+        refund(
+            422,
+            "processor_cannot",
+            None,
+            &json!({ "amount": 500, "currency": "LYD", "processor": stripe }),
+        )
+        .at("PUT", "/v1/payments/pay_lyd"),
     ]
 }
 
@@ -210,7 +218,7 @@ async fn every_problem_has_its_status_code_parameter_and_request_id() {
     // With those of the next two tests, these are all codes that a caller can provoke.
     codes.sort_unstable();
     codes.dedup();
-    assert_eq!(codes.len(), 27);
+    assert_eq!(codes.len(), 28);
     // Nothing that was refused has taken anything.
     for (id, left) in [("pay_plain", 900), ("pay_routed", 3_100), ("pay_whole", 1_000), ("pay_lines", 400)] {
         assert_eq!(account.payment(id).await["refundable_amount"], left, "{id}");
