@@ -1,23 +1,17 @@
 //! What a whole life costs, as DynamoDB would charge it, announcements included.
 
 use recoup_domain::endpoint::{Endpoint, EventFilter};
-use recoup_ports::settlement::{HandedOver, Settle};
 use recoup_testing::fixtures;
 
-use crate::world::{World, now, reply};
+use crate::world::{World, reply};
 
 /// The write units of a refund that is made, handed over, succeeds and is announced.
 async fn life(types: &[&str]) -> (f64, usize) {
     let endpoint =
         Endpoint { events: EventFilter::parse(types.iter().copied()).unwrap(), ..fixtures::endpoint(1) };
-    let mut world = World::new(&[endpoint], |_, _| reply(200)).await;
-    world.run().await;
-    world.table.take_calls();
-    let refund = world.reserve("key-1").await;
-    world.run().await;
-    assert_eq!(world.store.hand_over(&refund, now()).await.unwrap(), HandedOver::Yes);
-    world.run().await;
-    world.settle(&refund, fixtures::succeeded()).await;
+    let mut world = World::with_receivers(&[endpoint], |_, _| reply(200)).await;
+    world.processes = true;
+    world.reserve("key-1").await;
     world.run().await;
     let calls = world.table.take_calls();
     println!("{types:?}: {calls}");

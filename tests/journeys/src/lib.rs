@@ -11,7 +11,6 @@ mod door;
 #[path = "../../events/gateway.rs"]
 mod gateway;
 mod lost;
-mod refund_world;
 mod refunds;
 mod samples;
 mod scopes;

@@ -37,7 +37,7 @@ async fn every_event_is_delivered_whatever_fails_and_however_often() {
         let mut draw = fastrand::Rng::with_seed(seed);
         let fails = draw.usize(..5);
         let endpoints = [fixtures::endpoint(1), fixtures::endpoint(2)];
-        let mut world = World::new(&endpoints, move |url, before| {
+        let mut world = World::with_receivers(&endpoints, move |url, before| {
             reply(if url.ends_with("/1") && before < fails { 500 } else { 200 })
         })
         .await;
@@ -80,7 +80,7 @@ async fn every_event_is_delivered_whatever_fails_and_however_often() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_table_that_was_down_left_in_the_dead_letters_is_delivered() {
-    let mut world = World::new(&[fixtures::endpoint(1)], |_, _| reply(200)).await;
+    let mut world = World::with_receivers(&[fixtures::endpoint(1)], |_, _| reply(200)).await;
     let made = world.reserve("key-1").await;
     // The event is recorded and its message sent; what comes of the tries cannot be written.
     world.relay().await;
@@ -103,7 +103,7 @@ async fn what_a_table_that_was_down_left_in_the_dead_letters_is_delivered() {
 async fn a_message_that_is_lost_on_its_way_is_sent_for_again() {
     // After one failure (a short wait), after three (a wait that rests), and of a redelivery.
     for fails in [1, 3] {
-        let mut world = World::new(&[fixtures::endpoint(1)], move |_, before| {
+        let mut world = World::with_receivers(&[fixtures::endpoint(1)], move |_, before| {
             reply(if before < fails { 500 } else { 200 })
         })
         .await;
@@ -113,7 +113,7 @@ async fn a_message_that_is_lost_on_its_way_is_sent_for_again() {
         while world.arrivals().len() < fails {
             world.run_one_moment().await;
         }
-        world.lose_next_message().await;
+        world.lose_next_webhook_job().await;
         world.run().await;
         assert!(world.is_at_rest().await);
         let delivery = world.store.event(&tenant(), &id).await.unwrap().unwrap().deliveries.remove(0);
@@ -127,7 +127,7 @@ async fn a_message_that_is_lost_on_its_way_is_sent_for_again() {
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_deleted_while_a_delivery_waits_ends_it_and_says_why() {
     let endpoint = fixtures::endpoint(1);
-    let mut world = World::new(std::slice::from_ref(&endpoint), |_, _| reply(500)).await;
+    let mut world = World::with_receivers(std::slice::from_ref(&endpoint), |_, _| reply(500)).await;
     let made = world.reserve("key-1").await;
     world.run_for(Duration::from_hours(1)).await;
     let tried = world.arrivals().len();

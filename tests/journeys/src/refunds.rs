@@ -11,7 +11,7 @@ use recoup_outbound::sandbox::Sandbox;
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_testing::fixtures;
 
-use crate::refund_world::{World, now};
+use crate::world::{World, now};
 
 const fn hours(count: u64) -> Duration {
     Duration::from_hours(count)
@@ -22,7 +22,7 @@ fn found(report: &Report) -> Vec<(Mismatch, Remedy)> {
 }
 
 async fn at_the_sandbox(reference: &str) -> World<Sandbox> {
-    World::new(ProcessorName::Sandbox, reference, Sandbox).await
+    World::at(ProcessorName::Sandbox, reference, Sandbox).await
 }
 
 /// The refund has ended as it should, its money is where it belongs, and nothing is astray.
@@ -30,9 +30,9 @@ async fn all_is_well(world: &mut World<Sandbox>, refund: &Refund) {
     world.run_for(hours(2)).await;
     let done = world.refund(refund).await;
     assert_eq!((&done.version.state, done.wait), (&State::Succeeded, None));
-    assert_eq!(world.refundable().await, 2_100);
+    assert_eq!(world.refundable().await, 3_000);
     assert_eq!(world.reconcile(Sandbox).await.drift, 0);
-    assert_eq!(world.forget_queue(), 0);
+    assert_eq!(world.lose_messages(), 0);
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_refund_whose_message_was_deleted_is_named_and_ends() {
     let mut world = at_the_sandbox("sandbox_succeed").await;
     let refund = world.reserve("key").await;
     world.relay().await;
-    assert_eq!(world.forget_queue(), 1);
+    assert_eq!(world.lose_messages(), 1);
     world.run_for(hours(2)).await;
     assert_eq!(world.refund(&refund).await.version.state, State::Initiated);
     let report = world.reconcile(Sandbox).await;
@@ -63,7 +63,7 @@ async fn a_refund_whose_message_was_deleted_is_named_and_ends() {
 async fn a_refund_whose_stream_batch_was_lost_is_named_and_ends() {
     let mut world = at_the_sandbox("sandbox_timeout_lost").await;
     let refund = world.reserve("key").await;
-    world.forget_stream();
+    world.lose_stream();
     world.run_for(hours(2)).await;
     assert_eq!(found(&world.reconcile(Sandbox).await), [(Mismatch::JobMissing, Remedy::SentFor)]);
     all_is_well(&mut world, &refund).await;
@@ -75,7 +75,7 @@ async fn a_success_whose_stream_batch_was_lost_is_named_and_announced() {
     let refund = world.reserve("key").await;
     world.relay().await;
     world.process().await;
-    world.forget_stream();
+    world.lose_stream();
     world.run_for(hours(2)).await;
     assert_eq!(found(&world.reconcile(Sandbox).await), [(Mismatch::EventMissing, Remedy::Announced)]);
     all_is_well(&mut world, &refund).await;
@@ -88,7 +88,7 @@ async fn a_question_whose_message_was_lost_costs_an_hour_and_nobody_has_to_look(
     world.relay().await;
     world.process().await;
     world.relay().await;
-    assert_eq!(world.forget_queue(), 1, "the second question");
+    assert_eq!(world.lose_messages(), 1, "the second question");
     let asked_at = now();
     world.run_for(Duration::from_mins(65)).await;
     let done = world.refund(&refund).await;
@@ -122,14 +122,14 @@ impl Processor for Away {
 async fn a_processor_that_is_away_for_a_day_is_asked_a_bounded_number_of_times() {
     let until = fixtures::now().plus(hours(24));
     let away = Away { until, asked: Mutex::default() };
-    let mut world = World::new(ProcessorName::Http, "bank-1", away).await;
+    let mut world = World::at(ProcessorName::Http, "bank-1", away).await;
     let refunds = [world.reserve("key-1").await, world.reserve("key-2").await];
     world.run_for(hours(23)).await;
     for refund in &refunds {
         let waiting = world.refund(refund).await;
         assert_eq!(waiting.version.state, State::Processing(Pending::OutcomeUnknown));
     }
-    assert_eq!(world.refundable().await, 1_100, "the amounts stay held");
+    assert_eq!(world.refundable().await, 2_900, "the amounts stay held");
     let asked = world.process.processor.asked.lock().unwrap().len();
     assert!((10..=20).contains(&asked), "two refunds were asked about {asked} times");
     assert_eq!(world.reconcile(Sandbox).await.drift, 0, "waiting is no mismatch");
@@ -137,5 +137,5 @@ async fn a_processor_that_is_away_for_a_day_is_asked_a_bounded_number_of_times()
     for refund in &refunds {
         assert_eq!(world.refund(refund).await.version.state, State::Succeeded);
     }
-    assert_eq!((world.refundable().await, world.forget_queue()), (1_100, 0));
+    assert_eq!((world.refundable().await, world.lose_messages()), (2_900, 0));
 }

@@ -15,8 +15,10 @@ const HOUR: u64 = 3_600;
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_never_accepts_is_tried_ten_times_and_can_have_it_later() {
-    let mut world =
-        World::new(&[fixtures::endpoint(1)], |_, before| reply(if before < 10 { 500 } else { 200 })).await;
+    let mut world = World::with_receivers(&[fixtures::endpoint(1)], |_, before| {
+        reply(if before < 10 { 500 } else { 200 })
+    })
+    .await;
     let refund = world.reserve("key-1").await;
     world.run().await;
     assert!(world.is_at_rest().await);
@@ -50,7 +52,7 @@ async fn a_receiver_that_never_accepts_is_tried_ten_times_and_can_have_it_later(
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_asks_for_time_gets_it() {
     let asks = |before| if before == 0 { Some(Duration::from_hours(3)) } else { None };
-    let mut world = World::new(&[fixtures::endpoint(1)], move |_, before| {
+    let mut world = World::with_receivers(&[fixtures::endpoint(1)], move |_, before| {
         let status = if before == 0 { 503 } else { 204 };
         recoup_ports::webhooks::Reply { retry_after: asks(before), ..reply(status) }
     })
@@ -71,8 +73,10 @@ async fn a_dead_endpoint_is_switched_off_after_five_days_and_no_other_is() {
     };
     let dead = receives(1, &["refund.initiated"]);
     let other = receives(2, &["endpoint.disabled"]);
-    let mut world =
-        World::new(&[dead.clone(), other], |url, _| reply(if url.ends_with("/1") { 500 } else { 200 })).await;
+    let mut world = World::with_receivers(&[dead.clone(), other], |url, _| {
+        reply(if url.ends_with("/1") { 500 } else { 200 })
+    })
+    .await;
     // A refund every day; the first try after five days is one too many.
     for day in 0..6_u64 {
         world.reserve(&format!("key-{day}")).await;

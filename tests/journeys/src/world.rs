@@ -1,4 +1,4 @@
-//! The functions, joined as the template joins them.
+//! The functions, joined as the template joins them: a table and its stream, three queues and a clock.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -6,17 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use recoup_domain::endpoint::Endpoint;
-use recoup_domain::ids::AccountId;
+use recoup_domain::payment::{Payment, Processor as PaymentProcessor, ProcessorName, Terms};
 use recoup_domain::refund::{Notes, Outcome, Refund};
+use recoup_domain::report::Report;
 use recoup_domain::signing::Signed;
 use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::Wanted;
+use recoup_outbound::sandbox::Sandbox;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Created, KeepEndpoints};
-use recoup_ports::jobs::{Job, Jobs, Lane, SendJobError};
-use recoup_ports::payments::{Register, Registered};
-use recoup_ports::refunds::{Reserve, Reserved};
+use recoup_ports::jobs::{Job, Jobs, Lane, Pace, SendJobError};
+use recoup_ports::payments::{Payments, Register, Registered};
+use recoup_ports::processor::Processor;
+use recoup_ports::refunds::{Refunds, Reserve, Reserved};
+use recoup_ports::reports::Reports;
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_ports::webhooks::{Deliver, Reply, SendError};
 use recoup_storage::{Table, TableImages};
@@ -25,11 +29,14 @@ use recoup_testing::{TestTable, fixtures};
 use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 
-/// The queues' visibility and `maxReceiveCount` in `template.yaml`.
+use crate::seal_keys::KeyStore;
+
+/// The webhook queues' visibility and `maxReceiveCount` in `template.yaml`.
 const VISIBILITY: Duration = Duration::from_mins(6);
 const RECEIVES_MAX: u32 = dispatch_webhook::RECEIVES_MAX;
 /// Most messages of a batch.
 const BATCH: usize = dispatch_webhook::AT_ONCE;
+const MINUTE_MILLIS: u64 = 60_000;
 
 /// Milliseconds since the fixtures' moment. Only one journey at a time may move it: each holds [`TURN`].
 static CLOCK: AtomicU64 = AtomicU64::new(0);
@@ -44,40 +51,73 @@ fn go_on_to(moment: Timestamp) {
     CLOCK.fetch_max(u64::try_from(millis).unwrap(), Ordering::SeqCst);
 }
 
-/// A message in one of the webhook queues.
+/// Which queue a message is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queue {
+    Refunds,
+    Webhooks(Lane),
+}
+
+/// A message in a queue.
 #[derive(Clone, Debug)]
 struct Message {
+    queue: Queue,
     visible_at: Timestamp,
     body: String,
-    lane: Lane,
     receives: u32,
+}
+
+impl Message {
+    fn new(queue: Queue, delay: Duration, body: String) -> Self {
+        // SQS counts whole seconds, up to 15 minutes; the rest of a longer wait is nobody's to keep.
+        let delay = Duration::from_secs(u64::try_from(delay.as_millis().div_ceil(1_000)).unwrap());
+        assert!(delay <= Duration::from_mins(15), "no queue holds a message for {delay:?}");
+        Self { queue, visible_at: now().plus(delay), body, receives: 0 }
+    }
 }
 
 /// What relay-events sends.
 #[derive(Default)]
-struct Queues(Mutex<Vec<Message>>);
+pub(crate) struct Queues(Mutex<Vec<Message>>);
+
+impl Queues {
+    fn put(&self, message: Message) {
+        self.0.lock().unwrap().push(message);
+    }
+
+    /// Takes the messages that this is true of.
+    fn take(&self, most: usize, which: impl Fn(&Message) -> bool) -> Vec<Message> {
+        let mut queue = self.0.lock().unwrap();
+        queue.extract_if(.., |message| which(message)).take(most).collect()
+    }
+}
 
 impl Jobs for Queues {
     async fn send(&self, jobs: &[Job]) -> Vec<(usize, SendJobError)> {
         for job in jobs {
-            if let Job::Webhook { job, lane, delay } = job {
-                // SQS counts whole seconds.
-                let delay = Duration::from_secs(u64::try_from(delay.as_millis().div_ceil(1_000)).unwrap());
-                assert!(delay <= Duration::from_mins(15), "no queue holds a message for {delay:?}");
-                let message = Message {
-                    visible_at: now().plus(delay),
-                    body: serde_json::to_string(job).unwrap(),
-                    lane: *lane,
-                    receives: 0,
-                };
-                self.0.lock().unwrap().push(message);
-            }
+            self.put(match job {
+                Job::Refund { job, delay } => {
+                    Message::new(Queue::Refunds, *delay, serde_json::to_string(job).unwrap())
+                }
+                Job::Webhook { job, lane, delay } => {
+                    Message::new(Queue::Webhooks(*lane), *delay, serde_json::to_string(job).unwrap())
+                }
+            });
         }
         Vec::new()
     }
 
     async fn dead_letter(&self, record: &str) -> Result<(), SendJobError> {
         panic!("nothing here is unreadable: {record}")
+    }
+}
+
+/// No refund job here has to come again.
+pub(crate) struct NeverAgain;
+
+impl Pace for NeverAgain {
+    async fn again_in(&self, _: &str, _: u32) -> Result<(), SendJobError> {
+        panic!("a job was not worked on")
     }
 }
 
@@ -119,63 +159,110 @@ pub(crate) fn reply(status: u16) -> Reply {
 type Dispatch = dispatch_webhook::Context<Table, Receivers, TestKey>;
 type Relay = relay_events::Context<TableImages, Table, Queues>;
 
-pub(crate) struct World {
+pub(crate) struct World<P = Sandbox> {
     pub(crate) table: TestTable,
     pub(crate) store: Table,
+    payment: Payment,
     pub(crate) dispatch: Dispatch,
+    pub(crate) process: process_refund::Context<Table, P, NeverAgain>,
     relay: Relay,
     release: release_due::Context<Table>,
-    /// The sequence number of the last record that is done with.
+    /// Whether somebody works on the refund jobs; else they wait.
+    pub(crate) processes: bool,
+    /// The sequence number of the last record of the stream that is done with.
     seen: Option<String>,
-    queue: Vec<Message>,
     pub(crate) dead_letters: Vec<String>,
     _turn: tokio::sync::MutexGuard<'static, ()>,
 }
 
 impl World {
-    /// An account with these endpoints; `answer` says what a receiver answers to an event it had so often before.
-    pub(crate) async fn new(
+    /// An account with these endpoints; `answer` says what a receiver answers to an event it had so often before. Its
+    /// refunds go on as the test says: nobody works on their jobs.
+    pub(crate) async fn with_receivers(
         endpoints: &[Endpoint],
+        answer: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let mut world = Self::new(ProcessorName::Sandbox, "sandbox_succeed", Sandbox, answer).await;
+        world.processes = false;
+        for endpoint in endpoints {
+            assert_eq!(world.store.create_endpoint(endpoint).await.unwrap(), Created::Yes);
+        }
+        world.lose_stream();
+        world.table.take_calls();
+        world
+    }
+}
+
+impl<P: Processor + Sync> World<P> {
+    /// The getpaid payment at this processor, under this reference; nobody listens.
+    pub(crate) async fn at(name: ProcessorName, reference: &str, processor: P) -> Self {
+        Self::new(name, reference, processor, |_, _| reply(200)).await
+    }
+
+    async fn new(
+        name: ProcessorName,
+        reference: &str,
+        processor: P,
         answer: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let turn = TURN.lock().await;
         CLOCK.store(0, Ordering::SeqCst);
         let table = TestTable::new();
         let store = table.store();
-        assert!(matches!(store.register(&fixtures::getpaid_payment()).await, Ok(Registered::New)));
+        let payment = fixtures::getpaid_payment();
+        let at = PaymentProcessor { name, reference: fixtures::text(reference) };
+        let payment = fixtures::registered(payment.id.as_str(), Terms { processor: at, ..payment.terms() });
+        let payment = payment.sealed(&fixtures::seal_key());
+        assert!(matches!(store.register(&payment).await, Ok(Registered::New)));
         let account = NewAccount {
-            id: AccountId::from_bits(1),
+            id: payment.tenant.account.clone(),
             name: "n".to_owned(),
             sandbox_secret: fixtures::plain_secret(100),
             live_secret: fixtures::plain_secret(101),
             created_at: fixtures::now(),
         };
         store.create_account(&account).await.unwrap();
-        for endpoint in endpoints {
-            assert_eq!(store.create_endpoint(endpoint).await.unwrap(), Created::Yes);
-        }
-        let receivers = Receivers { answer: Box::new(answer), arrivals: Mutex::default() };
         let dispatch = dispatch_webhook::Context {
             store: store.clone(),
-            receivers,
+            receivers: Receivers { answer: Box::new(answer), arrivals: Mutex::default() },
             open: TestKey::default(),
             public_url: PublicUrl::new("https://api.example.com"),
+            now,
+            jitter_permille: || 1_000,
+        };
+        let process = process_refund::Context {
+            store: store.clone(),
+            processor,
+            pace: NeverAgain,
+            circuits: process_refund::Circuits::default(),
             now,
             jitter_permille: || 1_000,
         };
         let relay =
             relay_events::Context { images: TableImages, store: store.clone(), jobs: Queues::default(), now };
         let release = release_due::Context { due: store.clone(), now };
-        let (seen, queue, dead_letters) = (None, Vec::new(), Vec::new());
-        table.take_calls();
-        Self { table, store, dispatch, relay, release, seen, queue, dead_letters, _turn: turn }
+        let mut world = Self {
+            table,
+            store,
+            payment,
+            dispatch,
+            process,
+            relay,
+            release,
+            processes: true,
+            seen: None,
+            dead_letters: Vec::new(),
+            _turn: turn,
+        };
+        world.lose_stream();
+        world
     }
 
-    /// A refund without a URL of its own.
+    /// 1.00 of the seller's, without a URL of its own.
     pub(crate) async fn reserve(&self, key: &str) -> Refund {
-        let part = fixtures::wanted_of(&fixtures::getpaid_payment(), 0, &[(fixtures::SELLER, 100)]);
+        let part = fixtures::wanted_of(&self.payment, 0, &[(fixtures::SELLER, 100)]);
         let wanted = Wanted { notes: Notes::default(), ..part };
-        let made = fixtures::decided(&fixtures::getpaid_payment(), &wanted, key);
+        let made = fixtures::decided(&self.payment, &wanted, key);
         assert!(matches!(self.store.reserve(&made).await, Ok(Reserved::New)));
         made.refund
     }
@@ -186,35 +273,51 @@ impl World {
         change.into_refund()
     }
 
+    pub(crate) async fn refund(&self, refund: &Refund) -> Refund {
+        self.store.refund(&refund.tenant, &refund.id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn refundable(&self) -> u64 {
+        let payment = self.store.payment(&self.payment.tenant, &self.payment.id).await.unwrap();
+        payment.unwrap().refundable.minor()
+    }
+
+    /// The stream's batch of all that is new is lost for good.
+    pub(crate) fn lose_stream(&mut self) {
+        let records = self.table.stream_records(self.seen.as_deref());
+        self.seen = records.last().map(number).or(self.seen.take());
+    }
+
+    /// All messages are lost for good; so many there were.
+    pub(crate) fn lose_messages(&self) -> usize {
+        self.relay.jobs.take(usize::MAX, |_| true).len()
+    }
+
     /// The stream's new records, in one batch; from the one that failed they come again. Whether anything came of it.
     pub(crate) async fn relay(&mut self) -> bool {
         let records = self.table.stream_records(self.seen.as_deref());
         if records.is_empty() {
             return false;
         }
-        let number = |record: &Value| record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned();
         let numbers: Vec<String> = records.iter().map(number).collect();
+        let sent_before = self.relay.jobs.0.lock().unwrap().len();
         let answer = relay_events::handle(&self.relay, json!({ "Records": records })).await.unwrap();
         let failed = answer.failed().next();
         let done = numbers.into_iter().take_while(|number| Some(number.as_str()) != failed).last();
-        let mut sent = std::mem::take(&mut *self.relay.jobs.0.lock().unwrap());
-        let moved = done.is_some() || !sent.is_empty();
+        let moved = done.is_some() || self.relay.jobs.0.lock().unwrap().len() > sent_before;
         self.seen = done.or(self.seen.take());
-        self.queue.append(&mut sent);
         moved
     }
 
-    /// One batch of one lane's messages that are due.
-    async fn dispatch(&mut self, lane: Lane) -> bool {
-        let due = |message: &Message| message.lane == lane && message.visible_at <= now();
-        let positions = self.queue.iter().enumerate().filter(|(_, message)| due(message));
-        let positions: Vec<usize> = positions.map(|(position, _)| position).take(BATCH).collect();
-        if positions.is_empty() {
-            return false;
+    /// One batch of a queue's messages that are due, as an event of Lambda's; `None` if there are none.
+    fn batch(&mut self, queue: Queue) -> Option<(Value, HashMap<String, Message>)> {
+        let due = |message: &Message| message.queue == queue && message.visible_at <= now();
+        let due = self.relay.jobs.take(BATCH, due);
+        if due.is_empty() {
+            return None;
         }
         let mut batch = HashMap::new();
-        for position in positions.into_iter().rev() {
-            let mut message = self.queue.remove(position);
+        for (position, mut message) in due.into_iter().enumerate() {
             message.receives = message.receives.checked_add(1).unwrap();
             if message.receives > RECEIVES_MAX {
                 self.dead_letters.push(message.body);
@@ -228,13 +331,25 @@ impl World {
                 "attributes": { "ApproximateReceiveCount": message.receives.to_string() },
             })
         });
-        let event = json!({ "Records": records.collect::<Vec<_>>() });
+        Some((json!({ "Records": records.collect::<Vec<_>>() }), batch))
+    }
+
+    /// One batch of refund jobs that are due.
+    pub(crate) async fn process(&mut self) -> bool {
+        let Some((event, _)) = self.batch(Queue::Refunds) else { return false };
+        let answer = process_refund::handle(&self.process, event).await.unwrap();
+        assert_eq!(answer.failed().count(), 0);
+        true
+    }
+
+    /// One batch of one lane's messages that are due.
+    async fn dispatch(&mut self, lane: Lane) -> bool {
+        let Some((event, mut batch)) = self.batch(Queue::Webhooks(lane)) else { return false };
         let answer = dispatch_webhook::handle(&self.dispatch, &event).await.unwrap();
         let dispatch_webhook::Answer::Batch(answer) = answer else { panic!("{answer:?}") };
         for id in answer.failed() {
-            let mut message = batch.remove(id).unwrap();
-            message.visible_at = now().plus(VISIBILITY);
-            self.queue.push(message);
+            let message = batch.remove(id).unwrap();
+            self.relay.jobs.put(Message { visible_at: now().plus(VISIBILITY), ..message });
         }
         true
     }
@@ -243,9 +358,10 @@ impl World {
     async fn settle_down(&mut self) {
         loop {
             let relayed = self.relay().await;
+            let processed = self.processes && self.process().await;
             let first = self.dispatch(Lane::First).await;
             let retries = self.dispatch(Lane::Retries).await;
-            if !(relayed || first || retries) {
+            if !(relayed || processed || first || retries) {
                 return;
             }
         }
@@ -253,20 +369,22 @@ impl World {
 
     /// When something will happen next by itself: a message shows, or the run of release-due that finds a wait.
     async fn next_moment(&self) -> Option<Timestamp> {
-        let queued = self.queue.iter().map(|message| message.visible_at).min();
+        let queued = {
+            let queue = self.relay.jobs.0.lock().unwrap();
+            let worked_on = |message: &&Message| self.processes || message.queue != Queue::Refunds;
+            queue.iter().filter(worked_on).map(|message| message.visible_at).min()
+        };
         let items = self.table.items().await;
         let waits = items.iter().filter_map(|item| item.get("due_sk")?.as_s().ok()?.split('#').next());
         let wait = waits.filter_map(Timestamp::parse).min().map(|due| {
-            let minute = 60_000;
-            let found_from =
-                due.unix_millis().checked_sub(u64::try_from(release_due::AHEAD.as_millis()).unwrap());
-            let run = found_from.unwrap().max(now().unix_millis()).div_ceil(minute).checked_mul(minute);
+            let found_from = due.minus(release_due::AHEAD).max(now()).unix_millis();
+            let run = found_from.div_ceil(MINUTE_MILLIS).checked_mul(MINUTE_MILLIS);
             Timestamp::from_unix_millis(run.unwrap()).unwrap()
         });
         [queued, wait].into_iter().flatten().min()
     }
 
-    /// Runs until nothing is left to happen, or for so long.
+    /// Runs until so much time has gone by.
     pub(crate) async fn run_for(&mut self, long: Duration) {
         let end = now().plus(long);
         self.settle_down().await;
@@ -274,6 +392,7 @@ impl World {
             self.go_on(moment).await;
             self.settle_down().await;
         }
+        go_on_to(end);
     }
 
     /// Runs what happens next, and what follows from it at once.
@@ -287,21 +406,21 @@ impl World {
 
     async fn go_on(&mut self, moment: Timestamp) {
         go_on_to(moment);
-        if now().unix_millis().is_multiple_of(60_000) {
+        if now().unix_millis().is_multiple_of(MINUTE_MILLIS) {
             // A run that fails is followed by the next one.
             drop(release_due::handle(&self.release).await);
             go_on_to(now().plus(Duration::from_millis(1)));
         }
     }
 
-    /// Lets time go on until a message waits in a queue, and takes it away.
-    pub(crate) async fn lose_next_message(&mut self) {
-        while self.queue.is_empty() {
+    /// Lets time go on until a message for a receiver waits in a queue, and takes it away.
+    pub(crate) async fn lose_next_webhook_job(&mut self) {
+        let of_webhooks = |message: &Message| message.queue != Queue::Refunds;
+        while self.relay.jobs.take(usize::MAX, of_webhooks).is_empty() {
             let moment = self.next_moment().await.expect("something is still to happen");
             self.go_on(moment).await;
             self.relay().await;
         }
-        self.queue.clear();
     }
 
     /// Four days: longer than all tries.
@@ -317,11 +436,26 @@ impl World {
     /// The dead letters, back into their queue: what the documented command does.
     pub(crate) fn put_dead_letters_back(&mut self) {
         for body in self.dead_letters.drain(..) {
-            self.queue.push(Message { visible_at: now(), body, lane: Lane::First, receives: 0 });
+            self.relay.jobs.put(Message::new(Queue::Webhooks(Lane::First), Duration::ZERO, body));
         }
     }
 
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
         self.dispatch.receivers.arrivals.lock().unwrap().clone()
     }
+
+    /// Compares the books and gives the report.
+    pub(crate) async fn reconcile<Q: Processor + Sync>(&self, processor: Q) -> Report {
+        let (store, seal_keys) = (self.store.clone(), KeyStore::default());
+        let context = reconcile::Context { store, processor, seal_keys, now };
+        let summary = reconcile::handle(&context, json!({ "days": 2 })).await.unwrap();
+        let report = self.store.report(&self.payment.tenant, &now().date()).await.unwrap().unwrap();
+        assert_eq!((summary.drift, summary.complete), (report.drift, true));
+        report
+    }
+}
+
+/// The sequence number of a record of the stream.
+fn number(record: &Value) -> String {
+    record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned()
 }
