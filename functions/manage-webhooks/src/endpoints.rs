@@ -6,13 +6,13 @@ use recoup_domain::endpoint::Endpoint;
 use recoup_domain::ids::{EndpointId, Tenant};
 use recoup_domain::sealed::{StoredSecret, StoredSecrets};
 use recoup_domain::signing::{Secret, Secrets, TooManySecrets};
-use recoup_domain::time::Timestamp;
 use recoup_http::endpoint::{EndpointView, named, not_found, unknown_outcome};
 use recoup_http::list::{Entries, Parameters};
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request;
 use recoup_http::respond::Answer;
 use recoup_ports::endpoints::{Changed, Created};
+use recoup_ports::lists::Place;
 use recoup_ports::rows::Rows;
 use recoup_ports::seals::{Purpose, Seal, sealed};
 
@@ -74,10 +74,10 @@ pub(crate) async fn list<S: Store, P, K>(
     tenant: &Tenant,
 ) -> Result<Answer, Problem> {
     let mut parameters = Parameters::of(request)?;
-    let behind: Option<(Timestamp, EndpointId)> = parameters.cursor()?;
+    let behind: Option<Place<EndpointId>> = parameters.cursor()?;
     let limit = usize::from(parameters.limit()?);
     parameters.finish()?;
-    let place = |endpoint: &Endpoint| (endpoint.created_at, endpoint.id.clone());
+    let place = |endpoint: &Endpoint| Place { created_at: endpoint.created_at, id: endpoint.id.clone() };
     let Rows { read, unreadable } = context.store.endpoints(tenant).await?;
     let mut entries = Entries::default();
     let mut last = None;

@@ -1,22 +1,17 @@
 //! `?expand=`: which ids in a refund are replaced by the objects they name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use recoup_domain::balance::Posting;
-use recoup_domain::ids::{PaymentId, RefundId, Tenant};
+use recoup_domain::ids::{PaymentId, Tenant};
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::Refund;
 use recoup_http::list::{EXPAND, Parameters};
-use recoup_http::payment::view;
 use recoup_http::problem::Problem;
 use recoup_ports::payments as ports;
 use recoup_ports::refunds::Refunds;
-use recoup_ports::rows::Rows;
 use recoup_views::{PaymentView, PublicUrl, RefundView};
 
-/// Most refunds read for the balances of a page's payments, not counting those of its first payment. Beyond so many the
-/// page ends.
-const REFUNDS_READ_MAX: usize = 1_000;
+use crate::payments::{Payments, Shown};
 
 /// Which ids are to be expanded.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,14 +51,6 @@ impl Expand {
     }
 }
 
-/// The payments of a page of refunds.
-#[derive(Default)]
-pub(crate) struct Payments {
-    views: HashMap<PaymentId, PaymentView>,
-    /// Payments for which this page has no room.
-    put_off: HashSet<PaymentId>,
-}
-
 /// A refund with its payment.
 pub(crate) enum Expanded {
     Whole(Box<RefundView>),
@@ -78,15 +65,15 @@ impl Payments {
         if !expand.any() {
             return Expanded::Whole(Box::new(view));
         }
-        match self.views.get(payment) {
-            Some(payment) => Expanded::Whole(Box::new(expand.apply(view, payment.clone()))),
-            None if self.put_off.contains(payment) => Expanded::NextPage,
-            None => Expanded::Unreadable,
+        match self.of(payment) {
+            Shown::Whole(payment) => Expanded::Whole(Box::new(expand.apply(view, payment.clone()))),
+            Shown::NextPage => Expanded::NextPage,
+            Shown::Unreadable => Expanded::Unreadable,
         }
     }
 }
 
-/// Reads the payments of a page of refunds, each once, until they have too many refunds for one page.
+/// Reads the payments of a page of refunds, each once.
 ///
 /// `read` is the payment of all these refunds, if they have the same one.
 pub(crate) async fn payments<S: ports::Payments + Refunds>(
@@ -102,35 +89,9 @@ pub(crate) async fn payments<S: ports::Payments + Refunds>(
     };
     let mut by_id: HashMap<PaymentId, Payment> =
         read.into_iter().map(|payment| (payment.id.clone(), payment)).collect();
-    let mut payments = Payments::default();
-    let (mut fitting, mut ids): (Vec<Payment>, Vec<RefundId>) = (Vec::new(), Vec::new());
-    for refund in page {
-        // A payment that is missing here was already taken, or cannot be read.
-        let Some(payment) = by_id.remove(&refund.payment_id) else { continue };
-        if !fitting.is_empty() && ids.len().saturating_add(payment.refunds.len()) > REFUNDS_READ_MAX {
-            payments.put_off.insert(payment.id);
-            payments.put_off.extend(by_id.into_keys());
-            break;
-        }
-        ids.extend(payment.refunds.iter().cloned());
-        fitting.push(payment);
-    }
-    let rows = if ids.is_empty() { Rows::default() } else { store.postings(tenant, &ids).await? };
-    let lost: HashSet<&str> = rows.unreadable.iter().map(|row| row.id.as_str()).collect();
-    // A payment's balances need all its refunds. One that cannot be read is logged, and affects no other payment.
-    fitting.retain(|payment| !payment.refunds.iter().any(|id| lost.contains(id.as_str())));
-    let mut by_payment: HashMap<PaymentId, Vec<Posting>> = HashMap::new();
-    for posting in rows.read {
-        by_payment.entry(posting.payment.clone()).or_default().push(posting);
-    }
-    for payment in fitting {
-        let refunds = by_payment.remove(&payment.id).unwrap_or_default();
-        // A payment that does not add up is logged, too.
-        if let Ok(view) = view(&payment, &refunds, public_url) {
-            payments.views.insert(payment.id, view);
-        }
-    }
-    Ok(payments)
+    // In the order of the page. A payment that is missing here was already taken, or cannot be read.
+    let ordered = page.iter().filter_map(|refund| by_id.remove(&refund.payment_id)).collect();
+    Payments::shown(store, tenant, ordered, public_url).await
 }
 
 async fn read_of<S: ports::Payments>(

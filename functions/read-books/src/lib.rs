@@ -1,9 +1,10 @@
-//! Reads the books: one refund, one payment, a list of refunds, or a reconciliation report; always as last written, except
-//! that a refund that was just created may be missing from the account's list for a moment.
+//! Reads the books: one refund, one payment, a list of either, or a reconciliation report; always as last written, except
+//! that what was just created may be missing from the account's lists for a moment.
 
 mod expand;
 mod list;
 mod page;
+mod payments;
 mod reports;
 
 use lambda_http::http::StatusCode;
@@ -17,7 +18,7 @@ use recoup_http::refund::named;
 use recoup_http::request::{Caller, routed_parameter};
 use recoup_http::respond::{Answer, respond};
 use recoup_http::route::{Reading, unrouted};
-use recoup_ports::lists::RefundList;
+use recoup_ports::lists::{PaymentList, RefundList};
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::Refunds;
 use recoup_ports::reports::Reports;
@@ -32,9 +33,9 @@ pub struct Context<S> {
 }
 
 /// What the function needs from the store.
-pub trait Store: Payments + Refunds + RefundList + Reports + Sync {}
+pub trait Store: Payments + Refunds + RefundList + PaymentList + Reports + Sync {}
 
-impl<S: Payments + Refunds + RefundList + Reports + Sync> Store for S {}
+impl<S: Payments + Refunds + RefundList + PaymentList + Reports + Sync> Store for S {}
 
 /// Every route of [`Reading`], and the refusal of requests without a route.
 pub async fn handle<S: Store>(context: &Context<S>, request: Request) -> Response<Body> {
@@ -43,6 +44,7 @@ pub async fn handle<S: Store>(context: &Context<S>, request: Request) -> Respons
             Reading::Refund => refund(context, &request).await,
             Reading::Refunds => refunds(context, &request, None).await,
             Reading::Payment => payment(context, &request).await,
+            Reading::Payments => payments::page(context, &request).await,
             Reading::RefundsOfPayment => refunds(context, &request, Some(payment_of_path(&request))).await,
             Reading::Report => reports::of_day(context, &request).await,
             Reading::LatestReport => reports::latest(context, &request).await,

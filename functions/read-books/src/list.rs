@@ -1,7 +1,7 @@
 //! Pages of refunds, newest first: of the account, or of one payment.
 //!
 //! New refunds do not change a page, since they come before its cursor. A page may be shorter than its limit while
-//! `has_more` is true: with a status filter, because the number of refunds that are searched is bounded; and because
+//! `has_more` is true: with a filter, because the number of refunds that are searched is bounded; and because
 //! the size of an answer is.
 
 use std::collections::{HashMap, HashSet};
@@ -11,6 +11,7 @@ use lambda_http::http::StatusCode;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Refund, Status};
+use recoup_domain::text::Text;
 use recoup_http::fields::invalid;
 use recoup_http::list::{Entries, Parameters};
 use recoup_http::payment::not_found;
@@ -27,6 +28,8 @@ use crate::expand::{self, Expand, Expanded};
 
 /// Most reads of the list for one page.
 const LOOKS_MAX: usize = 10;
+/// Refunds of one read that looks for a reference, so that a page searches a thousand.
+const LOOK_FOR_REFERENCE: u16 = 100;
 /// Bytes of metadata after which a page makes no further read: large refunds take time and memory, shown or not.
 const READ_BYTES_MAX: usize = 4_000_000;
 
@@ -34,6 +37,7 @@ const READ_BYTES_MAX: usize = 4_000_000;
 pub(crate) struct Wanted {
     payment: Option<PaymentId>,
     status: Option<Status>,
+    reference: Option<Text<128>>,
     window: Window,
     limit: u16,
     pub(crate) expand: Expand,
@@ -49,10 +53,11 @@ pub(crate) fn parse(request: &Request, payment: Option<PaymentId>) -> Result<Wan
     let status = parameters.take("status", |text| {
         Status::parse(text).ok_or_else(|| format!("must be one of {}", Status::NAMES.join(", ")))
     })?;
+    let reference = parameters.take("reference", |text| Text::new(text.to_owned()))?;
     let (from, to) = (parameters.moment("created_from")?, parameters.moment("created_to")?);
     let window = Window { from, to, behind: parameters.cursor()? };
     let limit = parameters.limit()?;
-    let wanted = Wanted { payment, status, window, limit, expand: expand::take(&mut parameters)? };
+    let wanted = Wanted { payment, status, reference, window, limit, expand: expand::take(&mut parameters)? };
     parameters.finish()?;
     Ok(wanted)
 }
@@ -123,8 +128,8 @@ async fn look<S: Refunds + RefundList>(
     wanted: &Wanted,
 ) -> Result<Look, Problem> {
     let mut places = next_places(context, tenant, source, wanted).await?;
-    let more = places.len() > usize::from(wanted.limit);
-    places.truncate(usize::from(wanted.limit));
+    let more = places.len() > usize::from(wanted.per_look());
+    places.truncate(usize::from(wanted.per_look()));
     let ids: Vec<RefundId> = places.iter().map(|place| place.id.clone()).collect();
     let Rows { read, unreadable } = context.store.refunds(tenant, &ids).await?;
     Ok(Look {
@@ -166,7 +171,7 @@ async fn shown<S: Payments + Refunds>(
         };
         expand::payments(&context.store, tenant, &refunds, read, &context.public_url).await?
     } else {
-        expand::Payments::default()
+        crate::payments::Payments::default()
     };
     let mut entries = Entries::default();
     let mut last = None;
@@ -190,8 +195,14 @@ async fn shown<S: Payments + Refunds>(
 }
 
 impl Wanted {
+    /// Refunds of one read. Few have the reference that is looked for, whatever the limit.
+    fn per_look(&self) -> u16 {
+        if self.reference.is_some() { LOOK_FOR_REFERENCE } else { self.limit }
+    }
+
     fn accepts(&self, refund: &Refund) -> bool {
         self.status.is_none_or(|status| refund.version.state.status() == status)
+            && self.reference.as_ref().is_none_or(|wanted| refund.notes.reference.as_ref() == Some(wanted))
             && self.window.spans(refund.created_at)
     }
 }
@@ -203,7 +214,7 @@ async fn next_places<S: RefundList>(
     source: &Source,
     wanted: &Wanted,
 ) -> Result<Vec<Place>, Problem> {
-    let count = wanted.limit.saturating_add(1);
+    let count = wanted.per_look().saturating_add(1);
     match source {
         Source::Account => Ok(context.store.places(tenant, &wanted.window, count).await?),
         Source::Payment(payment) => {

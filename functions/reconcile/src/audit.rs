@@ -6,7 +6,7 @@ use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::Payment;
 use recoup_domain::report::Mismatch;
 use recoup_domain::time::Timestamp;
-use recoup_ports::audits::PaymentPlace;
+use recoup_ports::lists::Place;
 use recoup_ports::processor::Processor;
 use recoup_ports::rows::{Rows, UnreadableRow};
 use recoup_ports::seal_keys::SealKeys;
@@ -60,7 +60,7 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
     /// Audits these payments until the time is over; how many of them.
     async fn audit_page(
         &mut self,
-        places: &[PaymentPlace],
+        places: &[Place<PaymentId>],
         until: Timestamp,
     ) -> Result<usize, ReconcileError> {
         let fresh = places.iter().map(|place| &place.id).filter(|id| !self.compared.contains(*id));
@@ -104,9 +104,8 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
 }
 
 fn unreadable_payment<'a>(row: &UnreadableRow) -> Discrepancy<'a> {
-    let id = row.id.rsplit_once('#').map_or(row.id.as_str(), |(_, id)| id);
     let detail = format!("the payment's item cannot be read: {}", row.why);
-    match PaymentId::try_from(id) {
+    match PaymentId::try_from(row.id.as_str()) {
         Ok(id) => Discrepancy::of_payment(Mismatch::Unreadable, &id, detail),
         Err(_) => Discrepancy::new(Mismatch::Unreadable, None, detail),
     }

@@ -1,9 +1,11 @@
 //! Lists: their parameters, their opaque cursor, and their pages.
 
+use std::fmt::Display;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::{Request, RequestExt};
-use recoup_domain::ids::{EndpointId, EventId, RefundId};
+use recoup_domain::ids::EventId;
 use recoup_domain::time::Timestamp;
 use recoup_ports::lists::Place;
 use serde::Serialize;
@@ -86,7 +88,8 @@ impl Parameters {
     }
 }
 
-/// The position at which a page of a list ended; a cursor is its text in opaque form.
+/// The position at which a page of a list ended; it stays one when what stood there is deleted. A cursor is its text in
+/// opaque form.
 pub trait Position: Sized {
     /// The position as text.
     fn text(&self) -> String;
@@ -95,14 +98,14 @@ pub trait Position: Sized {
     fn read(text: &str) -> Option<Self>;
 }
 
-impl Position for Place {
+impl<I: Display + for<'a> TryFrom<&'a str>> Position for Place<I> {
     fn text(&self) -> String {
         format!("{}#{}", self.created_at.rfc3339(), self.id)
     }
 
     fn read(text: &str) -> Option<Self> {
         let (created_at, id) = text.split_once('#')?;
-        Some(Self { created_at: Timestamp::parse(created_at)?, id: RefundId::try_from(id).ok()? })
+        Some(Self { created_at: Timestamp::parse(created_at)?, id: I::try_from(id).ok()? })
     }
 }
 
@@ -113,18 +116,6 @@ impl Position for EventId {
 
     fn read(text: &str) -> Option<Self> {
         Self::try_from(text).ok()
-    }
-}
-
-/// An endpoint's place: its creation time, then its id. It stays valid when the endpoint is deleted.
-impl Position for (Timestamp, EndpointId) {
-    fn text(&self) -> String {
-        format!("{}#{}", self.0.rfc3339(), self.1)
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        let (created_at, id) = text.split_once('#')?;
-        Some((Timestamp::parse(created_at)?, EndpointId::try_from(id).ok()?))
     }
 }
 
@@ -204,6 +195,8 @@ fn answered_bytes(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use recoup_domain::ids::{EndpointId, RefundId};
+
     use super::*;
 
     #[test]
@@ -231,7 +224,7 @@ mod tests {
         assert_eq!(position(&cursor(&here)), Some(here.clone()));
         let event = EventId::from_bits(7);
         assert_eq!(position(&cursor(&event)), Some(event.clone()));
-        let endpoint = (created_at, EndpointId::from_bits(7));
+        let endpoint = Place { created_at, id: EndpointId::from_bits(7) };
         assert_eq!(position(&cursor(&endpoint)), Some(endpoint.clone()));
         for text in ["", "x", "AAAA", "cmZkXzEjcmZkXzE", &cursor(&event), &cursor(&endpoint)] {
             assert_eq!(position::<Place>(text), None, "{text}");

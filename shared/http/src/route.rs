@@ -50,6 +50,7 @@ routes! {
         Refund = "GET /v1/refunds/{refund_id}",
         Refunds = "GET /v1/refunds",
         Payment = "GET /v1/payments/{payment_id}",
+        Payments = "GET /v1/payments",
         RefundsOfPayment = "GET /v1/payments/{payment_id}/refunds",
         Report = "GET /v1/reports/reconciliation/{date}",
         LatestReport = "GET /v1/reports/reconciliation/latest",
@@ -166,13 +167,12 @@ mod tests {
     #[test]
     fn a_path_takes_the_methods_of_its_routes_and_of_no_other() {
         assert_eq!(methods_of("/v1/refunds"), ["GET", "POST"]);
+        assert_eq!(methods_of("/v1/payments"), ["GET"]);
         assert_eq!(methods_of("/v1/payments/refunds"), ["GET", "PUT"]);
         assert_eq!(methods_of("/v1/payments/refunds/refunds"), ["GET", "POST"]);
         // `quote` could be a refund's id, too.
         assert_eq!(methods_of("/v1/refunds/quote"), ["GET", "PATCH", "POST"]);
-        for path in
-            ["", "/", "/v1", "/v1/", "/v1/payments", "/v1/payments/", "/v1/refunds/a/b", "/v2/refunds"]
-        {
+        for path in ["", "/", "/v1", "/v1/", "/v1/payments/", "/v1/refunds/a/b", "/v2/refunds"] {
             assert_eq!(methods_of(path), [""; 0], "{path}");
         }
     }

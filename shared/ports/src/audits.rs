@@ -2,20 +2,11 @@
 
 use recoup_domain::ids::{PaymentId, Tenant};
 use recoup_domain::payment::Payment;
-use recoup_domain::time::Timestamp;
 
+use crate::lists::Place;
 use crate::payments::Payments;
 use crate::rows::Rows;
 use crate::{ReadError, WriteError};
-
-/// A payment's place in the list: its registration, then its id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaymentPlace {
-    /// When the payment was registered.
-    pub created_at: Timestamp,
-    /// The payment.
-    pub id: PaymentId,
-}
 
 /// Lists a tenant's payments, and keeps how far an audit of them has come.
 pub trait AuditPayments: Payments {
@@ -24,21 +15,21 @@ pub trait AuditPayments: Payments {
     fn payments_behind(
         &self,
         tenant: &Tenant,
-        behind: Option<&PaymentPlace>,
+        behind: Option<&Place<PaymentId>>,
         limit: u16,
-    ) -> impl Future<Output = Result<Vec<PaymentPlace>, ReadError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Place<PaymentId>>, ReadError>> + Send;
 
     /// The last payment of the audit so far; `None` if the next one begins anew.
     fn audited_to(
         &self,
         tenant: &Tenant,
-    ) -> impl Future<Output = Result<Option<PaymentPlace>, ReadError>> + Send;
+    ) -> impl Future<Output = Result<Option<Place<PaymentId>>, ReadError>> + Send;
 
     /// Keeps the last payment of the audit so far, or that the next one begins anew.
     fn keep_audited_to(
         &self,
         tenant: &Tenant,
-        place: Option<&PaymentPlace>,
+        place: Option<&Place<PaymentId>>,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 }
 

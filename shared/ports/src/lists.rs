@@ -1,18 +1,18 @@
-//! Listing an account's refunds, newest first.
+//! Listing an account's refunds or payments, newest first.
 
-use recoup_domain::ids::{RefundId, Tenant};
+use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
 use recoup_domain::time::Timestamp;
 
 use crate::ReadError;
 
-/// A refund's place in the list: its creation time, then its id.
+/// The place of a refund, or of a payment, in its list: its creation time, then its id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// When the refund was created.
+pub struct Place<I = RefundId> {
+    /// When it was created.
     pub created_at: Timestamp,
-    /// The refund.
-    pub id: RefundId,
+    /// Its id.
+    pub id: I,
 }
 
 impl Place {
@@ -22,25 +22,25 @@ impl Place {
     }
 }
 
-/// A window of the list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Window {
-    /// Only refunds created at this moment or later.
+/// A window of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window<I = RefundId> {
+    /// Only what was created at this moment or later.
     pub from: Option<Timestamp>,
-    /// Only refunds created before this moment.
+    /// Only what was created before this moment.
     pub to: Option<Timestamp>,
-    /// Only refunds that follow this place in the list.
-    pub behind: Option<Place>,
+    /// Only what follows this place in the list.
+    pub behind: Option<Place<I>>,
 }
 
-impl Window {
-    /// Whether a refund created at this moment may lie in the window.
+impl<I> Window<I> {
+    /// Whether something created at this moment may lie in the window.
     pub fn spans(&self, created_at: Timestamp) -> bool {
         self.from.is_none_or(|from| created_at >= from) && self.to.is_none_or(|to| created_at < to)
     }
 }
 
-/// Reads the list.
+/// Reads the list of refunds.
 pub trait RefundList {
     /// The next places of a window, newest first, at most `limit`.
     ///
@@ -51,4 +51,15 @@ pub trait RefundList {
         window: &Window,
         limit: u16,
     ) -> impl Future<Output = Result<Vec<Place>, ReadError>> + Send;
+}
+
+/// Reads the list of payments.
+pub trait PaymentList {
+    /// The same as [`RefundList::places`], of payments.
+    fn payment_places(
+        &self,
+        tenant: &Tenant,
+        window: &Window<PaymentId>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<Place<PaymentId>>, ReadError>> + Send;
 }

@@ -2,14 +2,17 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use recoup_domain::ids::Tenant;
+use recoup_domain::ids::{PaymentId, Tenant};
 use recoup_domain::payment::Payment;
 use recoup_domain::seal::Seal;
-use recoup_ports::audits::{AdoptPayments, Adopted, AuditPayments, PaymentPlace, Unsealed};
+use recoup_ports::audits::{AdoptPayments, Adopted, AuditPayments, Unsealed};
+use recoup_ports::lists::Place;
 use recoup_ports::{ReadError, WriteError};
 
 use crate::expression::{Expression, number, text};
-use crate::keys::{Key, LIST_PK, LIST_SK, PAYMENT, PK, SK, payment_by_time, payment_in_list, payments_of};
+use crate::keys::{
+    Key, LIST_PK, LIST_SK, PAYMENT, PK, SK, list_sk, payment_by_time, payments_of, place_in_list,
+};
 use crate::payment_item::{REVISION, SEAL};
 use crate::table::{Item, Table, cause, key_text, read_payment, unavailable, unreadable};
 use crate::write::past_transactions;
@@ -23,17 +26,17 @@ impl AuditPayments for Table {
     async fn payments_behind(
         &self,
         tenant: &Tenant,
-        behind: Option<&PaymentPlace>,
+        behind: Option<&Place<PaymentId>>,
         limit: u16,
-    ) -> Result<Vec<PaymentPlace>, ReadError> {
-        let behind = behind.map(|place| payment_by_time(tenant, place.created_at, &place.id).1);
-        self.listed_behind(&payments_of(tenant), behind, limit, payment_in_list).await
+    ) -> Result<Vec<Place<PaymentId>>, ReadError> {
+        let behind = behind.map(list_sk);
+        self.listed_behind(&payments_of(tenant), behind, limit, place_in_list).await
     }
 
-    async fn audited_to(&self, tenant: &Tenant) -> Result<Option<PaymentPlace>, ReadError> {
+    async fn audited_to(&self, tenant: &Tenant) -> Result<Option<Place<PaymentId>>, ReadError> {
         let Some(item) = self.item(&Key::audit(tenant)).await? else { return Ok(None) };
         let place = key_text(&item, AUDITED_TO);
-        let read = payment_in_list(place);
+        let read = place_in_list(place);
         if read.is_none() && !place.is_empty() {
             drop(unreadable(
                 key_text(&item, PK),
@@ -43,9 +46,13 @@ impl AuditPayments for Table {
         Ok(read)
     }
 
-    async fn keep_audited_to(&self, tenant: &Tenant, place: Option<&PaymentPlace>) -> Result<(), WriteError> {
+    async fn keep_audited_to(
+        &self,
+        tenant: &Tenant,
+        place: Option<&Place<PaymentId>>,
+    ) -> Result<(), WriteError> {
         let mut item = Key::audit(tenant).attributes();
-        let place = place.map(|place| payment_by_time(tenant, place.created_at, &place.id).1);
+        let place = place.map(list_sk);
         item.extend(place.map(|place| (AUDITED_TO.to_owned(), text(place))));
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
         put.send().await.map(|_| ()).map_err(|error| WriteError::Unavailable(cause(&error)))

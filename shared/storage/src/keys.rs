@@ -21,13 +21,13 @@
 //! are in the same index, all in one partition: `list_pk` = `accounts`, `list_sk` = `{environment}#{account}`.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::delivery::Target;
 use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, KeyId, PaymentId, RefundId, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::time::Timestamp;
-use recoup_ports::audits::PaymentPlace;
 use recoup_ports::due::SHARDS;
 use recoup_ports::lists::Place;
 
@@ -129,17 +129,17 @@ fn prefix(tenant: &Tenant) -> String {
 
 /// A refund's keys in the index `by_time`.
 pub(crate) fn by_time(tenant: &Tenant, created_at: Timestamp, id: &RefundId) -> (String, String) {
-    (list_of(tenant), format!("{}#{id}", created_at.rfc3339()))
-}
-
-/// A tenant's partition of the index `by_time`.
-pub(crate) fn list_of(tenant: &Tenant) -> String {
-    format!("{}#refunds", prefix(tenant))
+    (refunds_of(tenant), list_sk(&Place { created_at, id }))
 }
 
 /// A payment's keys in the index `by_time`.
 pub(crate) fn payment_by_time(tenant: &Tenant, created_at: Timestamp, id: &PaymentId) -> (String, String) {
-    (payments_of(tenant), format!("{}#{id}", created_at.rfc3339()))
+    (payments_of(tenant), list_sk(&Place { created_at, id }))
+}
+
+/// A tenant's refunds in the index `by_time`.
+pub(crate) fn refunds_of(tenant: &Tenant) -> String {
+    format!("{}#refunds", prefix(tenant))
 }
 
 /// A tenant's payments in the index `by_time`.
@@ -147,16 +147,15 @@ pub(crate) fn payments_of(tenant: &Tenant) -> String {
     format!("{}#payments", prefix(tenant))
 }
 
-/// Reads a payment's sort key of the index `by_time` back.
-pub(crate) fn payment_in_list(list_sk: &str) -> Option<PaymentPlace> {
-    let (created_at, id) = list_sk.split_once('#')?;
-    Some(PaymentPlace { created_at: Timestamp::parse(created_at)?, id: PaymentId::try_from(id).ok()? })
+/// The sort key of a place in the index `by_time`.
+pub(crate) fn list_sk<I: Display>(place: &Place<I>) -> String {
+    format!("{}#{}", place.created_at.rfc3339(), place.id)
 }
 
 /// Reads the sort key of the index `by_time` back.
-pub(crate) fn place_in_list(list_sk: &str) -> Option<Place> {
+pub(crate) fn place_in_list<I: for<'a> TryFrom<&'a str>>(list_sk: &str) -> Option<Place<I>> {
     let (created_at, id) = list_sk.split_once('#')?;
-    Some(Place { created_at: Timestamp::parse(created_at)?, id: RefundId::try_from(id).ok()? })
+    Some(Place { created_at: Timestamp::parse(created_at)?, id: I::try_from(id).ok()? })
 }
 
 /// The partition of a tenant's endpoints.

@@ -1,15 +1,17 @@
-//! The index `by_time`: an account's refunds, newest first. It holds keys only; the refunds are read from the table.
+//! The index `by_time`: an account's refunds, and its payments, newest first. It holds keys only; what they name is read
+//! from the table.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
-use recoup_domain::ids::Tenant;
+use recoup_domain::ids::{PaymentId, Tenant};
 use recoup_domain::or_abort::OrAbort;
 use recoup_domain::time::Timestamp;
 use recoup_ports::ReadError;
-use recoup_ports::lists::{Place, RefundList, Window};
+use recoup_ports::lists::{PaymentList, Place, RefundList, Window};
 
 use crate::expression::text;
-use crate::keys::{BY_TIME, LIST_PK, LIST_SK, by_time, list_of, place_in_list};
+use crate::keys::{BY_TIME, LIST_PK, LIST_SK, list_sk, payments_of, place_in_list, refunds_of};
 use crate::table::{Table, key_text, unavailable, unreadable};
 
 /// These sort before and after every time that RFC 3339 can write.
@@ -18,16 +20,39 @@ const LATEST: &str = ":";
 
 impl RefundList for Table {
     async fn places(&self, tenant: &Tenant, window: &Window, limit: u16) -> Result<Vec<Place>, ReadError> {
+        self.places_in(refunds_of(tenant), window, limit).await
+    }
+}
+
+impl PaymentList for Table {
+    async fn payment_places(
+        &self,
+        tenant: &Tenant,
+        window: &Window<PaymentId>,
+        limit: u16,
+    ) -> Result<Vec<Place<PaymentId>>, ReadError> {
+        self.places_in(payments_of(tenant), window, limit).await
+    }
+}
+
+impl Table {
+    /// The next places of a window of a list, newest first.
+    async fn places_in<I: Display + for<'a> TryFrom<&'a str>>(
+        &self,
+        list: String,
+        window: &Window<I>,
+        limit: u16,
+    ) -> Result<Vec<Place<I>>, ReadError> {
         let from = window.from.map_or(EARLIEST.to_owned(), Timestamp::rfc3339);
         // A place is its moment and then `#`, so a bare moment sorts before all places at that moment.
         let to = window.to.map_or(LATEST.to_owned(), Timestamp::rfc3339);
-        let behind = window.behind.as_ref().map(|place| by_time(tenant, place.created_at, &place.id).1);
+        let behind = window.behind.as_ref().map(list_sk);
         let upper = behind.clone().map_or(to.clone(), |behind| behind.min(to));
         if upper < from {
             return Ok(Vec::new());
         }
         // One beyond the limit: the range includes the place after which it starts.
-        let values = [(":list", list_of(tenant)), (":from", from), (":upper", upper)];
+        let values = [(":list", list), (":from", from), (":upper", upper)];
         let values = values.map(|(name, value)| (name.to_owned(), text(value)));
         let request = self
             .client
@@ -60,9 +85,7 @@ impl RefundList for Table {
             }
         }
     }
-}
 
-impl Table {
     /// The next entries of a list of this index, in order: `limit` of them, fewer only at the end. One that cannot be
     /// read is logged and left out.
     pub(crate) async fn listed_behind<T>(

@@ -155,7 +155,8 @@ impl Payments for Table {
             let keys: Vec<Key> = some.iter().map(|id| Key::payment(tenant, id)).collect();
             for item in self.items(&keys).await? {
                 let pk = key_text(&item, PK).to_owned();
-                payments.add(&pk, read_payment(item))?;
+                let id = owner_and_id(&pk, PAYMENT).map_or(pk.as_str(), |(_, id)| id);
+                payments.add(id, read_payment(item))?;
             }
         }
         Ok(payments)

@@ -11,6 +11,7 @@ mod door;
 #[path = "../../events/gateway.rs"]
 mod gateway;
 mod lost;
+mod queues;
 mod refunds;
 mod samples;
 mod scopes;

@@ -142,6 +142,7 @@ fn payments_and_refunds(refund: &str) -> Vec<Case> {
             .saying(registration())
             .payment(),
         Case::new("GET /v1/payments/{payment_id}", &payment, &[PaymentsRead]).payment(),
+        Case::new("GET /v1/payments", "/v1/payments", &[PaymentsRead]).payment(),
         Case::new("GET /v1/payments/{payment_id}/refunds", &refunds, &[RefundsRead]).refund(),
         Case::new("GET /v1/payments/{payment_id}/refunds", &refunds, &[RefundsRead, PaymentsRead])
             .asking(expand)

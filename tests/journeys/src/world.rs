@@ -16,7 +16,7 @@ use recoup_domain::wanted::Wanted;
 use recoup_outbound::sandbox::Sandbox;
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Created, KeepEndpoints};
-use recoup_ports::jobs::{Job, Jobs, Lane, Pace, SendJobError};
+use recoup_ports::jobs::Lane;
 use recoup_ports::payments::{Payments, Register, Registered};
 use recoup_ports::processor::Processor;
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
@@ -29,6 +29,7 @@ use recoup_testing::{TestTable, fixtures};
 use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 
+use crate::queues::{Message, NeverAgain, Queue, Queues};
 use crate::seal_keys::KeyStore;
 
 /// The webhook queues' visibility and `maxReceiveCount` in `template.yaml`.
@@ -49,76 +50,6 @@ pub(crate) fn now() -> Timestamp {
 fn go_on_to(moment: Timestamp) {
     let millis = moment.since(fixtures::now()).as_millis();
     CLOCK.fetch_max(u64::try_from(millis).unwrap(), Ordering::SeqCst);
-}
-
-/// Which queue a message is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Queue {
-    Refunds,
-    Webhooks(Lane),
-}
-
-/// A message in a queue.
-#[derive(Clone, Debug)]
-struct Message {
-    queue: Queue,
-    visible_at: Timestamp,
-    body: String,
-    receives: u32,
-}
-
-impl Message {
-    fn new(queue: Queue, delay: Duration, body: String) -> Self {
-        // SQS counts whole seconds, up to 15 minutes; the rest of a longer wait is nobody's to keep.
-        let delay = Duration::from_secs(u64::try_from(delay.as_millis().div_ceil(1_000)).unwrap());
-        assert!(delay <= Duration::from_mins(15), "no queue holds a message for {delay:?}");
-        Self { queue, visible_at: now().plus(delay), body, receives: 0 }
-    }
-}
-
-/// What relay-events sends.
-#[derive(Default)]
-pub(crate) struct Queues(Mutex<Vec<Message>>);
-
-impl Queues {
-    fn put(&self, message: Message) {
-        self.0.lock().unwrap().push(message);
-    }
-
-    /// Takes the messages that this is true of.
-    fn take(&self, most: usize, which: impl Fn(&Message) -> bool) -> Vec<Message> {
-        let mut queue = self.0.lock().unwrap();
-        queue.extract_if(.., |message| which(message)).take(most).collect()
-    }
-}
-
-impl Jobs for Queues {
-    async fn send(&self, jobs: &[Job]) -> Vec<(usize, SendJobError)> {
-        for job in jobs {
-            self.put(match job {
-                Job::Refund { job, delay } => {
-                    Message::new(Queue::Refunds, *delay, serde_json::to_string(job).unwrap())
-                }
-                Job::Webhook { job, lane, delay } => {
-                    Message::new(Queue::Webhooks(*lane), *delay, serde_json::to_string(job).unwrap())
-                }
-            });
-        }
-        Vec::new()
-    }
-
-    async fn dead_letter(&self, record: &str) -> Result<(), SendJobError> {
-        panic!("nothing here is unreadable: {record}")
-    }
-}
-
-/// No refund job here has to come again.
-pub(crate) struct NeverAgain;
-
-impl Pace for NeverAgain {
-    async fn again_in(&self, _: &str, _: u32) -> Result<(), SendJobError> {
-        panic!("a job was not worked on")
-    }
 }
 
 /// One arrival at a receiver.
@@ -300,11 +231,11 @@ impl<P: Processor + Sync> World<P> {
             return false;
         }
         let numbers: Vec<String> = records.iter().map(number).collect();
-        let sent_before = self.relay.jobs.0.lock().unwrap().len();
+        let sent_before = self.relay.jobs.len();
         let answer = relay_events::handle(&self.relay, json!({ "Records": records })).await.unwrap();
         let failed = answer.failed().next();
         let done = numbers.into_iter().take_while(|number| Some(number.as_str()) != failed).last();
-        let moved = done.is_some() || self.relay.jobs.0.lock().unwrap().len() > sent_before;
+        let moved = done.is_some() || self.relay.jobs.len() > sent_before;
         self.seen = done.or(self.seen.take());
         moved
     }
@@ -369,11 +300,7 @@ impl<P: Processor + Sync> World<P> {
 
     /// When something will happen next by itself: a message shows, or the run of release-due that finds a wait.
     async fn next_moment(&self) -> Option<Timestamp> {
-        let queued = {
-            let queue = self.relay.jobs.0.lock().unwrap();
-            let worked_on = |message: &&Message| self.processes || message.queue != Queue::Refunds;
-            queue.iter().filter(worked_on).map(|message| message.visible_at).min()
-        };
+        let queued = self.relay.jobs.next(|message| self.processes || message.queue != Queue::Refunds);
         let items = self.table.items().await;
         let waits = items.iter().filter_map(|item| item.get("due_sk")?.as_s().ok()?.split('#').next());
         let wait = waits.filter_map(Timestamp::parse).min().map(|due| {

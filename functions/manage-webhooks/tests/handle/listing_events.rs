@@ -175,7 +175,8 @@ async fn a_cursor_before_all_events_ends_the_list() {
     assert_eq!((data(&none).len(), &none.body["has_more"]), (0, &json!(false)));
 }
 
-#[tokio::test]
+// The limit on an answer is one of wall time, and a busy machine is no fault.
+#[tokio::test(start_paused = true)]
 async fn a_page_fits_into_an_answer_and_the_next_one_goes_on_behind_it() {
     let world = World::new().await;
     let mut expected = Vec::new();

@@ -34,7 +34,7 @@ async fn world() -> World {
     world
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_payment_with_many_large_refunds_is_read_without_their_texts() {
     let world = world().await;
     let shown = world.get(&reading_payment(&world.payment)).await;
@@ -47,7 +47,7 @@ async fn a_payment_with_many_large_refunds_is_read_without_their_texts() {
     assert!(world.table.take_calls().answered_bytes() < 300_000);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_list_that_finds_nothing_among_large_refunds_ends_early_and_goes_on() {
     let world = world().await;
     for of in [

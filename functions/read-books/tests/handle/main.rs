@@ -6,6 +6,7 @@ mod expanding;
 mod gateway;
 mod large;
 mod lists;
+mod payment_lists;
 mod payments;
 mod refunds;
 mod reports;

@@ -1,23 +1,16 @@
 //! `GET /v1/payments/{payment_id}`: where its money is.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use recoup_domain::balance::Posting;
-use recoup_domain::ids::{AccountId, PaymentId, RefundId, Tenant};
+use recoup_domain::ids::AccountId;
 use recoup_domain::payment::{Facts, Payment, Settlement};
-use recoup_domain::refund::Refund;
-use recoup_domain::report::Report;
-use recoup_ports::ReadError;
-use recoup_ports::lists::{Place, RefundList, Window};
 use recoup_ports::payments::Payments;
-use recoup_ports::refunds::Refunds;
-use recoup_ports::reports::Reports;
-use recoup_ports::rows::Rows;
+use recoup_ports::refunds::{Reserve, Reserved};
+use recoup_ports::settlement::{Settle, Settled};
+use recoup_testing::Fault;
 use recoup_testing::fixtures::{self, SELLER};
 use serde_json::{Value, json};
 
-use crate::gateway::{Event, Reply};
-use crate::{GET_PAYMENT, World, context, handle, reading_payment};
+use crate::gateway::Event;
+use crate::{GET_PAYMENT, World, reading_payment};
 
 /// Refundable, held and refunded: in total, then of each actor. They must add up to the amount.
 fn money(body: &Value) -> Vec<[u64; 3]> {
@@ -158,66 +151,29 @@ async fn a_payment_is_read_with_the_scope_for_it() {
     assert_eq!(world.get(&with("payments:read")).await.status, 200);
 }
 
-/// The real table; between the first read of the payment and that of its refunds, one refund fails and
-/// another one takes all its money and succeeds.
-struct Moving<'test> {
-    world: &'test World,
-    failing: Refund,
-    moved: AtomicBool,
-}
-
-impl Payments for Moving<'_> {
-    async fn payment(&self, tenant: &Tenant, id: &PaymentId) -> Result<Option<Payment>, ReadError> {
-        self.world.context.store.payment(tenant, id).await
-    }
-
-    async fn payments(&self, tenant: &Tenant, ids: &[PaymentId]) -> Result<Rows<Payment>, ReadError> {
-        self.world.context.store.payments(tenant, ids).await
-    }
-}
-
-impl Refunds for Moving<'_> {
-    async fn refund(&self, tenant: &Tenant, id: &RefundId) -> Result<Option<Refund>, ReadError> {
-        self.world.context.store.refund(tenant, id).await
-    }
-
-    async fn refunds(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Rows<Refund>, ReadError> {
-        self.world.context.store.refunds(tenant, ids).await
-    }
-
-    async fn postings(&self, tenant: &Tenant, ids: &[RefundId]) -> Result<Rows<Posting>, ReadError> {
-        if !self.moved.swap(true, Ordering::Relaxed) {
-            self.world.settle(&self.failing, fixtures::failed()).await;
-            let again = self.world.refund("again", &fixtures::wanted(&self.world.payment, None)).await;
-            self.world.settle(&again, fixtures::succeeded()).await;
-        }
-        self.world.context.store.postings(tenant, ids).await
-    }
-}
-
-impl RefundList for Moving<'_> {
-    async fn places(&self, tenant: &Tenant, window: &Window, limit: u16) -> Result<Vec<Place>, ReadError> {
-        self.world.context.store.places(tenant, window, limit).await
-    }
-}
-
-impl Reports for Moving<'_> {
-    async fn report(&self, tenant: &Tenant, date: &str) -> Result<Option<Report>, ReadError> {
-        self.world.context.store.report(tenant, date).await
-    }
-
-    async fn latest_report(&self, tenant: &Tenant) -> Result<Option<Report>, ReadError> {
-        self.world.context.store.latest_report(tenant).await
-    }
-}
-
+/// Between the read of the payment and that of its refunds, one refund fails, and another takes all its money and succeeds.
 #[tokio::test]
 async fn a_payment_that_changes_while_it_is_read_still_adds_up() {
     let world = World::with(fixtures::payment("pay_1", 5000)).await;
-    let one = world.refund("one", &fixtures::wanted(&world.payment, Some(2000))).await;
-    let event = reading_payment(&world.payment);
-    let store = Moving { world: &world, failing: one, moved: AtomicBool::new(false) };
-    let reply = Reply::read(&event, Box::pin(handle(&context(store), event.request())).await);
+    let failing = world.refund("one", &fixtures::wanted(&world.payment, Some(2000))).await;
+    let (store, payment) = (world.table.others(), world.payment.clone());
+    world.table.fail(
+        "GetItem",
+        1,
+        Fault::meanwhile(move || {
+            let (store, payment, failing) = (store.clone(), payment.clone(), failing.clone());
+            async move {
+                let failed = failing.step(fixtures::failed(), fixtures::later(1_000)).unwrap();
+                assert_eq!(store.carry_out(&failed).await.unwrap(), Settled::Applied);
+                let payment = store.payment(&payment.tenant, &payment.id).await.unwrap().unwrap();
+                let again = fixtures::decided(&payment, &fixtures::wanted(&payment, None), "again");
+                assert!(matches!(store.reserve(&again).await, Ok(Reserved::New)));
+                let done = again.refund.step(fixtures::succeeded(), fixtures::later(1_000)).unwrap();
+                assert_eq!(store.carry_out(&done).await.unwrap(), Settled::Applied);
+            }
+        }),
+    );
+    let reply = world.get(&reading_payment(&world.payment)).await;
     assert_eq!(reply.status, 200, "{}", reply.text);
     // As it was before the change, or after it; the sum holds in either.
     let before_or_after = [vec![[3000, 2000, 0]], vec![[0, 0, 5000]]];

@@ -4,7 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::ids::{Environment, PaymentId, Tenant};
 use recoup_domain::payment::{Facts, Payment};
 use recoup_domain::seal::Sealed;
-use recoup_ports::audits::{AdoptPayments, Adopted, AuditPayments, PaymentPlace};
+use recoup_ports::audits::{AdoptPayments, Adopted, AuditPayments};
+use recoup_ports::lists::Place;
 use recoup_ports::payments::{Payments, Register, Registered};
 use recoup_testing::TestTable;
 use recoup_testing::fixtures::{
@@ -24,7 +25,7 @@ async fn register(table: &TestTable, of: &Tenant, ids: std::ops::Range<u64>) {
     }
 }
 
-fn ids(places: &[PaymentPlace]) -> Vec<&str> {
+fn ids(places: &[Place<PaymentId>]) -> Vec<&str> {
     places.iter().map(|place| PaymentId::as_str(&place.id)).collect()
 }
 
@@ -59,7 +60,7 @@ async fn where_an_audit_ended_is_kept_for_each_tenant_and_can_begin_anew() {
     let table = TestTable::new();
     let store = table.store();
     assert_eq!(store.audited_to(&tenant()).await.unwrap(), None);
-    let place = PaymentPlace { created_at: later(5), id: payment_id("a.plain:one-_") };
+    let place = Place { created_at: later(5), id: payment_id("a.plain:one-_") };
     store.keep_audited_to(&tenant(), Some(&place)).await.unwrap();
     assert_eq!(store.audited_to(&tenant()).await.unwrap(), Some(place));
     assert_eq!(store.audited_to(&tenant_of(Environment::Live, 1)).await.unwrap(), None);

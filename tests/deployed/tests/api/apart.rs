@@ -93,6 +93,7 @@ async fn seen(owner: &Account, names: &Names) -> Vec<Value> {
         "/v1/payments/{payment_id}",
         "/v1/payments/{payment_id}/refunds",
         "/v1/refunds/{refund_id}?expand=payment",
+        "/v1/payments",
         "/v1/refunds",
         "/v1/webhook-endpoints/{endpoint_id}",
         "/v1/webhook-endpoints",

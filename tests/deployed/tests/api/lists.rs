@@ -117,3 +117,22 @@ async fn a_list_shows_nothing_of_other_accounts_and_refuses_unknown_filters() {
         assert_eq!((answer.status, answer.text("code"), answer.text("param")), (400, code, param), "{query}");
     }
 }
+
+#[tokio::test]
+async fn payments_are_listed_and_a_refund_is_found_by_its_reference() {
+    let account = Stack::running().new_account().await;
+    for number in 0..5 {
+        account.register_plain(&format!("pay_{number}"), 1_000, "sandbox_succeed").await;
+    }
+    let wanted = json!({ "payment_id": "pay_3", "amount": 100, "reference": "ORDER-7" });
+    let sought = account.refund(Some("by-reference"), wanted).await.body;
+    account
+        .refund(Some("another"), json!({ "payment_id": "pay_4", "amount": 100, "reference": "ORDER-70" }))
+        .await;
+    let payments = pages(&account, "/v1/payments", 2).await;
+    let mut seen = ids(&payments);
+    seen.sort_unstable();
+    assert_eq!(seen, ["pay_0", "pay_1", "pay_2", "pay_3", "pay_4"]);
+    let found = pages(&account, "/v1/refunds?reference=ORDER-7", 2).await;
+    assert_eq!(ids(&found), [sought["id"].as_str().unwrap()]);
+}
