@@ -31,8 +31,16 @@ KINDS = {
     # In the table of credentials.
     "key": "key#key_" + "0" * 26,
     "processor keys": f"{TENANT}#processor",
+    # In the table of limits.
+    "bucket of an account": TENANT,
+    "bucket of a key": "key#key_" + "0" * 26,
 }
-OF_CREDENTIALS = {"key", "processor keys"}
+TABLES = {
+    "key": "CredentialsTable",
+    "processor keys": "CredentialsTable",
+    "bucket of an account": "LimitsTable",
+    "bucket of a key": "LimitsTable",
+}
 READ, PUT, UPDATE, DELETE = "get", "put", "update", "delete"
 ACTIONS = (READ, PUT, UPDATE, DELETE)
 # Who reads the deployment's own secrets.
@@ -42,19 +50,22 @@ SECRETS = {
     "TermsSealKey": {"register-payment", "reconcile", "admin"},
 }
 
+# Who is reached by callers counts their requests.
+COUNTS = {"bucket of an account": {UPDATE}, "bucket of a key": {UPDATE}}
 # What a function may do to a kind of item; whatever is not here must be refused.
 MAY: dict[str, dict[str, set[str]]] = {
     "authorize": {"key": {READ, PUT, UPDATE}, "key of 0.1": {READ}},
     "issue-token": {"key": {READ, PUT, UPDATE}, "key of 0.1": {READ}},
-    "register-payment": {"payment": {READ, PUT, UPDATE}, "refund": {READ}},
-    "create-refund": {"payment": {READ, UPDATE}, "refund": {READ, PUT}},
-    "read-books": {"payment": {READ}, "refund": {READ}, "reports": {READ}},
-    "update-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}},
+    "register-payment": {"payment": {READ, PUT, UPDATE}, "refund": {READ}, **COUNTS},
+    "create-refund": {"payment": {READ, UPDATE}, "refund": {READ, PUT}, **COUNTS},
+    "read-books": {"payment": {READ}, "refund": {READ}, "reports": {READ}, **COUNTS},
+    "update-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}, **COUNTS},
     "manage-webhooks": {
         "refund": {READ},
         "account": {READ, UPDATE},
         "endpoints": {READ, PUT, UPDATE, DELETE},
         "events": {READ, PUT, UPDATE, DELETE},
+        **COUNTS,
     },
     "relay-events": {"endpoints": {READ}, "events": {PUT}},
     "process-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}, "processor keys": {READ}},
@@ -158,7 +169,7 @@ def test_every_function_has_its_line_here(resources: dict[str, str]) -> None:
 def test_a_role_touches_only_the_kinds_of_items_that_are_its_own(function: str, resources: dict[str, str]) -> None:
     logical = "".join(part.capitalize() for part in function.split("-"))
     dynamodb = _as(resources[f"{logical}Role"]).client("dynamodb")
-    tables = {kind: resources["CredentialsTable" if kind in OF_CREDENTIALS else "Table"] for kind in KINDS}
+    tables = {kind: resources[TABLES.get(kind, "Table")] for kind in KINDS}
     found = {kind: _tries(dynamodb, tables[kind], pk) for kind, pk in KINDS.items()}
     expected = {kind: {action: action in MAY[function].get(kind, set()) for action in ACTIONS} for kind in KINDS}
     assert found == expected

@@ -1,12 +1,11 @@
 //! Wires `register-payment` to its table.
 
-use std::convert::Infallible;
-
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now};
+use recoup_http::limits::Limiter;
 use recoup_outbound::seal_key::StoredSealKey;
 use recoup_outbound::secret_store::SecretStore;
-use recoup_storage::Table;
+use recoup_storage::{LimitsTable, Table};
 use recoup_views::PublicUrl;
 use register_payment::{Context, handle};
 
@@ -16,9 +15,10 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment();
     let aws = Aws::from_settings(&settings)?;
     let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
+    let limiter = Limiter::named(|it| settings.optional(it), |it| LimitsTable::beside(&store, it), now)?;
     let secrets = SecretStore::new(aws.later(Aws::secrets));
     let seal_keys = StoredSealKey::new(secrets, settings.required("TERMS_SEAL_KEY_SECRET")?);
     let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
     let context = Context { store, seal_keys, public_url, now };
-    run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
+    run(service_fn(async |request| limiter.guard(request, |it| handle(&context, it)).await)).await
 }

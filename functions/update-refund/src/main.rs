@@ -1,10 +1,9 @@
 //! Wires `update-refund` to its table.
 
-use std::convert::Infallible;
-
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now};
-use recoup_storage::Table;
+use recoup_http::limits::Limiter;
+use recoup_storage::{LimitsTable, Table};
 use recoup_views::PublicUrl;
 use update_refund::{Context, handle};
 
@@ -13,7 +12,8 @@ async fn main() -> Result<(), Error> {
     recoup_telemetry::init();
     let settings = Settings::from_environment();
     let store = Table::new(Aws::from_settings(&settings)?.dynamodb(), settings.required("TABLE_NAME")?);
+    let limiter = Limiter::named(|it| settings.optional(it), |it| LimitsTable::beside(&store, it), now)?;
     let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
     let context = Context { store, public_url, now };
-    run(service_fn(async |request| Ok::<_, Infallible>(handle(&context, request).await))).await
+    run(service_fn(async |request| limiter.guard(request, |it| handle(&context, it)).await)).await
 }

@@ -14,6 +14,7 @@ pub mod event;
 mod fingerprint;
 pub mod ids;
 pub mod keyring;
+pub mod limit;
 pub mod money;
 pub mod or_abort;
 pub mod payment;

@@ -6,6 +6,7 @@ pub mod event;
 pub mod fields;
 pub mod idempotency;
 mod json;
+pub mod limits;
 pub mod list;
 pub mod payment;
 pub mod problem;

@@ -7,7 +7,7 @@ use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use recoup_domain::api_key::{Refused, Scope};
-use recoup_domain::ids::{AccountId, Environment, Tenant};
+use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
 use recoup_domain::stored_key::IpRange;
 use serde_json::Value;
 
@@ -27,6 +27,8 @@ const CREDENTIAL_CACHED_SECONDS: u64 = 60;
 pub struct Caller {
     /// The tenant whose data the request is about.
     pub tenant: Tenant,
+    /// The API key, or the client whose token it is; `None` if an authorizer of an earlier version does not say.
+    pub key: Option<KeyId>,
     scopes: Vec<Scope>,
 }
 
@@ -75,7 +77,8 @@ impl Caller {
         let environment = Environment::parse(field("environment")?)?;
         let account = AccountId::try_from(field("account_id")?).ok()?;
         let scopes = field("scopes")?.split(' ').filter_map(Scope::parse).collect();
-        Some(Self { tenant: Tenant { environment, account }, scopes })
+        let key = field("key_id").and_then(|id| KeyId::try_from(id).ok());
+        Some(Self { tenant: Tenant { environment, account }, key, scopes })
     }
 }
 

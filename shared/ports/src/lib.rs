@@ -13,6 +13,7 @@ pub mod events;
 pub mod images;
 pub mod jobs;
 pub mod keyrings;
+pub mod limits;
 pub mod lists;
 pub mod payments;
 pub mod processor;

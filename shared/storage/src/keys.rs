@@ -11,6 +11,7 @@
 //! | delivery | `{environment}#{account}#events` | `{event id}#{endpoint id}`, or `#refund` for the refund's own URL |
 //! | audit's place | `{environment}#{account}#audit` | `audit` |
 //! | processor's keys, in the credentials table | `{environment}#{account}#processor` | `{processor}` |
+//! | bucket of an account or a key, in the table of limits | `{environment}#{account}` or `key#{key id}` | `limit` |
 //! | reconciliation report | `{environment}#{account}#reports` | `{date}`, `2026-11-22` |
 //!
 //! A scheduled delivery, and a refund whose processor is to be asked again, also have `due_pk` = `due#{0 to 7}` and
@@ -29,6 +30,7 @@ use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, KeyId, Pay
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::time::Timestamp;
 use recoup_ports::due::SHARDS;
+use recoup_ports::limits::Subject;
 use recoup_ports::lists::Place;
 
 pub(crate) const PK: &str = "pk";
@@ -55,6 +57,7 @@ const EVENTS: &str = "events";
 const PROCESSOR: &str = "processor";
 const REPORTS: &str = "reports";
 const AUDIT: &str = "audit";
+const LIMIT: &str = "limit";
 /// The partition of all accounts in the index; every other partition has a `#`.
 pub(crate) const ACCOUNTS: &str = "accounts";
 /// Sorts after every event id and, appended to an event id, after all its receivers.
@@ -106,6 +109,14 @@ impl Key {
 
     pub(crate) fn audit(tenant: &Tenant) -> Self {
         Self { pk: format!("{}#{AUDIT}", prefix(tenant)), sk: AUDIT.to_owned() }
+    }
+
+    pub(crate) fn limit(subject: &Subject) -> Self {
+        let pk = match subject {
+            Subject::Account(tenant) => prefix(tenant),
+            Subject::Key(id) => format!("{KEY}#{id}"),
+        };
+        Self { pk, sk: LIMIT.to_owned() }
     }
 
     /// Whether an item has this key.

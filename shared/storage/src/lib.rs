@@ -16,6 +16,7 @@ mod events;
 mod expression;
 mod images;
 mod keys;
+mod limits;
 mod list;
 mod payment_item;
 mod processor_keys;
@@ -34,4 +35,5 @@ mod write;
 
 pub use api_keys::CredentialsTable;
 pub use images::{Image, TableImages};
+pub use limits::LimitsTable;
 pub use table::Table;

@@ -59,6 +59,14 @@ pub fn described(
             }
         }
     }
+    // Described once, and not with each answer.
+    for (name, described) in [("ratelimit-policy", "RateLimitPolicy"), ("ratelimit", "RateLimit")] {
+        if let Some(value) = headers.get(name) {
+            let schema = &DESCRIPTION["components"]["headers"][described]["schema"];
+            let value = json!(value.to_str().unwrap_or_default());
+            conforms(schema, &value, Fields::Closed).map_err(|why| format!("header {name}: {why}"))?;
+        }
+    }
     if method == "HEAD" {
         return if body.is_null() { Ok(()) } else { Err("an answer to HEAD has a body".into()) };
     }
@@ -89,6 +97,7 @@ fn elsewhere(status: u16) -> Option<&'static Value> {
         403 => "Forbidden",
         404 => "NoRoute",
         405 => "MethodNotAllowed",
+        429 => "TooManyRequests",
         500 => "Internal",
         503 => "Unavailable",
         _ => return None,

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use dynoxide::Database;
-use recoup_storage::{CredentialsTable, Table};
+use recoup_storage::{CredentialsTable, LimitsTable, Table};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::runtime::{Handle, Runtime};
@@ -27,6 +27,7 @@ pub type Item = HashMap<String, AttributeValue>;
 
 const NAME: &str = "recoup";
 const CREDENTIALS: &str = "recoup-credentials";
+const LIMITS: &str = "recoup-limits";
 /// Every operation of the table that a function uses.
 const OPERATIONS: [&str; 6] =
     ["BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"];
@@ -103,6 +104,16 @@ fn description_of_credentials() -> Value {
     })
 }
 
+/// The same of the table of limits.
+fn description_of_limits() -> Value {
+    json!({
+        "TableName": LIMITS,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": attributes(&["pk", "sk"]),
+        "KeySchema": key("pk", "sk"),
+    })
+}
+
 /// As the functions' own client (`recoup_config::Aws`): three tries of two seconds.
 fn config(endpoint: &str) -> Builder {
     let timeouts = TimeoutConfig::builder()
@@ -132,7 +143,7 @@ impl TestTable {
     /// Starts an endpoint and creates the tables on it.
     pub fn new() -> Self {
         let database = Database::memory().expect("a database in memory");
-        for table in [description(), description_of_credentials()] {
+        for table in [description(), description_of_credentials(), description_of_limits()] {
             database.create_table(request(table)).expect("the table is created");
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
@@ -176,6 +187,11 @@ impl TestTable {
     /// The same table as the functions have it that speak to processors.
     pub fn sealed_keys(&self) -> Table {
         self.store().beside(CREDENTIALS.to_owned())
+    }
+
+    /// The production store of limits. All its requests are counted.
+    pub fn limits(&self) -> LimitsTable {
+        LimitsTable::beside(&self.store(), LIMITS.to_owned())
     }
 
     /// The table's name.
@@ -231,6 +247,11 @@ impl TestTable {
         self.items_of(CREDENTIALS).await
     }
 
+    /// Every item of the table of limits, in no order.
+    pub async fn limit_items(&self) -> Vec<Item> {
+        self.items_of(LIMITS).await
+    }
+
     async fn items_of(&self, table: &str) -> Vec<Item> {
         let mut pages =
             self.plain.scan().table_name(table).consistent_read(true).into_paginator().items().send();
@@ -252,13 +273,21 @@ impl TestTable {
 
     /// Writes behind every rule: puts an item into the table of credentials, in place of any other.
     pub async fn put_credential(&self, item: Item) {
-        let put = self.plain.put_item().table_name(CREDENTIALS).set_item(Some(item));
-        put.send().await.expect("the item is written");
+        self.put_into(CREDENTIALS, item).await;
     }
 
     /// Writes behind every rule: puts an item into the table, in place of any other.
     pub async fn put(&self, item: Item) {
-        let put = self.plain.put_item().table_name(NAME).set_item(Some(item));
+        self.put_into(NAME, item).await;
+    }
+
+    /// Writes behind every rule: puts an item into the table of limits, in place of any other.
+    pub async fn put_limit(&self, item: Item) {
+        self.put_into(LIMITS, item).await;
+    }
+
+    async fn put_into(&self, table: &str, item: Item) {
+        let put = self.plain.put_item().table_name(table).set_item(Some(item));
         put.send().await.expect("the item is written");
     }
 

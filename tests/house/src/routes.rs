@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use recoup_http::route::SERVED;
 use recoup_testing::routes::ROUTES;
 
-use crate::sources::sources;
+use crate::sources::{read, sources};
 
 #[test]
 fn the_templates_routes_are_those_of_the_code_and_lead_to_who_serves_them() {
@@ -21,6 +21,15 @@ fn only_who_asks_for_a_token_and_who_signs_passes_without_the_authorizer() {
         open.collect::<BTreeSet<_>>(),
         BTreeSet::from(["POST /v1/oauth/token", "POST /v1/processors/{name}/notifications"])
     );
+}
+
+#[test]
+fn every_function_that_a_caller_reaches_stands_behind_the_limits() {
+    let reached = ROUTES.iter().filter(|route| route.authorized).map(|route| route.function.as_str());
+    for function in reached.collect::<BTreeSet<_>>() {
+        let main = read(&format!("functions/{function}/src/main.rs"));
+        assert!(main.contains("limiter.guard(request, "), "{function} answers without asking the limiter");
+    }
 }
 
 #[test]

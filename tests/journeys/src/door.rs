@@ -63,7 +63,7 @@ pub(crate) async fn serve(table: &TestTable, key: &str, event: &Event) -> Respon
 }
 
 /// A request to a route that would be carried out, were it not for what the authorizer says.
-fn asking(key: &str, told: &Value) -> Event {
+pub(crate) fn asking(key: &str, told: &Value) -> Event {
     let none = |prefix: &str| format!("{prefix}_{}", "0".repeat(26));
     let parameters = json!({
         "payment_id": "pay_1", "date": "2026-11-22",

@@ -24,6 +24,7 @@ mod faults_in_reserve;
 mod faults_in_settle;
 mod interleavings;
 mod left_out;
+mod limits;
 mod registering;
 mod reports;
 mod reserving;
