@@ -65,11 +65,17 @@ fn limit() -> impl Strategy<Value = Limit> {
     (1..=200_u32, 1..=400_u32).prop_map(|(rate, burst)| Limit::new(rate, burst).unwrap())
 }
 
-/// So many processes, and requests of a caller that is busy or quiet by turns.
+/// So many processes, which serve in any order or in turn, and requests of a caller that is busy or quiet by turns.
 fn requests(processes: usize, most: usize) -> impl Strategy<Value = (usize, Vec<(usize, u64)>)> {
-    (1..=processes).prop_flat_map(move |processes| {
-        let gap = prop_oneof![4 => Just(0), 4 => 0..=5_u64, 2 => 0..=100_u64, 1 => 0..=5_000_u64];
-        (Just(processes), prop::collection::vec((0..processes, gap), 1..=most))
+    (1..=processes, any::<bool>()).prop_flat_map(move |(processes, in_turn)| {
+        let gap = prop_oneof![40 => Just(0), 4 => 0..=5_u64, 2 => 0..=100_u64, 1 => 0..=5_000_u64];
+        let requests = prop::collection::vec((0..processes, gap), 1..=most);
+        let ordered = requests.prop_map(move |requests| {
+            let turns = (0..processes).cycle();
+            let pairs = requests.into_iter().zip(turns);
+            pairs.map(|((any, gap), turn)| (if in_turn { turn } else { any }, gap)).collect()
+        });
+        (Just(processes), ordered)
     })
 }
 
