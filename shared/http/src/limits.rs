@@ -131,6 +131,8 @@ impl<L: Leases> Limiter<L> {
         W: Future<Output = Response<Body>>,
     {
         let buckets = self.buckets(&request);
+        // A whole function's future is too large to move about.
+        let answer = |request| Box::pin(answer(request));
         if buckets.is_empty() {
             return Ok(answer(request).await);
         }

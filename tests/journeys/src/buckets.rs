@@ -1,5 +1,10 @@
 //! Limits under any interleaving of processes, on a clock of their own: never more than was promised, and nobody refused
 //! who keeps to it.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test's answer to the unforeseen is to fail"
+)]
 
 use std::collections::HashMap;
 use std::future::ready;

@@ -1,4 +1,5 @@
 //! Requests through the limits in front of every function: what they cost, and what becomes of one too many.
+#![allow(clippy::arithmetic_side_effects, reason = "a test's answer to the unforeseen is to fail")]
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -82,18 +83,16 @@ async fn a_caller_in_no_hurry_costs_no_call_and_one_in_a_hurry_few() {
         pass(if number < 4 { 0 } else { 10_000 });
     }
     // Replays count as what they repeat.
-    let (mut units, mut leases) = (0.0, 0);
+    let mut leases = 0;
     for _ in 0..60 {
         let reply = ask(&limiter, &table, "POST /v1/refunds", &create(0)).await;
         assert_eq!((reply.status, reply.header("idempotent-replayed")), (201, Some("true")));
         let calls = table.take_calls();
-        leases += calls.operations().iter().filter(|name| **name == "UpdateItem").count();
-        units += calls.write_units();
+        let writes = calls.operations().iter().filter(|name| **name == "UpdateItem").count();
+        assert!(calls.write_units() <= 2.0 && writes <= 2 && calls.count() == 1 + writes, "{calls}");
+        leases += writes;
     }
-    assert!(
-        f64::from(u32::try_from(leases).unwrap()) == units && leases <= 30,
-        "{leases} leases, {units} WRU"
-    );
+    assert!(leases <= 30, "{leases} leases");
 }
 
 #[tokio::test]
