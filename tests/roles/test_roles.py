@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TENANT = "sandbox#acct_" + "0" * 26
 KINDS = {
     "payment": f"{TENANT}#payment#p",
+    "charge": f"{TENANT}#charge#stripe#ch_1",
     "refund": f"{TENANT}#refund#r",
     "account": TENANT,
     "endpoints": f"{TENANT}#endpoints",
@@ -56,7 +57,7 @@ COUNTS = {"bucket of an account": {UPDATE}, "bucket of a key": {UPDATE}}
 MAY: dict[str, dict[str, set[str]]] = {
     "authorize": {"key": {READ, PUT, UPDATE}, "key of 0.1": {READ}},
     "issue-token": {"key": {READ, PUT, UPDATE}, "key of 0.1": {READ}},
-    "register-payment": {"payment": {READ, PUT, UPDATE}, "refund": {READ}, **COUNTS},
+    "register-payment": {"payment": {READ, PUT, UPDATE}, "charge": {PUT}, "refund": {READ}, **COUNTS},
     "create-refund": {"payment": {READ, UPDATE}, "refund": {READ, PUT}, **COUNTS},
     "read-books": {"payment": {READ}, "refund": {READ}, "reports": {READ}, **COUNTS},
     "update-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}, **COUNTS},
@@ -89,6 +90,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "admin": {
         "payment": {READ, UPDATE},
+        "charge": {PUT},
         "account": {READ, PUT, UPDATE},
         "reports": {READ},
         "key of 0.1": {READ},

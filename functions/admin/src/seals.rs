@@ -1,4 +1,5 @@
-//! Adopts payments that were registered before there were seals: seals each as it stands, and lists it.
+//! Adopts payments that were registered before there were seals or claims: seals each as it stands, lists it, and claims
+//! its charge.
 
 use std::time::Duration;
 
@@ -64,13 +65,14 @@ pub(crate) async fn seal_payment(
         return Err(AdminError::Contradiction(why));
     }
     let payment = payment.sealed(&keys.seal_key().await?);
-    match store.adopt(&payment).await? {
-        Adopted::Changed => Err(AdminError::PaymentChanged),
-        Adopted::Yes => {
-            tracing::warn!(operator, payment.id = %id, account.id = %tenant.account, "payment sealed as it stands");
-            Ok(json!({ "payment_id": id.as_str(), "sealed": true }))
-        }
-    }
+    let other = match store.adopt(&payment.claiming()).await? {
+        Adopted::Changed => return Err(AdminError::PaymentChanged),
+        Adopted::Yes => None,
+        Adopted::ChargeTaken(other) => Some(other),
+    };
+    tracing::warn!(operator, payment.id = %id, account.id = %tenant.account, "payment sealed as it stands");
+    let other = other.as_ref().map(PaymentId::as_str);
+    Ok(json!({ "payment_id": id.as_str(), "sealed": true, "same_charge_as": other }))
 }
 
 /// One command's part of the walk through the table, from `cursor` on.
@@ -115,7 +117,7 @@ async fn adopt_page(
             continue;
         }
         let payment = match payment.seal_under(key) {
-            // It is not in the list.
+            // It is not in the list, or has no claim.
             Sealed::Intact => payment,
             Sealed::Absent => payment.sealed(key),
             Sealed::Broken => {
@@ -123,8 +125,12 @@ async fn adopt_page(
                 continue;
             }
         };
-        match store.adopt(&payment).await? {
+        match store.adopt(&payment.clone().claiming()).await? {
             Adopted::Yes => done.sealed = done.sealed.saturating_add(1),
+            Adopted::ChargeTaken(other) => {
+                let why = format!("it is the same charge as the payment {other}");
+                done.name(payment.id.as_str(), Some(&payment), &why);
+            }
             Adopted::Changed => done.changed = done.changed.saturating_add(1),
         }
     }

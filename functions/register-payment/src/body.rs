@@ -167,7 +167,7 @@ impl Wanted {
         if self.lines.as_ref().is_some_and(|lines| *lines != terms.lines) {
             return Err(Conflict::Fixed("invoice_details"));
         }
-        if self.processor.as_ref().is_some_and(|processor| *processor != terms.processor) {
+        if self.processor.as_ref().is_some_and(|processor| !payment.is_charge(processor)) {
             return Err(Conflict::Fixed("processor"));
         }
         Ok(())

@@ -67,6 +67,7 @@ async fn register<S: Register + Refunds + Sync, K: SealKeys>(
             match context.store.register(&new).await? {
                 Registered::New => return shown(context, StatusCode::CREATED, &new).await,
                 Registered::Existing(payment) => *payment,
+                Registered::ChargeTaken(other) => return Err(charge_taken(&other)),
             }
         };
         wanted.agrees_with(&payment)?;
@@ -85,6 +86,14 @@ async fn register<S: Register + Refunds + Sync, K: SealKeys>(
     }
     let detail = "The payment keeps changing. The same request may be sent again.";
     Err(Problem::new(Code::Unavailable, detail))
+}
+
+fn charge_taken(other: &PaymentId) -> Problem {
+    let detail = format!(
+        "The payment {other} is the same charge at the processor. One charge is one payment: refund that one."
+    );
+    let problem = Problem::new(Code::ProcessorReferenceInUse, detail).about("processor.reference");
+    problem.with("payment_id", other.as_str().into())
 }
 
 /// Newer facts are sealed only over terms whose seal is intact: what somebody bent must not get a good seal. A payment

@@ -187,6 +187,9 @@ pub struct Payment {
     pub lines: Vec<Line>,
     /// Who captured it.
     pub processor: Processor,
+    /// The names of its charge there that no other payment may have: none in the sandbox, whose references are behaviours,
+    /// and none where an earlier version registered it.
+    pub claims: Vec<Text<255>>,
     /// What may change.
     pub facts: Facts,
     /// Counts the changes of `facts`: a refund is only committed against the facts it was decided on.
@@ -229,6 +232,7 @@ impl Payment {
             routing: terms.routing.map(|split| Routing { original: split.clone(), refundable: split }),
             lines: lines.map(|(id, amount)| Line { id, amount, refunded: false }).collect(),
             processor: terms.processor,
+            claims: Vec::new(),
             facts,
             revision: 1,
             refunds: Vec::new(),
@@ -236,6 +240,23 @@ impl Payment {
             updated_at: now,
             seal: None,
         }
+        .claiming()
+    }
+
+    /// The payment with the name that it was registered under among its claims.
+    #[must_use]
+    pub fn claiming(mut self) -> Self {
+        let Processor { name, reference } = &self.processor;
+        if *name != ProcessorName::Sandbox && !self.claims.contains(reference) {
+            self.claims.push(reference.clone());
+        }
+        self
+    }
+
+    /// Whether this names the payment's own charge.
+    pub fn is_charge(&self, processor: &Processor) -> bool {
+        let is_claimed = self.processor.name == processor.name && self.claims.contains(&processor.reference);
+        self.processor == *processor || is_claimed
     }
 
     /// How the amounts of this payment contradict each other; none where they were written under the conditions.

@@ -129,6 +129,8 @@ impl Payment {
             routing,
             lines,
             processor: Processor { name, reference },
+            // Each is an item of its own, which holds it.
+            claims: _,
             facts,
             revision,
             refunds: _,

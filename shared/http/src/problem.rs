@@ -72,6 +72,8 @@ codes! {
     RefundableAmountChanged = 409 "refundable_amount_changed" "Another amount is refundable";
     /// The payment is registered with other facts.
     PaymentConflict = 409 "payment_conflict" "The payment is registered otherwise";
+    /// Another payment is the same charge at the processor.
+    ProcessorReferenceInUse = 409 "processor_reference_in_use" "Another payment has this charge";
     /// The refund can no longer be cancelled.
     RefundNotCancellable = 409 "refund_not_cancellable" "The refund cannot be cancelled";
     /// The refund has changed so often that its metadata stay as they are.

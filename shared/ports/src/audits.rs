@@ -33,7 +33,7 @@ pub trait AuditPayments: Payments {
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 }
 
-/// Payments that were registered before there were seals, or are not listed.
+/// Payments that were registered before there were seals or claims, or are not listed.
 #[derive(Clone, Debug, Default)]
 pub struct Unsealed {
     /// The payments.
@@ -43,23 +43,26 @@ pub struct Unsealed {
 }
 
 /// The outcome of an adoption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Adopted {
-    /// The payment has its seal and its place in the list.
+    /// The payment has its seal, its place in the list and its claims.
     Yes,
+    /// The payment has its seal and its place in the list, and no claim: its charge is this other payment's.
+    ChargeTaken(PaymentId),
     /// The payment has changed since it was read; nothing was written.
     Changed,
 }
 
 /// Adopts payments that an earlier version registered.
 pub trait AdoptPayments {
-    /// The payments without a seal or a place in the list, of all tenants, among the next items of the table. `from` is
+    /// The payments without a seal, a place in the list or a claim, of all tenants, among the next items of the table. `from` is
     /// the `next` of the page before; `None` if it is no such text.
     fn unsealed(
         &self,
         from: Option<&str>,
     ) -> impl Future<Output = Result<Option<Unsealed>, ReadError>> + Send;
 
-    /// Writes the seal of this payment and its place in the list, if the payment has not changed since it was read.
+    /// Writes the seal of this payment, its place in the list and, unless another payment has its charge, its claims; if
+    /// the payment has not changed since it was read.
     fn adopt(&self, payment: &Payment) -> impl Future<Output = Result<Adopted, WriteError>> + Send;
 }

@@ -30,6 +30,8 @@ pub enum Registered {
     New,
     /// The payment exists already; nothing was written.
     Existing(Box<Payment>),
+    /// The charge is this other payment's; nothing was written.
+    ChargeTaken(PaymentId),
 }
 
 /// The outcome of writing newer facts.
@@ -43,7 +45,7 @@ pub enum Moved {
 
 /// Registers payments.
 pub trait Register: Payments {
-    /// Writes a payment unless one with its id exists.
+    /// Writes a payment and its claims unless one with its id exists, or another has one of its claims.
     fn register(&self, payment: &Payment) -> impl Future<Output = Result<Registered, ReadError>> + Send;
 
     /// Writes a payment's facts if the stored ones are still those of the revision before; touches no amount.

@@ -3,19 +3,20 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::ids::{PaymentId, Tenant};
-use recoup_domain::payment::Payment;
+use recoup_domain::payment::{Payment, ProcessorName};
 use recoup_domain::seal::Seal;
 use recoup_ports::audits::{AdoptPayments, Adopted, AuditPayments, Unsealed};
 use recoup_ports::lists::Place;
 use recoup_ports::{ReadError, WriteError};
 
+use crate::claim_item::holder;
 use crate::expression::{Expression, number, text};
 use crate::keys::{
     Key, LIST_PK, LIST_SK, PAYMENT, PK, SK, list_sk, payment_by_time, payments_of, place_in_list,
 };
-use crate::payment_item::{REVISION, SEAL};
+use crate::payment_item::{CLAIMS, PROCESSOR, REVISION, SEAL};
 use crate::table::{Item, Table, cause, key_text, read_payment, unavailable, unreadable};
-use crate::write::past_transactions;
+use crate::write::{Transacted, condition_failed, past_transactions};
 
 /// The `list_sk` of the last payment that was audited.
 const AUDITED_TO: &str = "audited_to";
@@ -69,6 +70,45 @@ fn key_at(place: &str) -> Option<Key> {
     Some(Key { pk: pk.to_owned(), sk: sk.to_owned() })
 }
 
+impl Table {
+    /// Seals and lists a payment, and takes its claims; the payment that has one already, where one has.
+    async fn adopt_with_claims(&self, payment: &Payment) -> Result<Result<Adopted, PaymentId>, WriteError> {
+        let mut expression = adoption(payment);
+        let claims = payment.claims.iter().map(|reference| text(reference.as_str())).collect();
+        expression.assign(CLAIMS, Some(AttributeValue::L(claims)));
+        let update = self.transact_update(&Key::payment(&payment.tenant, &payment.id), expression);
+        let mut writes = vec![update.map_err(|error| WriteError::Unavailable(error.into()))?];
+        writes.extend(self.transact_claims(payment).map_err(WriteError::Unavailable)?);
+        let reasons = match self.transact(writes).await {
+            Transacted::Done => return Ok(Ok(Adopted::Yes)),
+            Transacted::Refused(reasons) => reasons,
+            Transacted::Contended(_) => return Err(WriteError::Unavailable("others kept writing".into())),
+            Transacted::Failed(cause) => return Err(WriteError::Unavailable(cause)),
+        };
+        if reasons.first().is_some_and(condition_failed) {
+            return Ok(Ok(Adopted::Changed));
+        }
+        let holder =
+            holder(&reasons)?.ok_or_else(|| WriteError::Unavailable("no reason was given".into()))?;
+        Ok(Err(holder))
+    }
+}
+
+/// The seal and the place of a payment that has not changed since it was read.
+fn adoption(payment: &Payment) -> Expression {
+    let mut expression = Expression::default();
+    let revision = expression.name(REVISION);
+    let seen = expression.value(number(payment.revision));
+    expression.require(format!("{revision} = {seen}"));
+    if let Some(Seal(seal)) = payment.seal {
+        expression.assign(SEAL, Some(AttributeValue::B(seal.to_vec().into())));
+    }
+    let (list, place) = payment_by_time(&payment.tenant, payment.created_at, &payment.id);
+    expression.assign(LIST_PK, Some(text(list)));
+    expression.assign(LIST_SK, Some(text(place)));
+    expression
+}
+
 impl AdoptPayments for Table {
     async fn unsealed(&self, from: Option<&str>) -> Result<Option<Unsealed>, ReadError> {
         let start = match from.map(key_at) {
@@ -82,9 +122,11 @@ impl AdoptPayments for Table {
             .table_name(&self.name)
             .consistent_read(true)
             .filter_expression(format!(
-                "{SK} = :payment AND (attribute_not_exists({SEAL}) OR attribute_not_exists({LIST_PK}))"
+                "{SK} = :payment AND (attribute_not_exists({SEAL}) OR attribute_not_exists({LIST_PK}) \
+                 OR ({PROCESSOR} <> :sandbox AND attribute_not_exists({CLAIMS})))"
             ))
             .expression_attribute_values(":payment", text(PAYMENT))
+            .expression_attribute_values(":sandbox", text(ProcessorName::Sandbox.as_str()))
             .set_exclusive_start_key(start)
             .limit(ITEMS_PER_PAGE);
         let page = scan.send().await.map_err(unavailable)?;
@@ -98,18 +140,15 @@ impl AdoptPayments for Table {
     }
 
     async fn adopt(&self, payment: &Payment) -> Result<Adopted, WriteError> {
-        let mut expression = Expression::default();
-        let revision = expression.name(REVISION);
-        let seen = expression.value(number(payment.revision));
-        expression.require(format!("{revision} = {seen}"));
-        if let Some(Seal(seal)) = payment.seal {
-            expression.assign(SEAL, Some(AttributeValue::B(seal.to_vec().into())));
+        let mut adopted = Adopted::Yes;
+        if !payment.claims.is_empty() {
+            match self.adopt_with_claims(payment).await? {
+                Ok(adopted) => return Ok(adopted),
+                Err(holder) => adopted = Adopted::ChargeTaken(holder),
+            }
         }
-        let (list, place) = payment_by_time(&payment.tenant, payment.created_at, &payment.id);
-        expression.assign(LIST_PK, Some(text(list)));
-        expression.assign(LIST_SK, Some(text(place)));
-        let update = self.update(&Key::payment(&payment.tenant, &payment.id), expression);
-        let Err(error) = past_transactions(|| update.clone().send()).await else { return Ok(Adopted::Yes) };
+        let update = self.update(&Key::payment(&payment.tenant, &payment.id), adoption(payment));
+        let Err(error) = past_transactions(|| update.clone().send()).await else { return Ok(adopted) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Adopted::Changed),
             _ => Err(WriteError::Unavailable(cause(&error))),

@@ -9,6 +9,7 @@
 //! | endpoint | `{environment}#{account}#endpoints` | `{endpoint id}` |
 //! | event | `{environment}#{account}#events` | `{event id}` |
 //! | delivery | `{environment}#{account}#events` | `{event id}#{endpoint id}`, or `#refund` for the refund's own URL |
+//! | claim of a charge | `{environment}#{account}#charge#{processor}#{reference}` | `charge` |
 //! | audit's place | `{environment}#{account}#audit` | `audit` |
 //! | processor's keys, in the credentials table | `{environment}#{account}#processor` | `{processor}` |
 //! | bucket of an account or a key, in the table of limits | `{environment}#{account}` or `key#{key id}` | `limit` |
@@ -28,6 +29,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::delivery::Target;
 use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, KeyId, PaymentId, RefundId, Tenant};
 use recoup_domain::payment::ProcessorName;
+use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_ports::due::SHARDS;
 use recoup_ports::limits::Subject;
@@ -58,6 +60,7 @@ const PROCESSOR: &str = "processor";
 const REPORTS: &str = "reports";
 const AUDIT: &str = "audit";
 const LIMIT: &str = "limit";
+const CHARGE: &str = "charge";
 /// The partition of all accounts in the index; every other partition has a `#`.
 pub(crate) const ACCOUNTS: &str = "accounts";
 /// Sorts after every event id and, appended to an event id, after all its receivers.
@@ -101,6 +104,11 @@ impl Key {
 
     pub(crate) fn processor_keys(tenant: &Tenant, processor: ProcessorName) -> Self {
         Self { pk: format!("{}#{PROCESSOR}", prefix(tenant)), sk: processor.as_str().to_owned() }
+    }
+
+    pub(crate) fn charge(tenant: &Tenant, processor: ProcessorName, reference: &Text<255>) -> Self {
+        let pk = format!("{}#{CHARGE}#{}#{}", prefix(tenant), processor.as_str(), reference.as_str());
+        Self { pk, sk: CHARGE.to_owned() }
     }
 
     pub(crate) fn report(tenant: &Tenant, date: &str) -> Self {

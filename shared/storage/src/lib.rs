@@ -6,6 +6,7 @@
 mod accounts;
 mod api_keys;
 mod audits;
+mod claim_item;
 mod credentials;
 mod delivery_item;
 mod due;

@@ -25,6 +25,8 @@ pub(crate) const REVISION: &str = "revision";
 pub(crate) const ACTORS: &str = "actors";
 pub(crate) const LINES_REFUNDED: &str = "lines_refunded";
 pub(crate) const SEAL: &str = "seal";
+pub(crate) const PROCESSOR: &str = "processor";
+pub(crate) const CLAIMS: &str = "claims";
 
 /// One actor: what was routed to it, and what it has left.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,6 +79,8 @@ pub(crate) struct PaymentItem {
     lines_refunded: BTreeSet<LineId>,
     processor: ProcessorName,
     processor_payment: Text<255>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    claims: Vec<Text<255>>,
     refunds: Vec<RefundId>,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,6 +99,7 @@ impl From<&Payment> for PaymentItem {
             routing,
             lines,
             processor: Processor { name, reference },
+            claims,
             facts,
             revision,
             refunds,
@@ -118,6 +123,7 @@ impl From<&Payment> for PaymentItem {
             lines: lines.iter().map(LineItem::from).collect(),
             processor: *name,
             processor_payment: reference.clone(),
+            claims: claims.clone(),
             refunds: refunds.clone(),
             created_at: *created_at,
             seal: seal.map(|Seal(seal)| ByteArray::new(seal)),
@@ -212,6 +218,7 @@ impl PaymentItem {
             routing: routing(self.actors, self.currency)?,
             lines,
             processor: Processor { name: self.processor, reference: self.processor_payment },
+            claims: self.claims,
             revision: self.facts.revision,
             refunds: self.refunds,
             created_at: self.created_at,

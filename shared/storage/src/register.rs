@@ -9,16 +9,42 @@ use recoup_domain::seal::Seal;
 use recoup_ports::payments::{Moved, Register, Registered};
 use recoup_ports::{ReadError, WriteError};
 
+use crate::claim_item::holder;
 use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
 use crate::payment_item::{FactsItem, PaymentItem, REFUNDABLE_UNTIL, REVISION, SEAL};
 use crate::table::{Item, Table, cause, read_payment, unavailable};
-use crate::write::past_transactions;
+use crate::write::{Transacted, condition_failed, past_transactions};
+
+impl Table {
+    /// A payment and its claims, or nothing: of two payments of one charge at once, one is registered.
+    async fn register_with_claims(&self, payment: &Payment, item: Item) -> Result<Registered, ReadError> {
+        let mut writes = vec![self.transact_put(item).map_err(ReadError::Unavailable)?];
+        writes.extend(self.transact_claims(payment).map_err(ReadError::Unavailable)?);
+        let reasons = match self.transact(writes).await {
+            Transacted::Done => return Ok(Registered::New),
+            Transacted::Refused(reasons) => reasons,
+            Transacted::Contended(_) => return Err(ReadError::Unavailable("others kept writing".into())),
+            Transacted::Failed(cause) => return Err(ReadError::Unavailable(cause)),
+        };
+        // The payment comes first: a repeat is none of the charge's other payments.
+        if let Some(first) = reasons.first().filter(|first| condition_failed(first)) {
+            let item = first.item().cloned().unwrap_or_default();
+            return Ok(Registered::Existing(Box::new(read_payment(item)?)));
+        }
+        let holder = holder(&reasons)?.ok_or_else(|| ReadError::Unavailable("no reason was given".into()))?;
+        Ok(Registered::ChargeTaken(holder))
+    }
+}
 
 impl Register for Table {
     async fn register(&self, payment: &Payment) -> Result<Registered, ReadError> {
         let item = serde_dynamo::to_item(PaymentItem::from(payment));
         let item = item.map_err(|error| ReadError::Unavailable(error.into()))?;
+        if !payment.claims.is_empty() {
+            // On the heap: whoever registers without a claim carries none of it.
+            return Box::pin(self.register_with_claims(payment, item)).await;
+        }
         let request = self
             .client
             .put_item()

@@ -68,6 +68,24 @@ async fn payments_of_an_earlier_version_are_sealed_and_listed_once() {
 }
 
 #[tokio::test]
+async fn payments_of_one_charge_are_sealed_and_all_but_one_named() {
+    let world = World::with(2).await;
+    for id in ["pay_0", "pay_1"] {
+        let text = |text: &str| Some(AttributeValue::S(text.to_owned()));
+        world.edit(id, "SET processor = :it", text("http")).await;
+        world.edit(id, "SET processor_payment = :it", text("ORD-1")).await;
+    }
+    for sealed in [1, 0] {
+        let answer = world.seals(command()).await.unwrap();
+        assert_eq!(answer["sealed"], sealed, "{answer}");
+        let [named] = answer["astray"].as_array().unwrap().as_slice() else { panic!("{answer}") };
+        let why = named["why"].as_str().unwrap();
+        assert!(why.starts_with("it is the same charge as the payment pay_"), "{why}");
+    }
+    assert_eq!((world.sealed("pay_0").await, world.sealed("pay_1").await), (Sealed::Intact, Sealed::Intact));
+}
+
+#[tokio::test]
 async fn whoever_seals_says_who_he_is_and_goes_on_only_where_an_answer_ended() {
     let world = World::with(1).await;
     let long = "x".repeat(65);
@@ -147,7 +165,7 @@ async fn one_payment_is_sealed_as_it_stands_once_somebody_has_looked_at_it() {
     assert!(matches!(world.seals(of("pay_1", "jo")).await, Err(AdminError::NoSuchPayment)));
     assert_eq!(world.sealed("pay_0").await, Sealed::Broken);
     let answer = world.seals(of("pay_0", "jo")).await.unwrap();
-    assert_eq!(answer, json!({ "payment_id": "pay_0", "sealed": true }));
+    assert_eq!(answer, json!({ "payment_id": "pay_0", "sealed": true, "same_charge_as": null }));
     assert_eq!(world.sealed("pay_0").await, Sealed::Intact);
 
     world.edit("pay_0", "SET refundable = :it", Some(AttributeValue::N("900".to_owned()))).await;

@@ -123,6 +123,21 @@ async fn the_same_payment_id_of_another_tenant_is_another_payment() {
     assert_eq!(fixtures::tenant().environment, Environment::Sandbox);
 }
 
+#[tokio::test]
+async fn another_payment_of_a_charge_is_refused_and_told_which_has_it() {
+    let world = World::new();
+    let fields = json!({"processor": {"name": "stripe", "reference": "pi_1"}});
+    let first = saying(&fields);
+    assert_eq!(world.put(&first).await.status, 201);
+    let refused = world.put(&saying(&fields).of_payment("pay_other")).await;
+    assert_eq!(refused.problem(), (409, "processor_reference_in_use"));
+    assert_eq!(refused.body["param"], "processor.reference");
+    assert_eq!(refused.body["payment_id"], PAYMENT);
+    assert_eq!(world.put(&first).await.status, 200);
+    // The other environment has charges of its own.
+    assert_eq!(world.put(&live(saying(&fields)).of_payment("pay_other")).await.status, 201);
+}
+
 fn live(event: Event) -> Event {
     event.with("/requestContext/authorizer/lambda/environment", "live")
 }

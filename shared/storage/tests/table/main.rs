@@ -16,6 +16,7 @@ mod api_keys;
 mod auditing;
 mod bench;
 mod budgets;
+mod claiming;
 mod credentials;
 mod due;
 mod endpoints;
