@@ -80,6 +80,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     "release-due": {"refund": {UPDATE}, "events": {UPDATE}},
     "reconcile": {
         "payment": {READ, UPDATE},
+        "charge": {PUT},
         "refund": {READ, UPDATE},
         "account": {READ},
         "endpoints": {READ},

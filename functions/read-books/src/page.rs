@@ -43,6 +43,8 @@ fn sentence(mismatch: Mismatch) -> &'static str {
         Mismatch::TermsChanged => "A payment is not as it was registered: somebody changed it past the API.",
         Mismatch::TermsUnsealed => "A payment has no seal, so whether it is as registered is unknown.",
         Mismatch::TermsUnchecked => "Whether payments are as registered could not be checked.",
+        Mismatch::TermsDifferAtProcessor => "The processor says otherwise about a payment’s terms.",
+        Mismatch::TotalDiffersAtProcessor => "The processor has refunded another total of a payment.",
         Mismatch::EventAstray => "A recorded event says what its refund’s history does not.",
     }
 }

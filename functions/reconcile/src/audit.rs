@@ -63,19 +63,25 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
         places: &[Place<PaymentId>],
         until: Timestamp,
     ) -> Result<usize, ReconcileError> {
-        let fresh = places.iter().map(|place| &place.id).filter(|id| !self.compared.contains(*id));
-        let ids: Vec<PaymentId> = fresh.cloned().collect();
+        let ids: Vec<PaymentId> = places.iter().map(|place| place.id.clone()).collect();
         let Rows { read, unreadable } = self.reader.context.store.payments(self.reader.tenant, &ids).await?;
         self.findings.add(unreadable.iter().map(unreadable_payment)).await;
         let payments: HashMap<PaymentId, Payment> =
             read.into_iter().map(|payment| (payment.id.clone(), payment)).collect();
+        let charges = self.charges(payments.values()).await;
         for (audited, place) in places.iter().enumerate() {
             if self.reader.is_over() || (self.reader.context.now)() > until {
                 return Ok(audited);
             }
-            // One that was compared with a refund of it, or cannot be read, or is gone by now, is done with.
+            // One that cannot be read, or is gone by now, is done with; so are the books of one that was compared with a
+            // refund of it.
             let Some(payment) = payments.get(&place.id) else { continue };
-            self.audit(payment).await?;
+            if !self.compared.contains(&payment.id) {
+                self.audit(payment).await?;
+            }
+            if let Some(read) = charges.get(&payment.id) {
+                self.compare_charge(payment, read).await?;
+            }
         }
         Ok(places.len())
     }

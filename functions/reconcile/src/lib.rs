@@ -6,6 +6,7 @@
 //! nothing itself: the stream sends what it writes into the table, so a run that is cut off leaves nothing half done.
 
 mod audit;
+mod charges;
 mod checks;
 mod findings;
 mod reader;
@@ -22,6 +23,7 @@ use recoup_ports::audits::AuditPayments;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::{Events, RecordDeliveries, RecordEvents};
 use recoup_ports::lists::RefundList;
+use recoup_ports::payments::KeepVerifications;
 use recoup_ports::processor::Processor;
 use recoup_ports::reports::{KeepReports, Tenants};
 use recoup_ports::seal_keys::SealKeys;
@@ -46,6 +48,7 @@ pub trait Store:
     + KeepReports
     + RefundList
     + AuditPayments
+    + KeepVerifications
     + Settle
     + Events
     + RecordDeliveries
@@ -60,6 +63,7 @@ impl<T> Store for T where
         + KeepReports
         + RefundList
         + AuditPayments
+        + KeepVerifications
         + Settle
         + Events
         + RecordDeliveries

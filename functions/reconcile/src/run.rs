@@ -39,6 +39,8 @@ pub(crate) struct Run<'a, S, P, K> {
     pub(crate) compared: HashSet<PaymentId>,
     /// Whether terms were to be checked and there was no key.
     pub(crate) lacks_key: bool,
+    /// Whether the processor that tells of charges gives no clear answer.
+    pub(crate) charges_are_silent: bool,
     /// The refunds that have ended at the processor that keeps a list, to be looked for in it.
     to_look_for: Vec<Refund>,
 }
@@ -64,6 +66,7 @@ impl<'a, S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'a, S, P, K> {
             checked: Checked::default(),
             compared: HashSet::new(),
             lacks_key: false,
+            charges_are_silent: false,
             to_look_for: Vec::new(),
         })
     }

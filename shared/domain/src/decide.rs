@@ -12,6 +12,7 @@ use crate::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Routing, Se
 use crate::refund::{Fingerprint, Kind, Refund, Version};
 use crate::split::{Actor, MerchantPart, Split};
 use crate::time::Timestamp;
+use crate::verification::{Term, Verification};
 use crate::wanted::{Wanted, WantedParts, WantedRouting};
 
 /// An actor that would have to give more than it has left.
@@ -39,6 +40,9 @@ pub enum Refusal {
     /// The payment is not captured.
     #[error("only a completed payment can be refunded; this one is {}", .0.as_str())]
     NotCompleted(CaptureStatus),
+    /// The payment's terms are not those of its charge.
+    #[error("the payment's processor says otherwise about its {}", .0.as_str())]
+    TermsDiffer(Term),
     /// The payment has as many refunds as it can carry.
     #[error("the payment already has {} refunds, which is the most one can have", Payment::REFUNDS_MAX)]
     TooManyRefunds,
@@ -234,6 +238,9 @@ fn may_be_refunded(payment: &Payment, wanted: &Wanted, now: Timestamp) -> Result
     let facts = &payment.facts;
     if facts.status != CaptureStatus::Completed {
         return Err(Refusal::NotCompleted(facts.status));
+    }
+    if let Some(Verification::Failed(_, difference)) = &payment.verification {
+        return Err(Refusal::TermsDiffer(difference.term));
     }
     if facts.disputed {
         return Err(Refusal::Disputed);

@@ -29,5 +29,6 @@ pub mod text;
 mod text_form;
 pub mod time;
 pub mod token;
+pub mod verification;
 pub mod waiting;
 pub mod wanted;

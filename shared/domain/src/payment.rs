@@ -8,6 +8,7 @@ use crate::seal::Seal;
 use crate::split::Split;
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
+use crate::verification::Verification;
 
 /// A fact with an order and a name for each of its values.
 macro_rules! fact {
@@ -190,6 +191,8 @@ pub struct Payment {
     /// The names of its charge there that no other payment may have: none in the sandbox, whose references are behaviours,
     /// and none where an earlier version registered it.
     pub claims: Vec<Text<255>>,
+    /// What its processor said of its terms; none where it says nothing of any, or has not been asked.
+    pub verification: Option<Verification>,
     /// What may change.
     pub facts: Facts,
     /// Counts the changes of `facts`: a refund is only committed against the facts it was decided on.
@@ -233,6 +236,7 @@ impl Payment {
             lines: lines.map(|(id, amount)| Line { id, amount, refunded: false }).collect(),
             processor: terms.processor,
             claims: Vec::new(),
+            verification: None,
             facts,
             revision: 1,
             refunds: Vec::new(),

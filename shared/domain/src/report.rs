@@ -42,6 +42,10 @@ fact!(
         TermsUnsealed = "terms_unsealed",
         /// The key that seals payments could not be read, so terms were not checked.
         TermsUnchecked = "terms_unchecked",
+        /// A payment's amount, currency or charge is not what its processor says.
+        TermsDifferAtProcessor = "terms_differ_at_processor",
+        /// The processor has refunded more or less of a payment than the books say.
+        TotalDiffersAtProcessor = "total_differs_at_processor",
         /// A recorded event says what its refund's history does not.
         EventAstray = "event_astray"
     }

@@ -129,8 +129,9 @@ impl Payment {
             routing,
             lines,
             processor: Processor { name, reference },
-            // Each is an item of its own, which holds it.
+            // Each is an item of its own, which holds it; and what was said of the terms is asked anew.
             claims: _,
+            verification: _,
             facts,
             revision,
             refunds: _,

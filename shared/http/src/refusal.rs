@@ -46,7 +46,9 @@ impl From<Refusal> for Problem {
                 tracing::error!(payment.id = %payment, why, "a payment whose amounts contradict each other is not refunded");
                 internal()
             }
-            Refusal::NotCompleted(_) | Refusal::TooManyRefunds => problem(Code::PaymentNotRefundable),
+            Refusal::NotCompleted(_) | Refusal::TermsDiffer(_) | Refusal::TooManyRefunds => {
+                problem(Code::PaymentNotRefundable)
+            }
             Refusal::Disputed => problem(Code::PaymentDisputed),
             Refusal::WindowExpired(_) => problem(Code::RefundWindowExpired),
             Refusal::CurrencyMismatch(_) => problem(Code::CurrencyMismatch).about("currency"),

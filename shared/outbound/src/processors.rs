@@ -7,6 +7,7 @@ use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
+use recoup_ports::charges::{ChargeQuestion, ChargeRead};
 use recoup_ports::processor::{Listing, LookedUp, Processor};
 use recoup_ports::processor_keys::ProcessorKeys;
 
@@ -56,6 +57,13 @@ impl<K: ProcessorKeys + Sync> Processor for Processors<K> {
         match refund.processor.name {
             ProcessorName::Sandbox => Sandbox.asked_once_more_after(refund),
             ProcessorName::Stripe | ProcessorName::Http => None,
+        }
+    }
+
+    async fn read_charge(&self, question: &ChargeQuestion) -> ChargeRead {
+        match question.processor {
+            ProcessorName::Stripe => self.stripe.read_charge(question).await,
+            ProcessorName::Sandbox | ProcessorName::Http => ChargeRead::NotTold,
         }
     }
 

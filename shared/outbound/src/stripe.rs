@@ -4,6 +4,7 @@
 //! program of nothing but one refund did not link with fat LTO in 20 minutes of processor time. What we need
 //! of Stripe is one POST and three GETs; what they say is read in `recoup_processors::stripe`.
 
+mod charge;
 mod list;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use recoup_domain::ids::{Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
+use recoup_ports::charges::{ChargeQuestion, ChargeRead};
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, Listing, LookedUp, Processor};
 use recoup_ports::processor_keys::ProcessorKeys;
 use recoup_processors::stripe::{
@@ -257,6 +259,10 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
                 LookedUp::Stands(Outcome::Unknown)
             }
         }
+    }
+
+    async fn read_charge(&self, question: &ChargeQuestion) -> ChargeRead {
+        self.charge(question).await
     }
 
     async fn list(&self, tenant: &Tenant, _name: ProcessorName, from: Timestamp) -> Listing {

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audits;
+pub mod charges;
 pub mod credentials;
 pub mod dead_letters;
 pub mod due;

@@ -43,8 +43,25 @@ pub enum Moved {
     Overtaken,
 }
 
+/// The outcome of keeping what a processor said of a payment's terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is written, and the claims are taken.
+    Yes,
+    /// The payment has changed since it was read; nothing was written.
+    Overtaken,
+    /// The charge is this other payment's; nothing was written.
+    ChargeTaken(PaymentId),
+}
+
+/// Keeps what processors said of payments' terms.
+pub trait KeepVerifications {
+    /// Writes a payment's verification and its claims, if its facts have not changed since it was read.
+    fn keep_verification(&self, payment: &Payment) -> impl Future<Output = Result<Kept, WriteError>> + Send;
+}
+
 /// Registers payments.
-pub trait Register: Payments {
+pub trait Register: Payments + KeepVerifications {
     /// Writes a payment and its claims unless one with its id exists, or another has one of its claims.
     fn register(&self, payment: &Payment) -> impl Future<Output = Result<Registered, ReadError>> + Send;
 

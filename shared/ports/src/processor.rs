@@ -9,6 +9,8 @@ use recoup_domain::refund::{Outcome, Pending, Refund, State};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 
+use crate::charges::{ChargeQuestion, ChargeRead};
+
 /// What a processor answers when it is asked about a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookedUp {
@@ -47,6 +49,11 @@ pub trait Processor {
     /// refunds that fail after a success, gives a time; all other processors report such a failure themselves.
     fn asked_once_more_after(&self, _refund: &Refund) -> Option<Duration> {
         None
+    }
+
+    /// Reads the charge behind a payment's reference, if the processor tells of charges. Moves no money.
+    fn read_charge(&self, _question: &ChargeQuestion) -> impl Future<Output = ChargeRead> + Send {
+        async { ChargeRead::NotTold }
     }
 
     /// Asks for the processor's own list of a tenant's refunds since a moment, if it keeps one. Moves no money.

@@ -1,6 +1,7 @@
 //! Stripe's words: version 2025-04-30 of its API, as its documentation has them.
 
 mod amount;
+mod charge;
 mod event;
 mod keys;
 mod order;
@@ -10,6 +11,7 @@ mod signature;
 
 pub use amount::StripeAmount;
 pub(crate) use amount::takes;
+pub use charge::{charge, charge_path};
 pub use event::UnverifiedEvent;
 pub(crate) use event::notification;
 pub use keys::{StripeAccess, StripeKey, StripeSigningSecret};

@@ -2,21 +2,21 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use recoup_domain::ids::{PaymentId, Tenant};
+use recoup_domain::ids::Tenant;
 use recoup_domain::payment::{Payment, ProcessorName};
 use recoup_domain::seal::Seal;
 use recoup_ports::audits::{AdoptPayments, Adopted, AuditPayments, Unsealed};
 use recoup_ports::lists::Place;
 use recoup_ports::{ReadError, WriteError};
 
-use crate::claim_item::holder;
+use crate::claim_item::Claimed;
 use crate::expression::{Expression, number, text};
 use crate::keys::{
     Key, LIST_PK, LIST_SK, PAYMENT, PK, SK, list_sk, payment_by_time, payments_of, place_in_list,
 };
 use crate::payment_item::{CLAIMS, PROCESSOR, REVISION, SEAL};
 use crate::table::{Item, Table, cause, key_text, read_payment, unavailable, unreadable};
-use crate::write::{Transacted, condition_failed, past_transactions};
+use crate::write::past_transactions;
 
 /// The `list_sk` of the last payment that was audited.
 const AUDITED_TO: &str = "audited_to";
@@ -70,30 +70,6 @@ fn key_at(place: &str) -> Option<Key> {
     Some(Key { pk: pk.to_owned(), sk: sk.to_owned() })
 }
 
-impl Table {
-    /// Seals and lists a payment, and takes its claims; the payment that has one already, where one has.
-    async fn adopt_with_claims(&self, payment: &Payment) -> Result<Result<Adopted, PaymentId>, WriteError> {
-        let mut expression = adoption(payment);
-        let claims = payment.claims.iter().map(|reference| text(reference.as_str())).collect();
-        expression.assign(CLAIMS, Some(AttributeValue::L(claims)));
-        let update = self.transact_update(&Key::payment(&payment.tenant, &payment.id), expression);
-        let mut writes = vec![update.map_err(|error| WriteError::Unavailable(error.into()))?];
-        writes.extend(self.transact_claims(payment).map_err(WriteError::Unavailable)?);
-        let reasons = match self.transact(writes).await {
-            Transacted::Done => return Ok(Ok(Adopted::Yes)),
-            Transacted::Refused(reasons) => reasons,
-            Transacted::Contended(_) => return Err(WriteError::Unavailable("others kept writing".into())),
-            Transacted::Failed(cause) => return Err(WriteError::Unavailable(cause)),
-        };
-        if reasons.first().is_some_and(condition_failed) {
-            return Ok(Ok(Adopted::Changed));
-        }
-        let holder =
-            holder(&reasons)?.ok_or_else(|| WriteError::Unavailable("no reason was given".into()))?;
-        Ok(Err(holder))
-    }
-}
-
 /// The seal and the place of a payment that has not changed since it was read.
 fn adoption(payment: &Payment) -> Expression {
     let mut expression = Expression::default();
@@ -142,9 +118,10 @@ impl AdoptPayments for Table {
     async fn adopt(&self, payment: &Payment) -> Result<Adopted, WriteError> {
         let mut adopted = Adopted::Yes;
         if !payment.claims.is_empty() {
-            match self.adopt_with_claims(payment).await? {
-                Ok(adopted) => return Ok(adopted),
-                Err(holder) => adopted = Adopted::ChargeTaken(holder),
+            match self.change_with_claims(payment, adoption(payment)).await? {
+                Claimed::Yes => return Ok(Adopted::Yes),
+                Claimed::Changed => return Ok(Adopted::Changed),
+                Claimed::Taken(holder) => adopted = Adopted::ChargeTaken(holder),
             }
         }
         let update = self.update(&Key::payment(&payment.tenant, &payment.id), adoption(payment));

@@ -1,16 +1,17 @@
 //! Claims: each name of a charge at a processor is an item of its own, so that one charge is one payment.
 
 use aws_sdk_dynamodb::types::{
-    CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::Payment;
-use recoup_ports::{BoxError, ReadError};
+use recoup_ports::{BoxError, ReadError, WriteError};
 
-use crate::expression::text;
+use crate::expression::{Expression, text};
 use crate::keys::{Key, PK};
+use crate::payment_item::CLAIMS;
 use crate::table::{Table, key_text, unreadable};
-use crate::write::condition_failed;
+use crate::write::{Transacted, condition_failed};
 
 const PAYMENT_ID: &str = "payment_id";
 
@@ -29,6 +30,42 @@ impl Table {
             Ok(TransactWriteItem::builder().put(put.build()?).build())
         };
         payment.claims.iter().map(claim).collect()
+    }
+}
+
+/// The outcome of a change of a payment that takes its claims.
+pub(crate) enum Claimed {
+    Yes,
+    Changed,
+    Taken(PaymentId),
+}
+
+impl Table {
+    /// Changes a payment as this expression says and takes its claims, or neither.
+    pub(crate) async fn change_with_claims(
+        &self,
+        payment: &Payment,
+        mut expression: Expression,
+    ) -> Result<Claimed, WriteError> {
+        if !payment.claims.is_empty() {
+            let claims = payment.claims.iter().map(|reference| text(reference.as_str())).collect();
+            expression.assign(CLAIMS, Some(AttributeValue::L(claims)));
+        }
+        let update = self.transact_update(&Key::payment(&payment.tenant, &payment.id), expression);
+        let mut writes = vec![update.map_err(|error| WriteError::Unavailable(error.into()))?];
+        writes.extend(self.transact_claims(payment).map_err(WriteError::Unavailable)?);
+        let reasons = match self.transact(writes).await {
+            Transacted::Done => return Ok(Claimed::Yes),
+            Transacted::Refused(reasons) => reasons,
+            Transacted::Contended(_) => return Err(WriteError::Unavailable("others kept writing".into())),
+            Transacted::Failed(cause) => return Err(WriteError::Unavailable(cause)),
+        };
+        if reasons.first().is_some_and(condition_failed) {
+            return Ok(Claimed::Changed);
+        }
+        let holder =
+            holder(&reasons)?.ok_or_else(|| WriteError::Unavailable("no reason was given".into()))?;
+        Ok(Claimed::Taken(holder))
     }
 }
 

@@ -12,6 +12,7 @@ use recoup_domain::seal::Seal;
 use recoup_domain::split::{Actor, MerchantPart, Split};
 use recoup_domain::text::{Metadata, Text};
 use recoup_domain::time::Timestamp;
+use recoup_domain::verification::{Difference, Term, Verification};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
@@ -27,6 +28,7 @@ pub(crate) const LINES_REFUNDED: &str = "lines_refunded";
 pub(crate) const SEAL: &str = "seal";
 pub(crate) const PROCESSOR: &str = "processor";
 pub(crate) const CLAIMS: &str = "claims";
+pub(crate) const VERIFICATION: &str = "verification";
 
 /// One actor: what was routed to it, and what it has left.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,6 +43,47 @@ struct ActorItem {
 struct LineItem {
     id: LineId,
     amount: u64,
+}
+
+/// What the processor said of the terms.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub(crate) enum VerificationItem {
+    Pending,
+    Verified {
+        at: Timestamp,
+    },
+    Failed {
+        at: Timestamp,
+        term: Term,
+        ours: Text<255>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        theirs: Option<Text<255>>,
+    },
+}
+
+impl From<&Verification> for VerificationItem {
+    fn from(verification: &Verification) -> Self {
+        match verification.clone() {
+            Verification::Pending => Self::Pending,
+            Verification::Verified(at) => Self::Verified { at },
+            Verification::Failed(at, Difference { term, ours, theirs }) => {
+                Self::Failed { at, term, ours, theirs }
+            }
+        }
+    }
+}
+
+impl From<VerificationItem> for Verification {
+    fn from(item: VerificationItem) -> Self {
+        match item {
+            VerificationItem::Pending => Self::Pending,
+            VerificationItem::Verified { at } => Self::Verified(at),
+            VerificationItem::Failed { at, term, ours, theirs } => {
+                Self::Failed(at, Difference { term, ours, theirs })
+            }
+        }
+    }
 }
 
 /// The facts that may change, under the attribute names that `move_facts` writes.
@@ -81,6 +124,8 @@ pub(crate) struct PaymentItem {
     processor_payment: Text<255>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     claims: Vec<Text<255>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verification: Option<VerificationItem>,
     refunds: Vec<RefundId>,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +145,7 @@ impl From<&Payment> for PaymentItem {
             lines,
             processor: Processor { name, reference },
             claims,
+            verification,
             facts,
             revision,
             refunds,
@@ -124,6 +170,7 @@ impl From<&Payment> for PaymentItem {
             processor: *name,
             processor_payment: reference.clone(),
             claims: claims.clone(),
+            verification: verification.as_ref().map(VerificationItem::from),
             refunds: refunds.clone(),
             created_at: *created_at,
             seal: seal.map(|Seal(seal)| ByteArray::new(seal)),
@@ -219,6 +266,7 @@ impl PaymentItem {
             lines,
             processor: Processor { name: self.processor, reference: self.processor_payment },
             claims: self.claims,
+            verification: self.verification.map(Verification::from),
             revision: self.facts.revision,
             refunds: self.refunds,
             created_at: self.created_at,

@@ -6,13 +6,15 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use recoup_domain::or_abort::OrAbort;
 use recoup_domain::payment::Payment;
 use recoup_domain::seal::Seal;
-use recoup_ports::payments::{Moved, Register, Registered};
+use recoup_ports::payments::{KeepVerifications, Kept, Moved, Register, Registered};
 use recoup_ports::{ReadError, WriteError};
 
-use crate::claim_item::holder;
+use crate::claim_item::{Claimed, holder};
 use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
-use crate::payment_item::{FactsItem, PaymentItem, REFUNDABLE_UNTIL, REVISION, SEAL};
+use crate::payment_item::{
+    FactsItem, PaymentItem, REFUNDABLE_UNTIL, REVISION, SEAL, VERIFICATION, VerificationItem,
+};
 use crate::table::{Item, Table, cause, read_payment, unavailable};
 use crate::write::{Transacted, condition_failed, past_transactions};
 
@@ -34,6 +36,24 @@ impl Table {
         }
         let holder = holder(&reasons)?.ok_or_else(|| ReadError::Unavailable("no reason was given".into()))?;
         Ok(Registered::ChargeTaken(holder))
+    }
+}
+
+impl KeepVerifications for Table {
+    async fn keep_verification(&self, payment: &Payment) -> Result<Kept, WriteError> {
+        let mut expression = Expression::default();
+        let revision = expression.name(REVISION);
+        let seen = expression.value(number(payment.revision));
+        expression.require(format!("{revision} = {seen}"));
+        let verification = payment.verification.as_ref().map(VerificationItem::from);
+        let verification = verification.map(serde_dynamo::to_attribute_value).transpose();
+        let verification = verification.map_err(|error| WriteError::Unavailable(error.into()))?;
+        expression.assign(VERIFICATION, verification);
+        Ok(match self.change_with_claims(payment, expression).await? {
+            Claimed::Yes => Kept::Yes,
+            Claimed::Changed => Kept::Overtaken,
+            Claimed::Taken(holder) => Kept::ChargeTaken(holder),
+        })
     }
 }
 

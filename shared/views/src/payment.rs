@@ -6,7 +6,9 @@ use recoup_domain::balance::{Balance, Balances};
 use recoup_domain::ids::Environment;
 use recoup_domain::payment::Payment;
 use recoup_domain::split::Actor;
+use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
+use recoup_domain::verification::Verification;
 use serde::Serialize;
 
 use crate::{Amount, PublicUrl, SelfLink};
@@ -64,6 +66,33 @@ struct ProcessorView {
     reference: String,
 }
 
+#[derive(Clone, Debug, Serialize)]
+struct VerificationView {
+    status: &'static str,
+    at: Option<String>,
+    field: Option<&'static str>,
+    ours: Option<String>,
+    theirs: Option<String>,
+}
+
+impl From<&Verification> for VerificationView {
+    fn from(verification: &Verification) -> Self {
+        let (status, at, difference) = match verification {
+            Verification::Pending => ("pending", None, None),
+            Verification::Verified(at) => ("verified", Some(at), None),
+            Verification::Failed(at, difference) => ("failed", Some(at), Some(difference)),
+        };
+        let text = |text: &Text<255>| text.as_str().to_owned();
+        Self {
+            status,
+            at: at.map(|at| at.rfc3339()),
+            field: difference.map(|difference| difference.term.as_str()),
+            ours: difference.map(|difference| text(&difference.ours)),
+            theirs: difference.and_then(|difference| difference.theirs.as_ref()).map(text),
+        }
+    }
+}
+
 /// A payment with its balances.
 #[derive(Clone, Debug, Serialize)]
 pub struct PaymentView {
@@ -82,6 +111,7 @@ pub struct PaymentView {
     routing: Option<PaymentRouting>,
     invoice_details: Vec<LineView>,
     processor: ProcessorView,
+    processor_verification: Option<VerificationView>,
     metadata: BTreeMap<String, String>,
     sandbox: bool,
     created_at: String,
@@ -125,6 +155,7 @@ impl PaymentView {
                 name: payment.processor.name.as_str(),
                 reference: payment.processor.reference.as_str().into(),
             },
+            processor_verification: payment.verification.as_ref().map(VerificationView::from),
             metadata: facts.metadata.pairs().clone(),
             sandbox: payment.tenant.environment == Environment::Sandbox,
             created_at: payment.created_at.rfc3339(),

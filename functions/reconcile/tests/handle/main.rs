@@ -4,6 +4,9 @@
 mod announcements;
 mod auditing;
 mod books;
+#[path = "../../../../tests/events/charges.rs"]
+mod charges;
+mod charging;
 mod healthy;
 mod outcomes;
 mod payloads;
@@ -11,9 +14,10 @@ mod payloads;
 mod seal_keys;
 mod stuck;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use charges::Charges;
 use reconcile::{Context, ReconcileError, Summary, handle};
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EventId, RefundId, Tenant};
@@ -23,6 +27,7 @@ use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::report::{Finding, Report};
 use recoup_domain::time::Timestamp;
 use recoup_outbound::sandbox::Sandbox;
+use recoup_ports::charges::{ChargeQuestion, ChargeRead};
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::events::RecordEvents;
 use recoup_ports::payments::{Payments, Register, Registered};
@@ -54,6 +59,7 @@ struct Scripted {
     looked_up: Option<LookedUp>,
     list: Option<Vec<(RefundId, Outcome, Option<Money>)>>,
     asked: Mutex<Vec<RefundId>>,
+    charges: Arc<Charges>,
 }
 
 impl Processor for Scripted {
@@ -64,6 +70,10 @@ impl Processor for Scripted {
     async fn look_up(&self, refund: &Refund) -> LookedUp {
         self.asked.lock().unwrap().push(refund.id.clone());
         self.looked_up.clone().unwrap_or(LookedUp::Stands(Outcome::Unknown))
+    }
+
+    async fn read_charge(&self, _: &ChargeQuestion) -> ChargeRead {
+        self.charges.answer()
     }
 
     async fn list(&self, _: &Tenant, name: ProcessorName, _: Timestamp) -> Listing {

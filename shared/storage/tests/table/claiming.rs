@@ -3,10 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use recoup_domain::ids::{Environment, Tenant};
-use recoup_domain::payment::{Payment, Processor, ProcessorName};
+use recoup_domain::payment::{Facts, Payment, Processor, ProcessorName};
+use recoup_domain::verification::{Difference, Term, Verification};
 use recoup_ports::audits::{AdoptPayments, Adopted};
-use recoup_ports::payments::{Payments, Register, Registered};
-use recoup_testing::fixtures::{payment, payment_id, seal_key, tenant, tenant_of, text};
+use recoup_ports::payments::{KeepVerifications, Kept, Payments, Register, Registered};
+use recoup_testing::fixtures::{facts, later, payment, payment_id, seal_key, tenant, tenant_of, text};
 use recoup_testing::{Fault, TestTable};
 
 use crate::bench::assert_operations;
@@ -136,4 +137,39 @@ async fn a_claim_that_cannot_be_read_is_an_error_and_no_payment() {
     table.put(claim.into_iter().chain(put).collect()).await;
     assert!(store.register(&stripe("pay_2")).await.is_err());
     assert!(store.payment(&tenant(), &payment_id("pay_2")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_verification_is_kept_with_its_claims_or_not_at_all() {
+    let table = TestTable::new();
+    let store = table.store();
+    let registered = stripe("pay_1");
+    store.register(&registered).await.unwrap();
+    let told = |payment: &Payment, verification: Verification| {
+        let claims = vec![text("pi_1"), text("ch_1")];
+        Payment { verification: Some(verification), claims, ..payment.clone() }
+    };
+    let failed = Difference::new(Term::Amount, "5.00", Some("4.00"));
+    table.take_calls();
+    for verification in [
+        Verification::Pending,
+        Verification::Failed(later(1), failed),
+        Verification::Failed(later(1), Difference::new(Term::Reference, "pi_1", None)),
+        Verification::Verified(later(2)),
+    ] {
+        let told = told(&registered, verification);
+        assert_eq!(store.keep_verification(&told).await.unwrap(), Kept::Yes);
+        assert_eq!(store.payment(&tenant(), &told.id).await.unwrap(), Some(told));
+    }
+    // Another payment's other name of the same charge.
+    let other = charge("pay_2", ProcessorName::Stripe, "py_2");
+    store.register(&other).await.unwrap();
+    let taken = store.keep_verification(&told(&other, Verification::Verified(later(3)))).await.unwrap();
+    assert_eq!(taken, Kept::ChargeTaken(payment_id("pay_1")));
+    assert_eq!(store.payment(&tenant(), &other.id).await.unwrap(), Some(other.clone()));
+    // Its facts have moved meanwhile.
+    let moved = other.moved_to(Facts { disputed: true, ..facts() }, later(4)).unwrap().unwrap();
+    store.move_facts(&moved).await.unwrap();
+    let late = Payment { verification: Some(Verification::Pending), ..other };
+    assert_eq!(store.keep_verification(&late).await.unwrap(), Kept::Overtaken);
 }
