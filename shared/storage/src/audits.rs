@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use recoup_domain::ids::Tenant;
+use recoup_domain::ids::{PaymentId, Tenant};
 use recoup_domain::payment::{Payment, ProcessorName};
 use recoup_domain::seal::Seal;
 use recoup_ports::audits::{AdoptPayments, Adopted, AuditPayments, Unsealed};
