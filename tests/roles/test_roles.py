@@ -92,6 +92,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     "admin": {
         "payment": {READ, UPDATE},
         "charge": {PUT},
+        "refund": {READ, UPDATE},
         "account": {READ, PUT, UPDATE},
         "reports": {READ},
         "key of 0.1": {READ},

@@ -6,6 +6,7 @@
 mod accounts;
 mod dead_letters;
 mod keys;
+mod refunds;
 mod reports;
 mod rotation;
 mod seals;
@@ -17,6 +18,7 @@ use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::KeyUse;
 use recoup_domain::ids::{AccountId, Environment, InvalidId, PaymentId, RefundId, Tenant};
 use recoup_domain::signing::TooManySecrets;
+use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_ports::api_keys::KeepKeys;
 use recoup_ports::audits::AdoptPayments;
@@ -29,6 +31,7 @@ use recoup_ports::processor_keys::KeepSealedKeys;
 use recoup_ports::reports::{ListTenants, Reports};
 use recoup_ports::seal_keys::{SealKeyError, SealKeys};
 use recoup_ports::seals::{Seal, SealError};
+use recoup_ports::settlement::{Settle, SettleError};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError, causes};
 use serde::Deserialize;
@@ -76,6 +79,9 @@ enum Command {
     PutBack { queue: QueueName, refund_id: Option<String> },
     LatestReports {},
     IndexAccounts { account_ids: Vec<String> },
+    SettleRefund(refunds::Said),
+    AskNow(refunds::Named),
+    ClearFlag(refunds::Named),
     SealPayments { operator: String, cursor: Option<String> },
     SealPayment { account_id: String, environment: String, payment_id: String, operator: String },
 }
@@ -137,7 +143,28 @@ pub enum AdminError {
     /// No account is named, or too many are.
     #[error("account_ids must have 1 to 100 ids")]
     AccountIds,
-    /// Nobody is named who seals payments.
+    /// The outcome is none that a person can give.
+    #[error("outcome must be succeeded or failed")]
+    Outcome,
+    /// The reason is empty or too long.
+    #[error("reason must have 1 to 255 characters")]
+    Reason,
+    /// The reference is empty or too long.
+    #[error("reference must have 1 to 255 characters")]
+    Reference,
+    /// The account has no such refund.
+    #[error("there is no such refund")]
+    NoSuchRefund,
+    /// What a person says of the refund contradicts what is known.
+    #[error("the refund is left as it is: {0}")]
+    Contradicted(&'static str),
+    /// The refund was written at the same time.
+    #[error("the refund changed at the same moment; look at it again")]
+    RefundChanged,
+    /// The refund could not be written.
+    #[error("the refund was not written")]
+    Settle(#[from] SettleError),
+    /// Nobody is named who does this.
     #[error("operator must name who does this, in 1 to 64 characters")]
     Operator,
     /// The cursor is none that was answered.
@@ -212,6 +239,9 @@ impl AdminError {
             | Self::ProcessorKeys(_)
             | Self::NoJobs
             | Self::Operator
+            | Self::Outcome
+            | Self::Reason
+            | Self::Reference
             | Self::Cursor
             | Self::AccountIds => "InvalidCommand",
             Self::TooManySecrets(_)
@@ -219,14 +249,18 @@ impl AdminError {
             | Self::TooSoon(_)
             | Self::Unseen(_)
             | Self::PaymentChanged
+            | Self::RefundChanged
+            | Self::Contradicted(_)
             | Self::Contradiction(_) => "Conflict",
             Self::NoSuchAccount => "NoSuchAccount",
             Self::NoSuchKey | Self::NoSuchProcessorKeys => "NoSuchKey",
             Self::NoSuchPayment => "NoSuchPayment",
+            Self::NoSuchRefund => "NoSuchRefund",
             Self::Queue(_)
             | Self::Keyring(_)
             | Self::SealKey(_)
             | Self::Seal(_)
+            | Self::Settle(_)
             | Self::Read(_)
             | Self::Write(_) => "Unavailable",
         }
@@ -248,7 +282,7 @@ pub async fn handle<A, K, R, S, D, N>(
     event: Value,
 ) -> Result<Value, AdminError>
 where
-    A: Accounts + WebhookSecrets + ListTenants + Reports + AdoptPayments + Payments + Sync,
+    A: Accounts + WebhookSecrets + ListTenants + Reports + AdoptPayments + Payments + Settle + Sync,
     K: KeepKeys + KeepSealedKeys,
     R: Keyrings + RotateKeyrings + SealKeys,
     D: DeadLetters,
@@ -290,6 +324,9 @@ where
         }
         Command::LatestReports {} => reports::latest(&context.accounts).await,
         Command::IndexAccounts { account_ids } => reports::index(&context.accounts, &account_ids).await,
+        Command::SettleRefund(said) => refunds::settle(&context.accounts, (context.now)(), said).await,
+        Command::AskNow(named) => refunds::ask_now(&context.accounts, (context.now)(), named).await,
+        Command::ClearFlag(named) => refunds::clear_flag(&context.accounts, named).await,
         Command::SealPayments { operator, cursor } => {
             let Context { accounts, keyrings, now, .. } = context;
             seals::seal_payments(accounts, keyrings, *now, &operator, cursor).await
@@ -301,6 +338,12 @@ where
             seals::seal_payment(&context.accounts, &context.keyrings, &operator, (&tenant, &id)).await
         }
     }
+}
+
+/// Who is behind a command.
+fn operator(name: &str) -> Result<Text<64>, AdminError> {
+    let name = Some(name).filter(|name| !name.trim().is_empty()).ok_or(AdminError::Operator)?;
+    Text::new(name.to_owned()).map_err(|_| AdminError::Operator)
 }
 
 fn tenant(account_id: &str, environment: &str) -> Result<Tenant, AdminError> {

@@ -14,8 +14,6 @@ use serde_json::{Value, json};
 
 use crate::AdminError;
 
-/// Most characters in an operator's name.
-const OPERATOR_MAX: usize = 64;
 /// No further page of the table is read after this long; the function's time in `template.yaml` is twice as long.
 const READ_FOR: Duration = Duration::from_secs(20);
 /// No further page is read after so many payments were adopted.
@@ -47,11 +45,6 @@ impl Done {
     }
 }
 
-fn check(operator: &str) -> Result<(), AdminError> {
-    let is_name = !operator.trim().is_empty() && operator.chars().nth(OPERATOR_MAX).is_none();
-    is_name.then_some(()).ok_or(AdminError::Operator)
-}
-
 /// Seals one payment as it now stands, whatever its seal says: somebody has looked at it.
 pub(crate) async fn seal_payment(
     store: &(impl AdoptPayments + Payments),
@@ -59,7 +52,8 @@ pub(crate) async fn seal_payment(
     operator: &str,
     (tenant, id): (&Tenant, &PaymentId),
 ) -> Result<Value, AdminError> {
-    check(operator)?;
+    let operator = crate::operator(operator)?;
+    let operator = operator.as_str();
     let payment = store.payment(tenant, id).await?.ok_or(AdminError::NoSuchPayment)?;
     if let Some(why) = payment.contradiction() {
         return Err(AdminError::Contradiction(why));
@@ -83,7 +77,8 @@ pub(crate) async fn seal_payments(
     operator: &str,
     cursor: Option<String>,
 ) -> Result<Value, AdminError> {
-    check(operator)?;
+    let operator = crate::operator(operator)?;
+    let operator = operator.as_str();
     let key = keys.seal_key().await?;
     let (started, mut done, mut cursor) = (now(), Done::default(), cursor);
     loop {

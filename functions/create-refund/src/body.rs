@@ -3,7 +3,7 @@
 use lambda_http::Request;
 use recoup_domain::ids::{LineId, PaymentId};
 use recoup_domain::payment::Payment;
-use recoup_domain::refund::Notes;
+use recoup_domain::refund::{External, Notes};
 use recoup_domain::split::Split;
 use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
 use recoup_http::fields::{Entry, Fields, invalid};
@@ -26,6 +26,8 @@ const KNOWN: &[&str] = &[
     "routing.merchants[].account_id",
     "routing.merchants[].amount",
     "expected_refundable_amount",
+    "external.method",
+    "external.reference",
     "reason",
     "information",
     "description",
@@ -46,6 +48,7 @@ pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Wanted, Problem> 
             .take_said("expected_refundable_amount")?
             .map(Entry::amount)
             .transpose()?,
+        external: fields.take_said("external")?.map(external).transpose()?,
         notes: Notes {
             reason: fields.take("reason").map(Entry::text).transpose()?,
             information: fields.take("information").map(Entry::text).transpose()?,
@@ -131,6 +134,17 @@ fn routing(entry: Entry) -> Result<WantedRouting, Problem> {
     }
     fields.finish()?;
     Ok(WantedRouting::Parts(WantedParts { platform, merchants }))
+}
+
+/// How a refund was paid already.
+fn external(entry: Entry) -> Result<External, Problem> {
+    let mut fields = entry.object()?;
+    let external = External {
+        method: fields.require("method")?.text()?,
+        reference: fields.take("reference").map(Entry::text).transpose()?,
+    };
+    fields.finish()?;
+    Ok(external)
 }
 
 /// A merchant's part: `account_id` as in a payment, or its synonym `id`.

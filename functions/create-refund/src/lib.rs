@@ -66,9 +66,12 @@ async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<An
     Answer::new(StatusCode::OK, &QuoteView::of(&payment, &refund)?)
 }
 
-/// The decision on a refund that its processor can carry out.
+/// The decision on a refund that its processor can carry out, if it has to.
 fn granted(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<Reservation, Problem> {
     let reservation = decide(payment, wanted, identity)?;
+    if wanted.external.is_some() {
+        return Ok(reservation);
+    }
     let taken = recoup_processors::takes(payment.processor.name, reservation.refund.amount);
     taken.map_err(|cannot| Problem::new(Code::ProcessorCannot, cannot.to_string()))?;
     Ok(reservation)

@@ -6,7 +6,7 @@ use recoup_domain::ids::{PaymentId, RefundId, Tenant};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::or_abort::OrAbort;
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{Change, Kind, Notes, Refund, State, Version};
+use recoup_domain::refund::{Change, Kind, Notes, Origin, Refund, State, Version};
 use recoup_domain::signing::sign;
 use recoup_domain::text::{Metadata, Text};
 use recoup_domain::time::Timestamp;
@@ -64,6 +64,7 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Refund {
         split: None,
         lines: Vec::new(),
         notes: Notes { description: Some(Text::cut(description)), ..Notes::default() },
+        origin: Origin::Api,
         processor: Processor { name: ProcessorName::Sandbox, reference: Text::cut("sandbox_succeed") },
         fingerprint: [0; 32],
         version: Version {
@@ -73,11 +74,13 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Refund {
             metadata: Metadata::default(),
             updated_at: now,
         },
+        first: State::Initiated,
         history: vec![Change { at: now, state: Some(State::Succeeded) }],
         handed_over_at: Some(now),
         turn: 0,
         wait: None,
         flag: None,
+        verdict: None,
         created_at: now,
     }
 }

@@ -184,7 +184,8 @@ pub(crate) fn asks_processor(refund: &Refund, scope: &Scope) -> bool {
     let ended_at = refund.version.updated_at;
     let is_recent = refund.processor.name == ProcessorName::Sandbox || ended_at >= scope.ask_from;
     let has_ended = matches!(refund.version.state, State::Succeeded | State::Failed(_));
-    has_ended && is_recent && ended_at <= scope.until
+    let is_known_there = refund.origin.external().is_none();
+    has_ended && is_known_there && is_recent && ended_at <= scope.until
 }
 
 /// Whether the processor says that the refund ended in another way. It knows best: the refund goes to where it says.

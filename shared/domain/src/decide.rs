@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::ids::{ActorId, LineId, PaymentId, RefundId};
 use crate::money::{Currency, Money, MoneyError};
 use crate::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Routing, Settlement};
-use crate::refund::{Fingerprint, Kind, Refund, Version};
+use crate::refund::{Fingerprint, Kind, Origin, Refund, State, Version};
 use crate::split::{Actor, MerchantPart, Split};
 use crate::time::Timestamp;
 use crate::verification::{Term, Verification};
@@ -182,6 +182,11 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         || wanted.routing == Some(WantedRouting::Proportional)
         || wanted.expected_refundable.is_some();
     let split = split(payment, wanted, amount, parts)?;
+    // What was paid otherwise is done: there is nobody to ask.
+    let (origin, first) = match &wanted.external {
+        Some(external) => (Origin::External(external.clone()), State::Succeeded),
+        None => (Origin::Api, State::Initiated),
+    };
     let refund = Refund {
         tenant: payment.tenant.clone(),
         id: identity.id,
@@ -194,14 +199,17 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         split,
         lines: wanted.lines.clone(),
         notes: wanted.notes.clone(),
+        origin,
         processor: payment.processor.clone(),
         fingerprint: identity.fingerprint,
-        version: Version::first(wanted.metadata.clone(), identity.now),
+        version: Version::first(first.clone(), wanted.metadata.clone(), identity.now),
+        first,
         history: Vec::new(),
         handed_over_at: None,
         turn: 0,
         wait: None,
         flag: None,
+        verdict: None,
         created_at: identity.now,
     };
     let exactly = depends_on_the_rest.then_some(payment.refundable);

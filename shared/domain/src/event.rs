@@ -147,7 +147,10 @@ impl Refund {
     /// The refund as it was at a version.
     #[must_use]
     pub fn at(&self, version: &Version) -> Self {
-        Self { version: version.clone(), ..self.clone() }
+        // A person looks at the refund as it stands, not at what it was.
+        let flag = self.flag.filter(|_| version.sequence == self.version.sequence);
+        let verdict = self.verdict.clone().filter(|verdict| verdict.at <= version.updated_at);
+        Self { version: version.clone(), flag, verdict, ..self.clone() }
     }
 
     /// Every change that the refund still records, oldest first: its number, its time and the state it led to.
@@ -156,7 +159,7 @@ impl Refund {
         let numbers = self.version.sequence.saturating_sub(kept).saturating_add(1)..=self.version.sequence;
         let later =
             numbers.zip(&self.history).map(|(sequence, change)| (sequence, change.at, change.state.clone()));
-        [(1, self.created_at, Some(State::Initiated))].into_iter().chain(later.collect::<Vec<_>>())
+        [(1, self.created_at, Some(self.first.clone()))].into_iter().chain(later.collect::<Vec<_>>())
     }
 
     /// The ids of the refund's events, newest first: those of the last [`Refund::CHANGES_KEPT`] changes and of its

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::money::{Currency, WrittenAmount};
-use crate::refund::{Fingerprint, Notes};
+use crate::refund::{External, Fingerprint, Notes};
 use crate::text::{TargetUrl, Text};
 use crate::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
 
@@ -73,6 +73,7 @@ impl Wanted {
             lines,
             routing,
             expected_refundable,
+            external,
             notes,
             metadata,
         } = self;
@@ -86,6 +87,10 @@ impl Wanted {
         }
         feed.routing(routing.as_ref(), currency);
         feed.amount("expected_refundable_amount", expected_refundable.as_ref(), currency);
+        if let Some(External { method, reference }) = external {
+            feed.field("external_method", method.as_str());
+            feed.optional("external_reference", reference.as_ref().map(Text::as_str));
+        }
         feed.notes(notes);
         for (key, value) in metadata.pairs() {
             feed.field("metadata_key", key);

@@ -1,6 +1,8 @@
 //! A refund: what never changes about it, what can (`version`), and how that changes (`steps`).
 
+mod origin;
 mod steps;
+mod verdict;
 mod version;
 
 use crate::ids::{LineId, PaymentId, RefundId, Tenant};
@@ -11,7 +13,9 @@ use crate::text::{Metadata, TargetUrl, Text};
 use crate::time::Timestamp;
 use crate::waiting::Wait;
 
+pub use origin::{External, Origin, OriginName};
 pub use steps::{Amounts, Move, Outcome, Question, Withdrawn};
+pub use verdict::{Judged, Ruling, Verdict};
 pub use version::{Change, Failure, State, Status, Version};
 
 fact!(
@@ -116,12 +120,16 @@ pub struct Refund {
     pub lines: Vec<LineId>,
     /// What its caller said about it.
     pub notes: Notes,
+    /// Who asked for it, or made it.
+    pub origin: Origin,
     /// Who moves the money.
     pub processor: Processor,
     /// What was asked for, to recognise a retry.
     pub fingerprint: Fingerprint,
     /// What can change about it, as it stands.
     pub version: Version,
+    /// Where it stood at first; what did not come from us may begin where others end.
+    pub first: State,
     /// Each change but the first, oldest first; the last [`Refund::CHANGES_KEPT`].
     pub history: Vec<Change>,
     /// When it was first handed to the processor; from then on nobody may cancel it.
@@ -132,6 +140,8 @@ pub struct Refund {
     pub wait: Option<Wait>,
     /// Why a person has to look at it, if one has.
     pub flag: Option<Flag>,
+    /// What a person last said of its end, if one did.
+    pub verdict: Option<Verdict>,
     /// When it was made.
     pub created_at: Timestamp,
 }

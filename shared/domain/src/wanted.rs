@@ -2,7 +2,7 @@
 
 use crate::ids::{ActorId, LineId, PaymentId};
 use crate::money::{Currency, WrittenAmount};
-use crate::refund::Notes;
+use crate::refund::{External, Notes};
 use crate::text::Metadata;
 
 /// One merchant's part of the wanted refund.
@@ -47,6 +47,8 @@ pub struct Wanted {
     pub routing: Option<WantedRouting>,
     /// A cross-check: what the caller believes is still refundable.
     pub expected_refundable: Option<WrittenAmount>,
+    /// How it was paid already, if no processor is to be asked.
+    pub external: Option<External>,
     /// The reason, the reference and the other texts kept with the refund.
     pub notes: Notes,
     /// The caller's own key-value pairs.

@@ -4,7 +4,7 @@
 use recoup_domain::ids::{AccountId, Environment, PaymentId, RefundId, Tenant};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{FailureCode, Kind, Notes, Outcome, Refund, Version};
+use recoup_domain::refund::{FailureCode, Kind, Notes, Origin, Outcome, Refund, State, Version};
 use recoup_domain::text::{Metadata, Text};
 use recoup_domain::time::Timestamp;
 use recoup_outbound::sandbox::Sandbox;
@@ -22,14 +22,17 @@ fn refund(environment: Environment, reference: &str) -> Refund {
         split: None,
         lines: Vec::new(),
         notes: Notes::default(),
+        origin: Origin::Api,
         processor: Processor { name: ProcessorName::Sandbox, reference },
         fingerprint: [0; 32],
-        version: Version::first(Metadata::default(), now),
+        version: Version::first(State::Initiated, Metadata::default(), now),
+        first: State::Initiated,
         history: Vec::new(),
         handed_over_at: None,
         turn: 0,
         wait: None,
         flag: None,
+        verdict: None,
         created_at: now,
     }
 }

@@ -71,6 +71,9 @@ pub trait Settle: Refunds {
     /// was decided on. A success after a failure whose money is gone marks the refund for a person instead.
     fn carry_out(&self, change: &Move) -> impl Future<Output = Result<Settled, SettleError>> + Send;
 
+    /// Takes the mark away that a person has looked at, if the refund is still as it was.
+    fn clear_flag(&self, refund: &Refund) -> impl Future<Output = Result<Settled, SettleError>> + Send;
+
     /// Writes the next question if the refund is still on its way and its turn that of `from`. Nobody is told of it, and
     /// what else changed meanwhile stays as it is.
     fn schedule(

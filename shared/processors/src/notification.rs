@@ -88,7 +88,8 @@ impl Notification {
     /// amount than was asked for: a person has to look at that.
     pub fn outcome_of(&self, refund: &Refund) -> Outcome {
         let same_amount = self.amount.is_none() || self.amount == StripeAmount::of(refund.amount);
-        let same = self.tenant == refund.tenant && self.refund == refund.id;
+        let same =
+            self.tenant == refund.tenant && self.refund == refund.id && refund.origin.external().is_none();
         if same && same_amount { self.outcome.clone() } else { Outcome::Unknown }
     }
 }

@@ -4,7 +4,9 @@ use recoup_domain::balance::Posting;
 use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{Change, Flag, Kind, Notes, Refund, Status};
+use recoup_domain::refund::{
+    Change, External, Flag, Kind, Notes, Origin, OriginName, Refund, Ruling, State, Status, Verdict,
+};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::{TargetUrl, Text};
 use recoup_domain::time::Timestamp;
@@ -16,7 +18,7 @@ use serde_with::skip_serializing_none;
 
 use crate::keys::{Key, REFUND, by_time, owner_and_id};
 use crate::table::Item;
-use crate::version_item::{ChangeItem, STATUS, from_attributes, take_attributes, to_attributes};
+use crate::version_item::{ChangeItem, STATUS, StateItem, from_attributes, take_attributes, to_attributes};
 
 pub(crate) const HANDED_OVER_AT: &str = "handed_over_at";
 pub(crate) const HISTORY: &str = "history";
@@ -24,6 +26,7 @@ pub(crate) const HISTORY: &str = "history";
 pub(crate) const CHANGED_AT: &str = "changed_at";
 pub(crate) const ASK_AT: &str = "ask_at";
 pub(crate) const FLAG: &str = "flag";
+pub(crate) const VERDICT: &str = "verdict";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct PartItem {
@@ -35,6 +38,24 @@ struct PartItem {
 struct SplitItem {
     platform: u64,
     merchants: Vec<PartItem>,
+}
+
+#[skip_serializing_none]
+#[derive(Debug, Serialize, Deserialize)]
+struct ExternalItem {
+    method: Text<64>,
+    reference: Option<Text<255>>,
+}
+
+/// A person's word, as stored.
+#[skip_serializing_none]
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct VerdictItem {
+    ruling: Ruling,
+    operator: Text<64>,
+    reason: Text<255>,
+    reference: Option<Text<255>>,
+    at: Timestamp,
 }
 
 /// A refund's attributes besides its version's. Money is `N` in minor units, so that conditions can compare it.
@@ -57,9 +78,14 @@ struct RefundItem {
     description: Option<Text<255>>,
     reference: Option<Text<128>>,
     webhook_url: Option<TargetUrl>,
+    /// Absent where the API asked for it, as everything did at first.
+    origin: Option<OriginName>,
+    external: Option<ExternalItem>,
     processor: ProcessorName,
     processor_payment: Text<255>,
     fingerprint: ByteArray<32>,
+    /// Where it stood at first; absent where it was `initiated`.
+    first: Option<StateItem>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     history: Vec<ChangeItem>,
     #[serde(default, skip_serializing)]
@@ -71,6 +97,7 @@ struct RefundItem {
     rests: Option<bool>,
     woken_at: Option<Timestamp>,
     flag: Option<Flag>,
+    verdict: Option<VerdictItem>,
     created_at: Timestamp,
 }
 
@@ -111,7 +138,20 @@ fn is_zero(turn: &u32) -> bool {
 /// The item of a refund.
 pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
     let Refund { tenant, id, payment_id, amount, kind, split, lines, notes, processor, .. } = refund;
-    let Refund { fingerprint, version, history, handed_over_at, turn, wait, flag, created_at, .. } = refund;
+    let Refund {
+        origin,
+        fingerprint,
+        version,
+        first,
+        history,
+        handed_over_at,
+        turn,
+        wait,
+        flag,
+        verdict,
+        created_at,
+        ..
+    } = refund;
     let Notes { reason, information, description, reference, webhook_url } = notes.clone();
     let key = Key::refund(tenant, id);
     let (list, place) = by_time(tenant, *created_at, id);
@@ -131,9 +171,12 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         description,
         reference,
         webhook_url,
+        origin: Some(origin.name()).filter(|name| *name != OriginName::Api),
+        external: origin.external().cloned().map(ExternalItem::from),
         processor: processor.name,
         processor_payment: processor.reference.clone(),
         fingerprint: ByteArray::new(*fingerprint),
+        first: (*first != State::Initiated).then(|| first.into()),
         history: history.iter().map(ChangeItem::from).collect(),
         changed_at: Vec::new(),
         handed_over_at: *handed_over_at,
@@ -142,6 +185,7 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         rests: wait.and_then(|wait| wait.rests.then_some(true)),
         woken_at: wait.and_then(|wait| wait.woken_at),
         flag: *flag,
+        verdict: verdict.as_ref().map(VerdictItem::from),
         created_at: *created_at,
     })?;
     item.extend(to_attributes(version)?);
@@ -155,6 +199,7 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
     let (tenant, id) = owner_and_id(&item.pk, REFUND).ok_or("pk is not a refund's")?;
     let id = RefundId::try_from(id).map_err(|_| "pk has no refund id")?;
     let (history, wait) = (item.history(), item.wait());
+    let external = item.external.map(|ExternalItem { method, reference }| External { method, reference });
     Ok(Refund {
         tenant,
         id,
@@ -170,20 +215,43 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
             reference: item.reference,
             webhook_url: item.webhook_url,
         },
+        origin: Origin::of_parts(item.origin.unwrap_or(OriginName::Api), external)?,
         processor: Processor { name: item.processor, reference: item.processor_payment },
         fingerprint: item.fingerprint.into_array(),
         version,
+        first: item.first.map_or(Ok(State::Initiated), StateItem::read)?,
         history: history?,
         handed_over_at: item.handed_over_at,
         turn: item.turn,
         wait,
         flag: item.flag,
+        verdict: item.verdict.map(VerdictItem::read),
         created_at: item.created_at,
     })
 }
 
 fn money(minor: u64, currency: Currency) -> Result<Money, &'static str> {
     Money::of_minor(minor, currency).map_err(|_| "an amount is too large")
+}
+
+impl From<External> for ExternalItem {
+    fn from(External { method, reference }: External) -> Self {
+        Self { method, reference }
+    }
+}
+
+impl From<&Verdict> for VerdictItem {
+    fn from(verdict: &Verdict) -> Self {
+        let Verdict { ruling, operator, reason, reference, at } = verdict.clone();
+        Self { ruling, operator, reason, reference, at }
+    }
+}
+
+impl VerdictItem {
+    fn read(self) -> Verdict {
+        let Self { ruling, operator, reason, reference, at } = self;
+        Verdict { ruling, operator, reason, reference, at }
+    }
 }
 
 impl From<&Split> for SplitItem {

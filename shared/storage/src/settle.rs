@@ -15,7 +15,7 @@ use recoup_ports::{BoxError, WriteError};
 use crate::expression::{Expression, number, text};
 use crate::keys::{DUE_PK, DUE_SK, Key, PK, RESTS, TURN, WOKEN_AT, found_in_index};
 use crate::payment_item::{ACTORS, REFUNDABLE};
-use crate::refund_item::{ASK_AT, CHANGED_AT, FLAG, HANDED_OVER_AT, HISTORY};
+use crate::refund_item::{ASK_AT, CHANGED_AT, FLAG, HANDED_OVER_AT, HISTORY, VERDICT, VerdictItem};
 use crate::reserve::{amounts_taken, lines};
 use crate::table::{Item, Table, cause, read_refund};
 use crate::version_item::{ChangeItem, SEQUENCE, STATUS, to_attributes};
@@ -28,12 +28,19 @@ fn next_state(change: &Move) -> Result<Expression, BoxError> {
     let sequence = expression.name(SEQUENCE);
     let started = expression.value(number(from.version.sequence));
     expression.require(format!("{sequence} = {started}"));
-    if next.version.state == State::Cancelled {
+    let is_ruled = next.verdict != from.verdict;
+    // Who rules on what was never handed over has not seen that the money may be moving now.
+    if next.version.state == State::Cancelled || (is_ruled && from.handed_over_at.is_none()) {
         // The hand-over leaves the sequence as it is, so it has a condition of its own.
         let handed_over_at = expression.name(HANDED_OVER_AT);
         expression.require(format!("attribute_not_exists({handed_over_at})"));
     }
     assign_version(&mut expression, from, next)?;
+    if is_ruled {
+        let verdict =
+            next.verdict.as_ref().map(|verdict| serde_dynamo::to_attribute_value(VerdictItem::from(verdict)));
+        expression.assign(VERDICT, verdict.transpose()?);
+    }
     // A mark leaves the sequence as it is, so who ends it may not have seen it.
     if next.flag != from.flag || next.version.state == State::Succeeded {
         expression.assign(FLAG, next.flag.map(|flag| text(flag.as_str())));
@@ -153,12 +160,17 @@ impl Settle for Table {
         };
         match self.move_with_amounts(change, amounts).await? {
             Settled::NothingLeft if change.amounts() == Amounts::TakeAgain => {
-                self.flag(change.from(), Flag::SucceededAfterFailure).await
+                let marked = self.mark(change.from(), Some(Flag::SucceededAfterFailure)).await?;
+                Ok(if marked == Settled::Applied { Settled::NothingLeft } else { marked })
             }
             // The only condition of what returns is that the payment is there.
             Settled::NothingLeft => Err(SettleError::Missing),
             settled @ (Settled::Applied | Settled::Overtaken) => Ok(settled),
         }
+    }
+
+    async fn clear_flag(&self, refund: &Refund) -> Result<Settled, SettleError> {
+        self.mark(refund, None).await
     }
 
     async fn schedule(&self, from: &Refund, next: Question) -> Result<Settled, SettleError> {
@@ -218,16 +230,16 @@ impl Table {
         }
     }
 
-    /// Marks a refund for a person, if it is still as it was. A mark that did not stick is no news for anybody: whoever
+    /// Marks a refund for a person, or takes the mark away, if it is still as it was. A mark that did not stick is no news for anybody: whoever
     /// settles it looks again.
-    async fn flag(&self, refund: &Refund, flag: Flag) -> Result<Settled, SettleError> {
+    async fn mark(&self, refund: &Refund, flag: Option<Flag>) -> Result<Settled, SettleError> {
         let mut expression = Expression::default();
         let sequence = expression.name(SEQUENCE);
         let seen = expression.value(number(refund.version.sequence));
         expression.require(format!("{sequence} = {seen}"));
-        expression.assign(FLAG, Some(text(flag.as_str())));
+        expression.assign(FLAG, flag.map(|flag| text(flag.as_str())));
         match self.update_refund(refund, expression).await {
-            Ok(()) => Ok(Settled::NothingLeft),
+            Ok(()) => Ok(Settled::Applied),
             Err(UpdateRefused::Condition(None)) => Err(SettleError::Missing),
             Err(UpdateRefused::Condition(Some(_))) => Ok(Settled::Overtaken),
             Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),

@@ -26,7 +26,7 @@ const ATTRIBUTES: [&str; 8] = [
 
 #[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
-struct StateItem {
+pub(crate) struct StateItem {
     status: Status,
     pending_reason: Option<Pending>,
     failure_code: Option<FailureCode>,
@@ -72,7 +72,7 @@ impl From<&State> for StateItem {
 }
 
 impl StateItem {
-    fn read(self) -> Result<State, &'static str> {
+    pub(crate) fn read(self) -> Result<State, &'static str> {
         let failure = self.failure_code.zip(self.failure_message);
         let failure = failure.map(|(code, message)| Failure { code, message });
         State::of_parts(self.status, self.pending_reason, failure)
@@ -132,7 +132,8 @@ mod tests {
     fn every_attribute_of_a_version_is_known_by_name_and_read_back() {
         let failure = Failure { code: FailureCode::Declined, message: Text::cut("No.") };
         let metadata = Metadata::new(BTreeMap::from([("k".to_owned(), "v".to_owned())])).unwrap();
-        let first = Version::first(metadata, Timestamp::parse("2026-11-22T09:30:00Z").unwrap());
+        let first =
+            Version::first(State::Initiated, metadata, Timestamp::parse("2026-11-22T09:30:00Z").unwrap());
         let with = |state| Version { state, processor_reference: Some(Text::cut("re_1")), ..first.clone() };
         let versions = [
             with(State::Failed(failure)),

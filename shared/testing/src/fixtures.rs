@@ -14,7 +14,9 @@ use recoup_domain::money::{Currency, Money, WrittenAmount};
 use recoup_domain::payment::{
     CaptureStatus, Facts, PartialRefunds, Payment, Payout, Processor, ProcessorName, Settlement, Terms,
 };
-use recoup_domain::refund::{Failure, FailureCode, Fingerprint, Move, Notes, Outcome, Refund, Withdrawn};
+use recoup_domain::refund::{
+    External, Failure, FailureCode, Fingerprint, Move, Notes, Outcome, Refund, Withdrawn,
+};
 use recoup_domain::seal::SealKey;
 use recoup_domain::sealed::StoredSecret;
 use recoup_domain::signing::{Secret, Secrets};
@@ -165,9 +167,15 @@ pub fn wanted(payment: &Payment, amount: Option<u64>) -> Wanted {
         lines: Vec::new(),
         routing: None,
         expected_refundable: None,
+        external: None,
         notes: Notes::default(),
         metadata: Metadata::default(),
     }
+}
+
+/// A bank transfer that was made already.
+pub fn external() -> External {
+    External { method: text("bank_transfer"), reference: Some(text("SEPA-1")) }
 }
 
 /// A wish for these parts, whose sum is the amount.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use recoup_domain::ids::Environment;
-use recoup_domain::refund::{Pending, ReasonCode, Refund, State};
+use recoup_domain::refund::{External, Flag, Pending, ReasonCode, Refund, State, Verdict};
 use recoup_domain::split::Split;
 use serde::Serialize;
 
@@ -52,6 +52,41 @@ struct FailureView {
 }
 
 #[derive(Clone, Debug, Serialize)]
+struct ExternalView {
+    method: String,
+    reference: Option<String>,
+}
+
+impl From<&External> for ExternalView {
+    fn from(External { method, reference }: &External) -> Self {
+        let reference = reference.as_ref().map(|text| text.as_str().into());
+        Self { method: method.as_str().into(), reference }
+    }
+}
+
+/// What a person said of a refund's end.
+#[derive(Clone, Debug, Serialize)]
+struct VerdictView {
+    outcome: &'static str,
+    operator: String,
+    reason: String,
+    reference: Option<String>,
+    at: String,
+}
+
+impl From<&Verdict> for VerdictView {
+    fn from(Verdict { ruling, operator, reason, reference, at }: &Verdict) -> Self {
+        Self {
+            outcome: ruling.as_str(),
+            operator: operator.as_str().into(),
+            reason: reason.as_str().into(),
+            reference: reference.as_ref().map(|text| text.as_str().into()),
+            at: at.rfc3339(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
 struct UrlsView {
     webhook: Option<String>,
 }
@@ -87,6 +122,10 @@ pub struct RefundView {
     pending_reason: Option<&'static str>,
     has_failed: bool,
     failure: Option<FailureView>,
+    flag: Option<&'static str>,
+    verdict: Option<VerdictView>,
+    origin: &'static str,
+    external: Option<ExternalView>,
     sandbox: bool,
     reason: Option<String>,
     reason_code: Option<&'static str>,
@@ -130,6 +169,10 @@ impl RefundView {
             pending_reason: version.state.pending().map(Pending::as_str),
             has_failed: failure.is_some(),
             failure,
+            flag: refund.flag.map(Flag::as_str),
+            verdict: refund.verdict.as_ref().map(VerdictView::from),
+            origin: refund.origin.name().as_str(),
+            external: refund.origin.external().map(ExternalView::from),
             sandbox: refund.tenant.environment == Environment::Sandbox,
             reason: notes.reason.as_ref().map(|text| text.as_str().into()),
             reason_code: notes.reason.as_ref().map(|reason| ReasonCode::of(reason).as_str()),
@@ -142,7 +185,7 @@ impl RefundView {
             urls: UrlsView { webhook: notes.webhook_url.as_ref().map(|url| url.as_str().into()) },
             processor_reference: version.processor_reference.as_ref().map(|text| text.as_str().into()),
             sequence: version.sequence,
-            arrival_estimate: arrives(&version.state).then(|| ArrivalView {
+            arrival_estimate: arrives(refund).then(|| ArrivalView {
                 earliest: refund.created_at.business_days_later(earliest),
                 latest: refund.created_at.business_days_later(latest),
             }),
@@ -156,10 +199,10 @@ impl RefundView {
     }
 }
 
-/// Whether the money is on its way to the customer, or may be.
-fn arrives(state: &State) -> bool {
-    match state {
-        State::Initiated | State::Processing(_) | State::Succeeded => true,
+/// Whether the money is on its way to the customer through the processor, or may be.
+fn arrives(refund: &Refund) -> bool {
+    match &refund.version.state {
+        State::Initiated | State::Processing(_) | State::Succeeded => refund.origin.external().is_none(),
         State::Failed(_) | State::Cancelled => false,
     }
 }

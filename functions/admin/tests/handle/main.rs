@@ -9,4 +9,5 @@ mod reports;
 mod rotation;
 mod sealing;
 mod secrets;
+mod settling;
 mod world;

@@ -5,6 +5,7 @@ mod bodies;
 mod budgets;
 mod changing;
 mod created;
+mod external;
 mod faults;
 #[path = "../../../../tests/events/gateway.rs"]
 mod gateway;

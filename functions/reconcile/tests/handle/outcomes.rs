@@ -1,9 +1,13 @@
 //! A processor that says otherwise is believed, once, and its list is compared with ours.
 
+use recoup_domain::event::Event;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, State};
+use recoup_domain::wanted::Wanted;
+use recoup_ports::events::RecordEvents;
 use recoup_ports::payments::Payments;
 use recoup_ports::processor::LookedUp;
+use recoup_ports::refunds::Reserve;
 use recoup_testing::fixtures::{self, eur};
 use serde_json::json;
 
@@ -30,6 +34,24 @@ async fn a_success_that_the_processor_took_back_gives_the_money_back_once() {
     assert_eq!((failed.version.sequence, refundable(&world).await), (3, 3100));
     assert_eq!(world.run(soon_after).await.drift, 0);
     assert_eq!((world.refund(&refund).await, refundable(&world).await), (failed, 3100));
+}
+
+/// The sandbox would take a success back, and the list lacks it: neither ever heard of this refund.
+#[tokio::test]
+async fn what_was_paid_otherwise_is_looked_for_at_no_processor() {
+    for (name, reference) in [(ProcessorName::Sandbox, "sandbox_fail_late"), (ProcessorName::Stripe, "pi_1")]
+    {
+        let world = World::at(name, reference).await;
+        let wanted =
+            Wanted { external: Some(fixtures::external()), ..fixtures::wanted(&world.payment, None) };
+        let made = fixtures::decided(&world.payment, &wanted, "key-1");
+        world.store.reserve(&made).await.unwrap();
+        world.store.record_event(&Event::of_change(None, &made.refund), &[]).await.unwrap();
+        let listed = Scripted { list: Some(Vec::new()), ..Scripted::default() };
+        let payload = json!({ "days": 2, "ask_processors_days": 2 });
+        let report = world.run_at(listed, two_hours_later, payload).await;
+        assert_eq!((lines(&report.findings), report.checked.asked), (Vec::new(), 0));
+    }
 }
 
 #[tokio::test]

@@ -47,6 +47,17 @@ async fn a_new_refund_is_sent_to_the_processor_and_announced_as_it_is() {
 }
 
 #[tokio::test]
+async fn what_was_paid_otherwise_is_announced_and_nobody_is_asked() {
+    let world = World::new().await;
+    let wanted = Wanted { external: Some(fixtures::external()), ..fixtures::getpaid_wanted() };
+    let refund = world.reserve("key-1", &wanted).await;
+    let relayed = relayed(&world.records()).await;
+    let webhook = WebhookJob::first(&Event::of_change(None, &refund), Target::RefundUrl);
+    assert_eq!(relayed.event(&webhook).await.r#type, EventType::Succeeded);
+    assert_eq!(relayed.jobs, [Job::Webhook { job: webhook, lane: Lane::First, delay: Duration::ZERO }]);
+}
+
+#[tokio::test]
 async fn a_refund_without_a_url_is_announced_to_nobody() {
     let world = World::new().await;
     let wanted = Wanted { notes: recoup_domain::refund::Notes::default(), ..fixtures::getpaid_wanted() };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Change, Failure, Pending, Refund, State, Version};
+use super::{Change, Failure, Pending, Refund, State, Verdict, Version};
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
 use crate::waiting::{Wait, jittered};
@@ -38,8 +38,8 @@ pub enum Outcome {
     Unknown,
 }
 
-/// A change of a refund that may be written. Only [`Refund::step`], [`Refund::withdraw`] and [`Refund::with_metadata`]
-/// make one, so no state is ever written beside amounts that contradict it.
+/// A change of a refund that may be written. Only [`Refund::step`], [`Refund::judged`], [`Refund::withdraw`] and
+/// [`Refund::with_metadata`] make one, so no state is ever written beside amounts that contradict it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
     from: Box<Refund>,
@@ -78,6 +78,15 @@ impl Move {
     /// What it does to the balances.
     pub fn amounts(&self) -> Amounts {
         self.amounts
+    }
+
+    /// The same change, made by a person.
+    pub(super) fn ruled(mut self, verdict: Verdict) -> Self {
+        self.to.version.processor_reference =
+            verdict.reference.clone().or(self.to.version.processor_reference.take());
+        self.to.flag = None;
+        self.to.verdict = Some(verdict);
+        self
     }
 
     /// The same change, which also schedules a question.
@@ -222,7 +231,7 @@ impl Refund {
         next
     }
 
-    fn moved_to(&self, state: State, amounts: Amounts, now: Timestamp) -> Move {
+    pub(super) fn moved_to(&self, state: State, amounts: Amounts, now: Timestamp) -> Move {
         let at = now.max(self.version.updated_at);
         let mut to = self.clone();
         to.wait = self.wait.filter(|_| state.holds_money());

@@ -128,8 +128,8 @@ pub struct Version {
 
 impl Version {
     /// The version with which a refund begins.
-    pub fn first(metadata: Metadata, now: Timestamp) -> Self {
-        Self { sequence: 1, state: State::Initiated, processor_reference: None, metadata, updated_at: now }
+    pub fn first(state: State, metadata: Metadata, now: Timestamp) -> Self {
+        Self { sequence: 1, state, processor_reference: None, metadata, updated_at: now }
     }
 }
 

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use recoup_domain::event::{Event, EventType, Subject};
 use recoup_domain::ids::EventId;
-use recoup_domain::refund::{Outcome, Pending, Refund, State, Version};
+use recoup_domain::refund::{Outcome, Pending, Refund, State, Status, Version};
 use recoup_domain::time::Timestamp;
+use recoup_domain::wanted::Wanted;
 use recoup_testing::fixtures::{self, later};
 
 fn refund() -> Refund {
@@ -52,6 +53,25 @@ fn the_refund_of_today_shows_itself_as_it_was_at_each_change() {
         };
         assert_eq!(&shown, then);
     }
+}
+
+#[test]
+fn a_refund_that_begins_at_its_end_announces_that_and_is_borne_out() {
+    let payment = fixtures::payment("pay_1", 5000);
+    let wanted = Wanted { external: Some(fixtures::external()), ..fixtures::wanted(&payment, None) };
+    let made = fixtures::decided(&payment, &wanted, "key-1").refund;
+    let told = Event::of_change(None, &made);
+    assert_eq!((told.r#type, told.refund_status()), (EventType::Succeeded, Some(Status::Succeeded)));
+    let today = fixtures::renamed(&made, "1", later(10)).into_refund();
+    assert_eq!(
+        today.event(&told.id),
+        Some(Event::of_change(
+            None,
+            &today.at(&Version { metadata: today.version.metadata.clone(), ..made.version.clone() })
+        ))
+    );
+    assert!(today.bears_out(&told));
+    assert!(!today.bears_out(&fixtures::beginning(&refund())));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use recoup_domain::stored_key::Proof;
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
 use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
-use recoup_testing::fixtures::{actor_id, getpaid_wanted, now, stored_key, text};
+use recoup_testing::fixtures::{actor_id, external, getpaid_wanted, now, stored_key, text};
 
 fn fingerprint(wanted: &Wanted) -> String {
     HEXLOWER.encode(&wanted.fingerprint("POST /v1/refunds", Currency::parse("EUR").unwrap()))
@@ -35,7 +35,9 @@ fn a_request_has_the_fingerprint_it_always_had() {
     let whole = wanted();
     let proportional = Wanted { routing: Some(WantedRouting::Proportional), ..whole.clone() };
     let beyond = Wanted { amount: Some(WrittenAmount::Major("1.005".to_owned())), ..whole.clone() };
+    let external = Wanted { external: Some(external()), ..whole.clone() };
     for (wanted, expected) in [
+        (external, "05f6849f0c460411d51e827efc77d7dd93f571c17bbbf94d883af797acc92f00"),
         (whole, "2eac857b409b05627a7a05d91fc67216772c646ea752f3abf4a937f781907c8a"),
         (proportional, "4ff59d52af8fc202e0f987c85f163ace94db0d7e5d75472a9ddf2a918755c85f"),
         (beyond, "e9c8b27f998599ce89c8a60ba927e073a64b90b31349285b10ca6064d96eeffb"),

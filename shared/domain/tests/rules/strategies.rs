@@ -5,11 +5,13 @@ use recoup_domain::decide::{Identity, Refusal, Reservation, decide};
 use recoup_domain::ids::RefundId;
 use recoup_domain::money::{Money, WrittenAmount};
 use recoup_domain::payment::{CaptureStatus, Facts, PartialRefunds, Payment, Payout, Settlement, Terms};
-use recoup_domain::refund::{Failure, FailureCode, Notes, Outcome};
+use recoup_domain::refund::{External, Failure, FailureCode, Notes, Outcome};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::Metadata;
 use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
-use recoup_testing::fixtures::{actor_id, eur, facts, later, line_id, now, registered, terms, text};
+use recoup_testing::fixtures::{
+    actor_id, eur, external, facts, later, line_id, now, registered, terms, text,
+};
 
 /// Cuts an amount at random places into so many parts, some of them empty.
 fn parts(amount: u64, cuts: &[prop::sample::Index]) -> Vec<u64> {
@@ -76,6 +78,7 @@ pub(crate) struct Wish {
     stranger: bool,
     expected: Option<bool>,
     in_major: bool,
+    external: Option<External>,
 }
 
 pub(crate) fn wish() -> impl Strategy<Value = Wish> {
@@ -88,15 +91,10 @@ pub(crate) fn wish() -> impl Strategy<Value = Wish> {
         prop::bool::weighted(0.03),
         prop::option::weighted(0.1, prop::bool::weighted(0.8)),
         any::<bool>(),
+        prop::option::weighted(0.2, Just(external())),
     )
-        .prop_map(|(amount, routing, proportional, lines, stranger, expected, in_major)| Wish {
-            amount,
-            routing,
-            proportional,
-            lines,
-            stranger,
-            expected,
-            in_major,
+        .prop_map(|(amount, routing, proportional, lines, stranger, expected, in_major, external)| {
+            Wish { amount, routing, proportional, lines, stranger, expected, in_major, external }
         })
 }
 
@@ -147,6 +145,7 @@ impl Wish {
                 let expected = if right { payment.refundable } else { eur(payment.refundable.minor() + 1) };
                 written(expected)
             }),
+            external: self.external.clone(),
             notes: Notes::default(),
             metadata: Metadata::default(),
         }
