@@ -29,7 +29,7 @@ impl Charges {
 
     pub(crate) fn answer(&self) -> ChargeRead {
         let mut told = self.0.lock().unwrap();
-        told.1 += 1;
+        told.1 = told.1.saturating_add(1);
         told.0.clone()
     }
 }

@@ -40,7 +40,8 @@ where
     S: Register + Refunds + Sync,
     K: SealKeys,
 {
-    respond(&request, register(context, &request)).await
+    // On the heap: what may be written, a payment or a transaction with its claims, is large.
+    respond(&request, Box::pin(register(context, &request))).await
 }
 
 async fn register<S: Register + Refunds + Sync, K: SealKeys>(

@@ -62,8 +62,7 @@ impl Register for Table {
         let item = serde_dynamo::to_item(PaymentItem::from(payment));
         let item = item.map_err(|error| ReadError::Unavailable(error.into()))?;
         if !payment.claims.is_empty() {
-            // On the heap: whoever registers without a claim carries none of it.
-            return Box::pin(self.register_with_claims(payment, item)).await;
+            return self.register_with_claims(payment, item).await;
         }
         let request = self
             .client

@@ -40,25 +40,23 @@ pub(crate) async fn serve(table: &TestTable, key: &str, event: &Event) -> Respon
     let random = || fastrand::u128(..);
     let served = SERVED.iter().find(|(_, keys)| keys.contains(&key));
     match served.map(|(function, _)| *function) {
-        Some("read-books") => {
-            Box::pin(read_books::handle(&read_books::Context { store, public_url }, request)).await
-        }
+        Some("read-books") => read_books::handle(&read_books::Context { store, public_url }, request).await,
         Some("create-refund") => {
             let context = create_refund::Context { store, public_url, reach, now, random };
-            Box::pin(create_refund::handle(&context, request)).await
+            create_refund::handle(&context, request).await
         }
         Some("update-refund") => {
-            Box::pin(update_refund::handle(&update_refund::Context { store, public_url, now }, request)).await
+            update_refund::handle(&update_refund::Context { store, public_url, now }, request).await
         }
         Some("register-payment") => {
             let context =
                 register_payment::Context { store, seal_keys: KeyStore::default(), public_url, now };
-            Box::pin(register_payment::handle(&context, request)).await
+            register_payment::handle(&context, request).await
         }
         Some("manage-webhooks") => {
             let (samples, seal) = (NoEndpoints, TestKey::default());
             let context = manage_webhooks::Context { store, samples, seal, public_url, reach, now, random };
-            Box::pin(manage_webhooks::handle(&context, request)).await
+            manage_webhooks::handle(&context, request).await
         }
         other => panic!("{key} is served by {other:?}: say here how"),
     }
