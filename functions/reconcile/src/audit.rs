@@ -68,7 +68,7 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
         self.findings.add(unreadable.iter().map(unreadable_payment)).await;
         let payments: HashMap<PaymentId, Payment> =
             read.into_iter().map(|payment| (payment.id.clone(), payment)).collect();
-        let charges = self.charges(payments.values()).await;
+        let charges = self.charges(places.iter().filter_map(|place| payments.get(&place.id))).await;
         for (audited, place) in places.iter().enumerate() {
             if self.reader.is_over() || (self.reader.context.now)() > until {
                 return Ok(audited);

@@ -180,7 +180,7 @@ async fn a_silent_processor_is_asked_three_times_and_holds_up_nothing_else() {
     for number in 0..5 {
         let processor = recoup_domain::payment::Processor {
             name: ProcessorName::Http,
-            reference: fixtures::text("bank-2"),
+            reference: fixtures::text(&format!("bank-{number}-of-5")),
         };
         let terms = recoup_domain::payment::Terms { processor, ..fixtures::terms(1_000) };
         let payment = fixtures::registered(&format!("pay_{number}"), terms).sealed(&fixtures::seal_key());

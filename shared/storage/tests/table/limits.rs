@@ -52,7 +52,7 @@ async fn leases_at_once_give_out_each_token_once_and_none_is_lost() {
 }
 
 #[tokio::test]
-async fn a_lease_is_one_write_of_one_unit_and_an_empty_bucket_is_not_asked_twice() {
+async fn a_lease_is_one_write_and_an_empty_bucket_is_not_asked_twice() {
     let table = TestTable::new();
     let store = table.limits();
     let first = store.lease(&key(), limit(), FullAt::default(), now()).await.unwrap();
