@@ -124,7 +124,7 @@ pub enum AdminError {
         "keys that were not used since the last rotation, and would end: {0}; \
          wait until they are used, revoke them, or say \"drop_unseen\": true"
     )]
-    Unseen(u64),
+    Unseen(String),
     /// The overlap is out of bounds.
     #[error("overlap_hours must be 0 to 168")]
     Overlap,

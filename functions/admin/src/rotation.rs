@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use recoup_domain::ids::KeyId;
 use recoup_domain::keyring::RingKey;
 use recoup_domain::or_abort::OrAbort;
-use recoup_ports::api_keys::KeepKeys;
+use recoup_ports::api_keys::{KeepKeys, Unrenewed};
 use recoup_ports::keyrings::{Ring, RotateKeyrings};
 use serde_json::{Value, json};
 
@@ -22,12 +23,19 @@ pub(crate) async fn pepper<A, K: KeepKeys, R: RotateKeyrings, S, D, N>(
 ) -> Result<Value, AdminError> {
     if !drop_unseen {
         let current = context.keyrings.stored_keyring(Ring::Pepper).await?.keyring.current;
-        match context.keys.proven_otherwise(current.id(), (context.now)()).await? {
-            0 => {}
-            unseen => return Err(AdminError::Unseen(unseen)),
+        let unseen = context.keys.proven_otherwise(current.id(), (context.now)()).await?;
+        if unseen.count > 0 {
+            return Err(AdminError::Unseen(told(&unseen)));
         }
     }
     rotate(context, Ring::Pepper).await
+}
+
+/// The keys by their ids, or how many there are if they are too many for one sentence.
+fn told(Unrenewed { count, some }: &Unrenewed) -> String {
+    let ids = some.iter().map(KeyId::as_str).collect::<Vec<_>>().join(", ");
+    let are_all = u64::try_from(some.len()) == Ok(*count);
+    if are_all { ids } else { format!("{count}, among them {ids}") }
 }
 
 /// Replaces a secret by a new one of 256 random bits.

@@ -30,6 +30,20 @@ pub enum Revoked {
     NoSuchKey,
 }
 
+/// Keys that would end with a pepper.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unrenewed {
+    /// How many.
+    pub count: u64,
+    /// The first of them, at most [`Unrenewed::NAMED_MAX`].
+    pub some: Vec<KeyId>,
+}
+
+impl Unrenewed {
+    /// Most keys that are named.
+    pub const NAMED_MAX: usize = 5;
+}
+
 /// Creates, lists and revokes keys.
 pub trait KeepKeys: Keys {
     /// Writes a new key.
@@ -49,10 +63,10 @@ pub trait KeepKeys: Keys {
         limit: u16,
     ) -> impl Future<Output = Result<Rows<StoredKey>, ReadError>> + Send;
 
-    /// How many keys that may still be used are proven under another pepper than this one.
+    /// The keys that may still be used and are proven under another pepper than this one.
     fn proven_otherwise(
         &self,
         pepper: &str,
         now: Timestamp,
-    ) -> impl Future<Output = Result<u64, ReadError>> + Send;
+    ) -> impl Future<Output = Result<Unrenewed, ReadError>> + Send;
 }

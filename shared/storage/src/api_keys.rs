@@ -15,7 +15,7 @@ use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
 use recoup_domain::stored_key::{Grants, IpRange, Proof, StoredKey};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
-use recoup_ports::api_keys::{KeepKeys, Keys, Revoked};
+use recoup_ports::api_keys::{KeepKeys, Keys, Revoked, Unrenewed};
 use recoup_ports::rows::Rows;
 use recoup_ports::{BoxError, ReadError, WriteError};
 use serde::{Deserialize, Serialize};
@@ -249,7 +249,7 @@ impl KeepKeys for CredentialsTable {
         Ok(keys)
     }
 
-    async fn proven_otherwise(&self, pepper: &str, now: Timestamp) -> Result<u64, ReadError> {
+    async fn proven_otherwise(&self, pepper: &str, now: Timestamp) -> Result<Unrenewed, ReadError> {
         let mut filter = Expression::default();
         let (name, revoked_at, until) = (filter.name(PEPPER), filter.name(REVOKED_AT), filter.name(EXPIRES));
         let (current, now) = (filter.value(text(pepper)), filter.value(text(now.rfc3339())));
@@ -262,13 +262,15 @@ impl KeepKeys for CredentialsTable {
         let scan = scan
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
-            .select(aws_sdk_dynamodb::types::Select::Count)
+            .projection_expression(PK)
             .consistent_read(true);
-        let mut pages = scan.into_paginator().send();
-        let mut found = 0_u64;
-        while let Some(page) = pages.next().await {
-            let counted = page.map_err(unavailable)?.count;
-            found = found.saturating_add(u64::try_from(counted).unwrap_or_default());
+        let mut items = scan.into_paginator().items().send();
+        let mut found = Unrenewed::default();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(unavailable)?;
+            found.count = found.count.saturating_add(1);
+            let id = key_text(&item, PK).strip_prefix("key#").and_then(|id| KeyId::try_from(id).ok());
+            found.some.extend(id.filter(|_| found.some.len() < Unrenewed::NAMED_MAX));
         }
         Ok(found)
     }

@@ -41,7 +41,9 @@ async fn a_pepper_is_not_dropped_while_a_key_needs_it() {
     // The rotation was long ago, but the key was not used since.
     let long_ago = recoup_domain::keyring::Keyring { rotated_at: None, ..ring };
     world.context.keyrings.set(Ring::Pepper, long_ago.clone());
-    assert!(matches!(world.refuses(rotate.clone()).await, AdminError::Unseen(1)));
+    let refused = world.refuses(rotate.clone()).await;
+    assert!(matches!(&refused, AdminError::Unseen(_)));
+    assert!(refused.to_string().contains(&format!("would end: {}; wait", key.id())), "{refused}");
     assert_eq!(world.context.keyrings.get(Ring::Pepper), long_ago);
     // Once it was used, it can be.
     let store = world.table.credentials();
@@ -50,6 +52,20 @@ async fn a_pepper_is_not_dropped_while_a_key_needs_it() {
     store.renew_key(&stored, &renewed).await.unwrap();
     world.does(rotate).await;
     assert!(renewed.is_proof_of(&key, &world.peppers()));
+}
+
+#[tokio::test]
+async fn of_many_keys_that_would_end_a_few_are_named() {
+    let (world, account) = World::with_account().await;
+    for _ in 0..7 {
+        world.does(wanting(&account, "live")).await;
+    }
+    let ring = world.peppers().rotated(fixtures::ring_key("q"), fixtures::now());
+    let ring = recoup_domain::keyring::Keyring { rotated_at: None, ..ring };
+    world.context.keyrings.set(Ring::Pepper, ring);
+    let refused = world.refuses(json!({"command": "rotate_pepper"})).await.to_string();
+    assert!(refused.contains("would end: 7, among them key_"), "{refused}");
+    assert_eq!(refused.matches("key_").count(), 5);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use recoup_domain::api_key::{ApiKey, Scope};
 use recoup_domain::ids::{Environment, KeyId};
 use recoup_domain::keyring::Keyring;
 use recoup_domain::stored_key::{IpRange, Proof, StoredKey};
-use recoup_ports::api_keys::{KeepKeys, Keys, Revoked};
+use recoup_ports::api_keys::{KeepKeys, Keys, Revoked, Unrenewed};
 use recoup_testing::fixtures::{granting, later, now, ring_key, stored_key, tenant, text};
 use recoup_testing::{Fault, Item, TestTable};
 
@@ -121,14 +121,15 @@ async fn a_renewed_key_is_proven_under_the_new_pepper_and_otherwise_the_same() {
     let store = table.credentials();
     store.create_key(&stored).await.unwrap();
     let rotated = Keyring::first(ring_key("p")).rotated(ring_key("q"), now());
-    assert_eq!(store.proven_otherwise(ring_key("p").id(), now()).await.unwrap(), 0);
-    assert_eq!(store.proven_otherwise(rotated.current.id(), now()).await.unwrap(), 1);
+    assert_eq!(store.proven_otherwise(ring_key("p").id(), now()).await.unwrap().count, 0);
+    let unrenewed = store.proven_otherwise(rotated.current.id(), now()).await.unwrap();
+    assert_eq!(unrenewed, Unrenewed { count: 1, some: vec![key.id().clone()] });
     let renewed = stored.renewed(&key, &rotated).unwrap();
     table.take_calls();
     store.renew_key(&stored, &renewed).await.unwrap();
     assert_eq!(table.take_calls().operations(), ["UpdateItem"]);
     assert_eq!(store.key(key.id()).await.unwrap(), Some(renewed.clone()));
-    assert_eq!(store.proven_otherwise(rotated.current.id(), now()).await.unwrap(), 0);
+    assert_eq!(store.proven_otherwise(rotated.current.id(), now()).await.unwrap().count, 0);
     // A late renewal from what was read before changes nothing.
     store.renew_key(&stored, &stored).await.unwrap();
     assert_eq!(store.key(key.id()).await.unwrap(), Some(renewed));
@@ -139,10 +140,10 @@ async fn a_key_that_can_no_longer_be_used_is_not_waited_for() {
     let (table, (key, stored)) = (TestTable::new(), key());
     let store = table.credentials();
     store.create_key(&stored).await.unwrap();
-    assert_eq!(store.proven_otherwise("another", later(999)).await.unwrap(), 1);
-    assert_eq!(store.proven_otherwise("another", later(1_000)).await.unwrap(), 0, "it has expired");
+    assert_eq!(store.proven_otherwise("another", later(999)).await.unwrap().count, 1);
+    assert_eq!(store.proven_otherwise("another", later(1_000)).await.unwrap().count, 0, "it has expired");
     store.revoke_key(key.id(), now()).await.unwrap();
-    assert_eq!(store.proven_otherwise("another", now()).await.unwrap(), 0);
+    assert_eq!(store.proven_otherwise("another", now()).await.unwrap().count, 0);
 }
 
 #[tokio::test]
