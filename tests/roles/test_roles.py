@@ -94,6 +94,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "charge": {PUT},
         "refund": {READ, UPDATE},
         "account": {READ, PUT, UPDATE},
+        "endpoints": {UPDATE},
         "reports": {READ},
         "key of 0.1": {READ},
         "key": {READ, PUT, UPDATE},

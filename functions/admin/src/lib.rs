@@ -30,7 +30,7 @@ use recoup_ports::payments::Payments;
 use recoup_ports::processor_keys::KeepSealedKeys;
 use recoup_ports::reports::{ListTenants, Reports};
 use recoup_ports::seal_keys::{SealKeyError, SealKeys};
-use recoup_ports::seals::{Seal, SealError};
+use recoup_ports::seals::{KeepSecrets, Seal, SealError};
 use recoup_ports::settlement::{Settle, SettleError};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError, causes};
@@ -83,6 +83,7 @@ enum Command {
     AskNow(refunds::Named),
     ClearFlag(refunds::Named),
     SealPayments { operator: String, cursor: Option<String> },
+    SealSecrets { operator: String, cursor: Option<String> },
     SealPayment { account_id: String, environment: String, payment_id: String, operator: String },
 }
 
@@ -168,7 +169,7 @@ pub enum AdminError {
     #[error("operator must name who does this, in 1 to 64 characters")]
     Operator,
     /// The cursor is none that was answered.
-    #[error("cursor must be one that seal_payments answered")]
+    #[error("cursor must be one that the same command answered")]
     Cursor,
     /// Too many earlier secrets are still valid.
     #[error(transparent)]
@@ -282,7 +283,15 @@ pub async fn handle<A, K, R, S, D, N>(
     event: Value,
 ) -> Result<Value, AdminError>
 where
-    A: Accounts + WebhookSecrets + ListTenants + Reports + AdoptPayments + Payments + Settle + Sync,
+    A: Accounts
+        + WebhookSecrets
+        + KeepSecrets
+        + ListTenants
+        + Reports
+        + AdoptPayments
+        + Payments
+        + Settle
+        + Sync,
     K: KeepKeys + KeepSealedKeys,
     R: Keyrings + RotateKeyrings + SealKeys,
     D: DeadLetters,
@@ -331,6 +340,7 @@ where
             let Context { accounts, keyrings, now, .. } = context;
             seals::seal_payments(accounts, keyrings, *now, &operator, cursor).await
         }
+        Command::SealSecrets { operator, cursor } => secrets::seal_plain(context, &operator, cursor).await,
         Command::SealPayment { account_id, environment, payment_id, operator } => {
             let tenant = tenant(&account_id, &environment)?;
             let id = PaymentId::try_from(payment_id.as_str());

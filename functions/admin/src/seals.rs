@@ -16,10 +16,15 @@ use crate::AdminError;
 
 /// No further page of the table is read after this long; the function's time in `template.yaml` is twice as long.
 const READ_FOR: Duration = Duration::from_secs(20);
-/// No further page is read after so many payments were adopted.
-const ADOPTED_MAX: u64 = 1_000;
-/// Most payments that one answer names.
-const NAMED_MAX: usize = 100;
+/// No further page is read after so many payments, or receivers, were sealed.
+const SEALED_MAX: u64 = 1_000;
+/// Most rows that one answer names.
+pub(crate) const NAMED_MAX: usize = 100;
+
+/// Whether one command's walk through the table reads another page.
+pub(crate) fn goes_on(next: Option<&String>, sealed: u64, took: Duration) -> bool {
+    next.is_some() && sealed < SEALED_MAX && took <= READ_FOR
+}
 
 #[derive(Default)]
 struct Done {
@@ -86,7 +91,7 @@ pub(crate) async fn seal_payments(
         let next = page.next.clone();
         adopt_page(store, &key, page, &mut done).await?;
         cursor = next;
-        if cursor.is_none() || done.sealed >= ADOPTED_MAX || now().since(started) > READ_FOR {
+        if !goes_on(cursor.as_ref(), done.sealed, now().since(started)) {
             break;
         }
     }

@@ -2,19 +2,21 @@
 
 use std::fmt;
 
+use recoup_domain::delivery::Target;
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::sealed::StoredSecret;
 use recoup_domain::signing::Secrets;
-use recoup_ports::credentials::{Accounts, Rotated};
+use recoup_ports::credentials::Accounts;
 use recoup_ports::processor_keys::{Deleted, KeepSealedKeys};
-use recoup_ports::seals::{Purpose, Seal, sealed};
+use recoup_ports::seals::{KeepSecrets, PlainSecrets, Purpose, Replaced, Seal, sealed};
 use recoup_ports::webhooks::WebhookSecrets;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::accounts::secret;
+use crate::seals::{NAMED_MAX, goes_on};
 use crate::{AdminError, Context};
 
 /// Most bytes that KMS seals at once.
@@ -46,7 +48,7 @@ pub(crate) async fn rotate<A, K, R, S, D, N>(
     overlap_hours: Option<u32>,
 ) -> Result<Value, AdminError>
 where
-    A: Accounts + WebhookSecrets,
+    A: KeepSecrets + WebhookSecrets,
     S: Seal,
 {
     let now = (context.now)();
@@ -55,8 +57,8 @@ where
     let secret = secret(context.random);
     let to = from.rotated(StoredSecret::Plain(secret.clone()), now, overlap)?;
     let to = sealed(&context.seal, tenant, &Purpose::Account, to).await?;
-    match context.accounts.rotate_webhook_secret(tenant, &from, &to).await? {
-        Rotated::Yes => {
+    match context.accounts.replace_secrets(tenant, &Target::RefundUrl, &from, &to).await? {
+        Replaced::Yes => {
             tracing::info!(account.id = %tenant.account, "webhook secret rotated");
             Ok(json!({
                 "account_id": tenant.account.as_str(),
@@ -65,8 +67,42 @@ where
                 "previous_secret_valid_until": now.plus(overlap).rfc3339(),
             }))
         }
-        Rotated::Overtaken => Err(AdminError::Overtaken),
+        Replaced::Overtaken => Err(AdminError::Overtaken),
     }
+}
+
+/// One command's part of a walk through the table, from `cursor` on: seals the webhook secrets that version 0.1 stored
+/// plain. They sign as before. Whoever rotates one at the same moment wins, and has sealed it.
+pub(crate) async fn seal_plain<A: KeepSecrets, K, R, S: Seal, D, N>(
+    context: &Context<A, K, R, S, D, N>,
+    operator: &str,
+    cursor: Option<String>,
+) -> Result<Value, AdminError> {
+    crate::operator(operator)?;
+    let (started, mut cursor) = ((context.now)(), cursor);
+    let (mut done, mut changed, mut unreadable) = (0_u64, 0_u64, Vec::new());
+    loop {
+        let page = context.accounts.plain_secrets(cursor.as_deref()).await?.ok_or(AdminError::Cursor)?;
+        unreadable.extend(page.found.unreadable.into_iter().map(|row| row.id));
+        for PlainSecrets { tenant, receiver, secrets: from } in page.found.read {
+            let to = sealed(&context.seal, &tenant, &Purpose::from(&receiver), from.clone()).await?;
+            match context.accounts.replace_secrets(&tenant, &receiver, &from, &to).await? {
+                Replaced::Yes => done = done.saturating_add(1),
+                Replaced::Overtaken => changed = changed.saturating_add(1),
+            }
+        }
+        cursor = page.next;
+        if !goes_on(cursor.as_ref(), done, (context.now)().since(started)) {
+            break;
+        }
+    }
+    let more_unreadable = unreadable.len().saturating_sub(NAMED_MAX);
+    unreadable.truncate(NAMED_MAX);
+    tracing::info!(operator, sealed = done, changed, unreadable = unreadable.len(), "webhook secrets sealed");
+    Ok(json!({
+        "sealed": done, "changed": changed, "unreadable": unreadable, "more_unreadable": more_unreadable,
+        "cursor": cursor,
+    }))
 }
 
 /// A processor that has keys.

@@ -1,20 +1,11 @@
 //! Accounts.
 
 use recoup_domain::ids::{AccountId, Environment, Tenant};
-use recoup_domain::sealed::{StoredSecret, StoredSecrets};
+use recoup_domain::sealed::StoredSecret;
 use recoup_domain::time::Timestamp;
 
 use crate::rows::Rows;
 use crate::{ReadError, WriteError};
-
-/// The outcome of a rotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rotated {
-    /// The new secrets are stored, now or by an earlier call whose answer was lost.
-    Yes,
-    /// The secrets have changed since they were read; nothing was written.
-    Overtaken,
-}
 
 /// A new account: one tenant in each environment, each with its own webhook secret.
 #[derive(Debug)]
@@ -59,12 +50,4 @@ pub trait Accounts {
         account: &AccountId,
         environment: Environment,
     ) -> impl Future<Output = Result<bool, ReadError>> + Send;
-
-    /// Replaces a tenant's webhook secrets if the stored ones are still `from`.
-    fn rotate_webhook_secret(
-        &self,
-        tenant: &Tenant,
-        from: &StoredSecrets,
-        to: &StoredSecrets,
-    ) -> impl Future<Output = Result<Rotated, WriteError>> + Send;
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use recoup_domain::delivery::Target;
 use recoup_domain::ids::{EndpointId, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::sealed::{Sealed, StoredSecret, StoredSecrets};
@@ -11,7 +12,8 @@ use recoup_domain::signing::{Retired, Secret, Secrets};
 use recoup_domain::time::Timestamp;
 use thiserror::Error;
 
-use crate::BoxError;
+use crate::rows::Rows;
+use crate::{BoxError, ReadError, WriteError};
 
 /// What a secret is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +34,15 @@ impl fmt::Display for Purpose {
             Self::Endpoint(id) => write!(f, "endpoint {id}"),
             Self::Account => f.write_str("account"),
             Self::Processor(name) => write!(f, "processor {}", name.as_str()),
+        }
+    }
+}
+
+impl From<&Target> for Purpose {
+    fn from(receiver: &Target) -> Self {
+        match receiver {
+            Target::Endpoint(id) => Self::Endpoint(id.clone()),
+            Target::RefundUrl => Self::Account,
         }
     }
 }
@@ -95,6 +106,54 @@ pub trait Open {
         purpose: &Purpose,
         sealed: &Sealed,
     ) -> impl Future<Output = Result<Opened, OpenError>> + Send;
+}
+
+/// A receiver's secrets, some of which are plain: version 0.1 sealed none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlainSecrets {
+    /// Whose they are.
+    pub tenant: Tenant,
+    /// The receiver for which they sign.
+    pub receiver: Target,
+    /// The secrets.
+    pub secrets: StoredSecrets,
+}
+
+/// A page of a walk through the table.
+#[derive(Clone, Debug, Default)]
+pub struct PlainPage {
+    /// Receivers with a plain secret.
+    pub found: Rows<PlainSecrets>,
+    /// Where the next page begins; `None` at the end of the table.
+    pub next: Option<String>,
+}
+
+/// The outcome of replacing secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// The new secrets are stored, now or by an earlier call whose answer was lost.
+    Yes,
+    /// The secrets have changed since they were read; nothing was written.
+    Overtaken,
+}
+
+/// Finds and replaces the secrets that sign webhooks.
+pub trait KeepSecrets {
+    /// The receivers with a plain secret, of all tenants, among the next items of the table. `from` is the `next` of the
+    /// page before; `None` if it is no such text.
+    fn plain_secrets(
+        &self,
+        from: Option<&str>,
+    ) -> impl Future<Output = Result<Option<PlainPage>, ReadError>> + Send;
+
+    /// Replaces a receiver's secrets if the current one is still that of `from`.
+    fn replace_secrets(
+        &self,
+        tenant: &Tenant,
+        receiver: &Target,
+        from: &StoredSecrets,
+        to: &StoredSecrets,
+    ) -> impl Future<Output = Result<Replaced, WriteError>> + Send;
 }
 
 /// Secrets as they are to be stored: each that is still plain is sealed, the others stay as they are. So a rotation

@@ -85,33 +85,45 @@ fn adoption(payment: &Payment) -> Expression {
     expression
 }
 
-impl AdoptPayments for Table {
-    async fn unsealed(&self, from: Option<&str>) -> Result<Option<Unsealed>, ReadError> {
+impl Table {
+    /// Those of the table's next items that a filter keeps, and where the next page begins; `None` if `from` is no place.
+    pub(crate) async fn kept_of_page(
+        &self,
+        filter: String,
+        values: Option<Item>,
+        from: Option<&str>,
+    ) -> Result<Option<(Vec<Item>, Option<String>)>, ReadError> {
         let start = match from.map(key_at) {
             None => None,
             Some(Some(key)) => Some(key.attributes()),
             Some(None) => return Ok(None),
         };
-        let scan = self
-            .client
-            .scan()
-            .table_name(&self.name)
-            .consistent_read(true)
-            .filter_expression(format!(
-                "{SK} = :payment AND (attribute_not_exists({SEAL}) OR attribute_not_exists({LIST_PK}) \
-                 OR ({PROCESSOR} <> :sandbox AND attribute_not_exists({CLAIMS})))"
-            ))
-            .expression_attribute_values(":payment", text(PAYMENT))
-            .expression_attribute_values(":sandbox", text(ProcessorName::Sandbox.as_str()))
-            .set_exclusive_start_key(start)
-            .limit(ITEMS_PER_PAGE);
-        let page = scan.send().await.map_err(unavailable)?;
-        let mut unsealed = Unsealed::default();
-        for item in page.items.unwrap_or_default() {
+        let scan = self.client.scan().table_name(&self.name).consistent_read(true).filter_expression(filter);
+        let scan = scan.set_expression_attribute_values(values).set_exclusive_start_key(start);
+        let page = scan.limit(ITEMS_PER_PAGE).send().await.map_err(unavailable)?;
+        let next = page.last_evaluated_key.as_ref().map(place_in_table);
+        Ok(Some((page.items.unwrap_or_default(), next)))
+    }
+}
+
+impl AdoptPayments for Table {
+    async fn unsealed(&self, from: Option<&str>) -> Result<Option<Unsealed>, ReadError> {
+        let filter = format!(
+            "{SK} = :payment AND (attribute_not_exists({SEAL}) OR attribute_not_exists({LIST_PK}) \
+             OR ({PROCESSOR} <> :sandbox AND attribute_not_exists({CLAIMS})))"
+        );
+        let values = Item::from([
+            (":payment".to_owned(), text(PAYMENT)),
+            (":sandbox".to_owned(), text(ProcessorName::Sandbox.as_str())),
+        ]);
+        let Some((items, next)) = self.kept_of_page(filter, Some(values), from).await? else {
+            return Ok(None);
+        };
+        let mut unsealed = Unsealed { next, ..Unsealed::default() };
+        for item in items {
             let pk = key_text(&item, PK).to_owned();
             unsealed.payments.add(&pk, read_payment(item))?;
         }
-        unsealed.next = page.last_evaluated_key.as_ref().map(place_in_table);
         Ok(Some(unsealed))
     }
 

@@ -1,22 +1,20 @@
 //! Accounts, and the secrets that sign to their refunds' own URLs.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::sealed::StoredSecrets;
 use recoup_domain::signing::Secrets;
 use recoup_domain::time::Timestamp;
-use recoup_ports::credentials::{AccountFacts, Accounts, NewAccount, Rotated};
+use recoup_ports::credentials::{AccountFacts, Accounts, NewAccount};
 use recoup_ports::rows::Rows;
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{BoxError, ReadError, WriteError};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::expression::Expression;
 use crate::keys::{ACCOUNTS, Key, PK, owner_of, place_of_account};
-use crate::secret_item::{RetiredItem, SecretItems, from_items, replace, to_items};
-use crate::table::{Item, Table, cause, key_text, unreadable};
-use crate::write::{Transacted, past_transactions};
+use crate::secret_item::{RetiredItem, SecretItems, from_items, to_items};
+use crate::table::{Item, Table, key_text, unreadable};
+use crate::write::Transacted;
 
 #[derive(Serialize, Deserialize)]
 struct AccountItem {
@@ -112,25 +110,5 @@ impl Accounts for Table {
     async fn account_exists(&self, account: &AccountId, environment: Environment) -> Result<bool, ReadError> {
         let tenant = Tenant { environment, account: account.clone() };
         Ok(self.item(&Key::account(&tenant)).await?.is_some())
-    }
-
-    async fn rotate_webhook_secret(
-        &self,
-        tenant: &Tenant,
-        from: &StoredSecrets,
-        to: &StoredSecrets,
-    ) -> Result<Rotated, WriteError> {
-        let mut expression = Expression::default();
-        replace(&mut expression, from, to).map_err(failed)?;
-        let update = self.update(&Key::account(tenant), expression);
-        let Err(error) = past_transactions(|| update.clone().send()).await else { return Ok(Rotated::Yes) };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                let stored = failed.item.clone().map(read_secrets).transpose()?;
-                // An earlier call whose answer was lost may have written the same secrets.
-                Ok(if stored.as_ref() == Some(to) { Rotated::Yes } else { Rotated::Overtaken })
-            }
-            _ => Err(failed(cause(&error))),
-        }
     }
 }

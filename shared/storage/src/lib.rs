@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod list;
 mod payment_item;
+mod plain_secrets;
 mod processor_keys;
 mod refund_item;
 mod register;

@@ -1,7 +1,7 @@
 //! A receiver's secrets, as stored in the item of an account or an endpoint.
 //!
-//! Version 0.1 stored them plain, as `webhook_secret` and as `secret` in `retired_secrets`. Both are still read; the
-//! next rotation replaces them by sealed ones.
+//! Version 0.1 stored them plain, as `webhook_secret` and as `secret` in `retired_secrets`. Both are still read; a
+//! rotation, or `admin`'s `seal_secrets`, replaces them by sealed ones.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -14,9 +14,9 @@ use serde_with::skip_serializing_none;
 
 use crate::expression::Expression;
 
-const PLAIN: &str = "webhook_secret";
+pub(crate) const PLAIN: &str = "webhook_secret";
 const SEALED: &str = "sealed_secret";
-const RETIRED_SECRETS: &str = "retired_secrets";
+pub(crate) const RETIRED_SECRETS: &str = "retired_secrets";
 
 /// The attributes `webhook_secret`, `sealed_secret` and `retired_secrets`.
 #[derive(Debug)]

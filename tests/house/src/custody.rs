@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Each function's actions with the key, and the purposes for which it has them.
 const OF_FUNCTIONS: &[(&str, &str, &[&str])] = &[
-    ("admin", "kms:Encrypt", &["account", "processor *"]),
+    ("admin", "kms:Encrypt", &["account", "endpoint *", "processor *"]),
     ("dispatch-webhook", "kms:Decrypt", &["endpoint *", "account"]),
     ("manage-webhooks", "kms:Encrypt", &["endpoint *"]),
     ("process-refund", "kms:Decrypt", &["processor *"]),

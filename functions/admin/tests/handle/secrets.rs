@@ -2,15 +2,18 @@
 
 use admin::AdminError;
 use lambda_runtime::Diagnostic;
+use recoup_domain::endpoint::Endpoint;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::sealed::StoredSecret;
+use recoup_domain::signing::Secrets;
 use recoup_ports::credentials::{Accounts, NewAccount};
+use recoup_ports::endpoints::{Changed, Created, Endpoints, KeepEndpoints};
 use recoup_ports::processor_keys::SealedKeys;
 use recoup_ports::seals::Purpose;
 use recoup_ports::webhooks::WebhookSecrets;
-use recoup_testing::fixtures;
 use recoup_testing::planted::Log;
+use recoup_testing::{Fault, fixtures};
 use serde_json::{Value, json};
 
 use crate::administering::World;
@@ -149,4 +152,105 @@ async fn an_accounts_plain_secret_is_sealed_with_its_next_rotation() {
     assert_eq!(retired, fixtures::secret(1), "it still signs until its overlap ends");
     assert!(matches!(secrets.current, StoredSecret::Sealed(_)));
     assert_eq!((world.key.take_seals(), world.key.take_opens()), (2, 0));
+}
+
+/// An account with two endpoints, as version 0.1 stored them: one was rotated there, so an earlier secret is plain, too.
+async fn plain_world() -> World {
+    let world = World::new();
+    let account = NewAccount {
+        id: AccountId::from_bits(1),
+        name: "n".to_owned(),
+        sandbox_secret: fixtures::plain_secret(1),
+        live_secret: fixtures::plain_secret(2),
+        created_at: fixtures::now(),
+    };
+    let store = world.table.store();
+    store.create_account(&account).await.unwrap();
+    let rotated = fixtures::endpoint(3);
+    let hour = std::time::Duration::from_hours(1);
+    let secrets = rotated.secrets.rotated(fixtures::plain_secret(4), fixtures::now(), hour).unwrap();
+    for endpoint in [Endpoint { secrets, ..rotated }, fixtures::endpoint(5)] {
+        assert_eq!(store.create_endpoint(&endpoint).await.unwrap(), Created::Yes);
+    }
+    world
+}
+
+fn seal() -> Value {
+    json!({ "command": "seal_secrets", "operator": "jo" })
+}
+
+#[tokio::test]
+async fn what_was_stored_plain_is_sealed_once_and_signs_as_before() {
+    let world = plain_world().await;
+    let whole = |sealed: u32| json!({ "sealed": sealed, "changed": 0, "unreadable": [], "more_unreadable": 0, "cursor": null });
+    assert_eq!(world.does(seal()).await, whole(4));
+    for number in 1..=5 {
+        assert!(!world.table.holds(fixtures::secret(number).bytes()).await, "{number} is plain");
+    }
+    let store = world.table.store();
+    let tenant = fixtures::tenant();
+    let endpoints = store.endpoints(&tenant).await.unwrap().read;
+    for (endpoint, current) in endpoints.iter().zip([4, 5]) {
+        let purpose = Purpose::Endpoint(endpoint.id.clone());
+        let opened = world.key.secret(&tenant, &purpose, &endpoint.secrets.current);
+        assert_eq!(opened, fixtures::secret(current));
+    }
+    let retired = &endpoints[0].secrets.retired[0].secret;
+    let purpose = Purpose::Endpoint(endpoints[0].id.clone());
+    assert_eq!(world.key.secret(&tenant, &purpose, retired), fixtures::secret(3));
+    let of_account = store.webhook_secrets(&tenant).await.unwrap().unwrap();
+    assert_eq!(world.key.secret(&tenant, &Purpose::Account, &of_account.current), fixtures::secret(1));
+    world.key.take_seals();
+    assert_eq!(world.does(seal()).await, whole(0));
+    assert_eq!((world.key.take_seals(), world.key.take_opens()), (0, 0));
+}
+
+#[tokio::test]
+async fn whoever_rotates_while_secrets_are_sealed_wins() {
+    let world = plain_world().await;
+    let (others, key) = (world.table.others(), world.key.clone());
+    // Somebody rotates between the read and the first write.
+    let rotate = move || {
+        let (others, key, tenant) = (others.clone(), key.clone(), fixtures::tenant());
+        async move {
+            for endpoint in others.endpoints(&tenant).await.unwrap().read {
+                let purpose = Purpose::Endpoint(endpoint.id.clone());
+                let new = StoredSecret::Sealed(key.sealed(&tenant, &purpose, fixtures::secret(9).bytes()));
+                let changed = endpoint.changed(fixtures::later(60));
+                let changed = Endpoint { secrets: Secrets::first(new), ..changed };
+                assert_eq!(others.change_endpoint(&endpoint, &changed).await.unwrap(), Changed::Yes);
+            }
+        }
+    };
+    world.table.fail("Scan", 1, Fault::meanwhile(rotate));
+    let answer = world.does(seal()).await;
+    assert_eq!((&answer["sealed"], &answer["changed"]), (&json!(2), &json!(2)), "{answer}");
+    let tenant = fixtures::tenant();
+    for endpoint in world.table.store().endpoints(&tenant).await.unwrap().read {
+        let purpose = Purpose::Endpoint(endpoint.id.clone());
+        assert_eq!(world.key.secret(&tenant, &purpose, &endpoint.secrets.current), fixtures::secret(9));
+    }
+}
+
+#[tokio::test]
+async fn whoever_seals_secrets_is_named_and_a_key_that_is_away_stops_him() {
+    let world = plain_world().await;
+    let nobody = world.refuses(json!({ "command": "seal_secrets", "operator": " " })).await;
+    assert!(matches!(nobody, AdminError::Operator), "{nobody:?}");
+    let nowhere = json!({ "command": "seal_secrets", "operator": "jo", "cursor": "anywhere" });
+    assert!(matches!(world.refuses(nowhere).await, AdminError::Cursor));
+    world.key.set_away(true);
+    assert!(matches!(world.refuses(seal()).await, AdminError::Seal(_)));
+    assert!(world.table.holds(fixtures::secret(1).bytes()).await);
+    world.key.set_away(false);
+    // A row that nobody can read is named, and the others are sealed.
+    for item in world.table.items().await.into_iter().filter(|item| item.contains_key("url")) {
+        world.table.set_text(&item, "created_at", "lost").await;
+    }
+    let answer = world.does(seal()).await;
+    assert_eq!(
+        (&answer["sealed"], answer["unreadable"].as_array().unwrap().len()),
+        (&json!(2), 2),
+        "{answer}"
+    );
 }

@@ -1,9 +1,11 @@
 //! Accounts.
 
+use recoup_domain::delivery::Target;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::signing::Secrets;
 use recoup_ports::WriteError;
 use recoup_ports::credentials::{Accounts, NewAccount};
+use recoup_ports::seals::KeepSecrets;
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_testing::fixtures::{self, now};
 use recoup_testing::{Fault, TestTable};
@@ -47,7 +49,7 @@ async fn secrets_that_nobody_can_read_are_not_those_of_another_rotation() {
     let tenant = Tenant { environment: Environment::Live, account: account.id.clone() };
     let from = Secrets::first(account.live_secret.clone());
     let to = Secrets::first(account.sandbox_secret.clone());
-    let refused = store.rotate_webhook_secret(&tenant, &from, &to).await;
+    let refused = store.replace_secrets(&tenant, &Target::RefundUrl, &from, &to).await;
     assert!(matches!(refused, Err(WriteError::Unreadable { .. })), "{refused:?}");
 }
 

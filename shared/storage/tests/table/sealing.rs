@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use recoup_domain::delivery::Target;
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::sealed::{Sealed, StoredSecret};
 use recoup_ports::ReadError;
-use recoup_ports::credentials::{Accounts, NewAccount, Rotated};
+use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::endpoints::{Changed, Created, Endpoints, KeepEndpoints};
 use recoup_ports::processor_keys::{Deleted, KeepSealedKeys, SealedKeys};
+use recoup_ports::seals::{KeepSecrets, Replaced};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_storage::Table;
 use recoup_testing::fixtures::{self, later, tenant};
@@ -79,10 +81,12 @@ async fn an_accounts_secrets_are_sealed_and_replaced_only_by_who_saw_them() {
         let from = store.webhook_secrets(&tenant).await.unwrap().unwrap();
         let to = from.rotated(sealed(3), later(1), Duration::from_hours(1)).unwrap();
         let late = from.rotated(sealed(4), later(1), Duration::ZERO).unwrap();
-        assert_eq!(store.rotate_webhook_secret(&tenant, &from, &to).await.unwrap(), Rotated::Yes);
+        let replaced =
+            async |to| store.replace_secrets(&tenant, &Target::RefundUrl, &from, to).await.unwrap();
+        assert_eq!(replaced(&to).await, Replaced::Yes);
         assert_eq!(store.webhook_secrets(&tenant).await.unwrap(), Some(to.clone()));
-        assert_eq!(store.rotate_webhook_secret(&tenant, &from, &to).await.unwrap(), Rotated::Yes, "again");
-        assert_eq!(store.rotate_webhook_secret(&tenant, &from, &late).await.unwrap(), Rotated::Overtaken);
+        assert_eq!(replaced(&to).await, Replaced::Yes, "again");
+        assert_eq!(replaced(&late).await, Replaced::Overtaken);
     }
 }
 
