@@ -119,7 +119,7 @@ async fn one_too_many_is_refused_by_every_route_and_costs_nothing_more() {
 }
 
 #[tokio::test]
-async fn an_account_is_limited_over_all_its_keys_but_not_over_environments() {
+async fn an_account_is_limited_over_all_its_keys_in_each_environment() {
     let table = TestTable::new();
     let limiter = process(&table, Limits::parse("1/5 0/1").unwrap());
     let mut granted = 0;
