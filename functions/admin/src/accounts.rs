@@ -15,8 +15,8 @@ const NAME_MAX: usize = 100;
 /// Most accounts in one answer.
 const ACCOUNTS_MAX: u16 = 100;
 
-pub(crate) async fn create<A: Accounts, K, R, S: Seal, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn create<A: Accounts, K, R, S: Seal, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     name: String,
 ) -> Result<Value, AdminError> {
     if name.is_empty() || name.chars().nth(NAME_MAX).is_some() {

@@ -172,8 +172,8 @@ fn shown(letter: &DeadLetter, queue: QueueName, names: &impl Names<Image>) -> Sh
 }
 
 /// Shows what lies in a queue, and leaves it there.
-pub(crate) async fn show<A, K, R, S, D: DeadLetters, N: Names<Image>>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn show<A, K, R, S, D: DeadLetters, N: Names<Image>, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     queue: QueueName,
 ) -> Result<Value, AdminError> {
     let count = context.dead_letters.count(queue.into()).await?;
@@ -200,8 +200,8 @@ pub(crate) async fn show<A, K, R, S, D: DeadLetters, N: Names<Image>>(
 }
 
 /// Makes messages visible again. A failure is only logged, since they are visible anyway a minute later.
-async fn release<A, K, R, S, D: DeadLetters, N>(
-    context: &Context<A, K, R, S, D, N>,
+async fn release<A, K, R, S, D: DeadLetters, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     queue: QueueName,
     handles: &[String],
 ) {
@@ -221,8 +221,8 @@ struct Done {
 }
 
 /// Puts messages back on their queues: all, or those of one refund.
-pub(crate) async fn put_back<A, K, R, S, D: DeadLetters, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn put_back<A, K, R, S, D: DeadLetters, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     queue: QueueName,
     of_refund: Option<&RefundId>,
 ) -> Result<Value, AdminError> {
@@ -288,8 +288,8 @@ impl Done {
     }
 }
 
-async fn send<A, K, R, S, D: DeadLetters, N>(
-    context: &Context<A, K, R, S, D, N>,
+async fn send<A, K, R, S, D: DeadLetters, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     queue: QueueName,
     jobs: &[(DeadLetter, Job)],
     done: &mut Done,

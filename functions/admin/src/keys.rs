@@ -53,8 +53,8 @@ impl Wanted {
     }
 }
 
-pub(crate) async fn create<A: Accounts, K: KeepKeys, R: Keyrings, S, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn create<A: Accounts, K: KeepKeys, R: Keyrings, S, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     r#use: KeyUse,
     wanted: Wanted,
 ) -> Result<Value, AdminError> {
@@ -100,8 +100,8 @@ fn shown(key: &StoredKey) -> Map<String, Value> {
     fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }
 
-pub(crate) async fn list<A: Accounts, K: KeepKeys, R, S, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn list<A: Accounts, K: KeepKeys, R, S, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     tenant: &Tenant,
 ) -> Result<Value, AdminError> {
     if !context.accounts.account_exists(&tenant.account, tenant.environment).await? {
@@ -117,8 +117,8 @@ pub(crate) async fn list<A: Accounts, K: KeepKeys, R, S, D, N>(
 }
 
 /// Revokes a key that is named by its id, or by the secret itself, as a leak report quotes it.
-pub(crate) async fn revoke<A, K: KeepKeys, R: Keyrings, S, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn revoke<A, K: KeepKeys, R: Keyrings, S, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     id: Option<&str>,
     secret: Option<&str>,
 ) -> Result<Value, AdminError> {
@@ -137,8 +137,8 @@ pub(crate) async fn revoke<A, K: KeepKeys, R: Keyrings, S, D, N>(
 }
 
 /// The id of a key whose secret this is. Somebody who made a secret up must not end a key that only shares its id.
-async fn genuine<A, K: KeepKeys, R: Keyrings, S, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+async fn genuine<A, K: KeepKeys, R: Keyrings, S, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     secret: &str,
 ) -> Result<Option<KeyId>, AdminError> {
     let Some(key) = ApiKey::parse(secret.trim()) else { return Ok(None) };

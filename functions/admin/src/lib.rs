@@ -24,6 +24,7 @@ use recoup_ports::api_keys::KeepKeys;
 use recoup_ports::audits::AdoptPayments;
 use recoup_ports::credentials::Accounts;
 use recoup_ports::dead_letters::{DeadLetters, DeadLettersError};
+use recoup_ports::direct::{CheckKeys, CheckKeysError};
 use recoup_ports::images::Names;
 use recoup_ports::keyrings::{KeyringError, Keyrings, Ring, RotateKeyrings};
 use recoup_ports::payments::Payments;
@@ -42,7 +43,7 @@ use dead_letters::QueueName;
 use secrets::Given;
 
 /// What the function needs.
-pub struct Context<A, K, R, S, D, N> {
+pub struct Context<A, K, R, S, D, N, P> {
     /// The store of accounts and reports.
     pub accounts: A,
     /// The store of keys, and of the accounts' keys at their processors.
@@ -55,6 +56,8 @@ pub struct Context<A, K, R, S, D, N> {
     pub dead_letters: D,
     /// Identifies items that cannot be read.
     pub names: N,
+    /// Has processors' keys tried.
+    pub processors: P,
     /// The clock.
     pub now: fn() -> Timestamp,
     /// 128 random bits.
@@ -75,6 +78,7 @@ enum Command {
     RotateWebhookSecret { account_id: String, environment: String, overlap_hours: Option<u32> },
     SetProcessorKeys { account_id: String, environment: String, processor: String, secret: Given },
     DeleteProcessorKeys { account_id: String, environment: String, processor: String },
+    CheckProcessor { account_id: String, environment: String, processor: String },
     DeadLetters { queue: QueueName },
     PutBack { queue: QueueName, refund_id: Option<String> },
     LatestReports {},
@@ -198,6 +202,9 @@ pub enum AdminError {
          the function reconcile announces the changes that they were about"
     )]
     NoJobs,
+    /// The processor's key was not tried.
+    #[error(transparent)]
+    Check(#[from] CheckKeysError),
     /// The dead-letter queue did not answer.
     #[error("the dead letters cannot be read")]
     Queue(#[from] DeadLettersError),
@@ -261,6 +268,7 @@ impl AdminError {
             | Self::Keyring(_)
             | Self::SealKey(_)
             | Self::Seal(_)
+            | Self::Check(_)
             | Self::Settle(_)
             | Self::Read(_)
             | Self::Write(_) => "Unavailable",
@@ -278,8 +286,8 @@ impl From<AdminError> for Diagnostic {
 }
 
 /// Carries out one command; see docs/credentials.md and docs/operations.md for each.
-pub async fn handle<A, K, R, S, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub async fn handle<A, K, R, S, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     event: Value,
 ) -> Result<Value, AdminError>
 where
@@ -297,6 +305,7 @@ where
     D: DeadLetters,
     N: Names<dead_letters::Image>,
     S: Seal,
+    P: CheckKeys,
 {
     // The reason may be shown: it names fields, and a secret hides itself (`secrets::Given`).
     let command: Command =
@@ -324,6 +333,10 @@ where
         Command::DeleteProcessorKeys { account_id, environment, processor } => {
             let tenant = tenant(&account_id, &environment)?;
             secrets::delete_processor_keys(context, &tenant, &processor).await
+        }
+        Command::CheckProcessor { account_id, environment, processor } => {
+            let tenant = tenant(&account_id, &environment)?;
+            secrets::check_processor(context, &tenant, &processor).await
         }
         Command::DeadLetters { queue } => dead_letters::show(context, queue).await,
         Command::PutBack { queue, refund_id } => {

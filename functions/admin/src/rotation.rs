@@ -17,8 +17,8 @@ const ROTATION_WAIT: Duration = Duration::from_hours(3);
 
 /// Replaces the pepper. Each key's proof is renewed when the key is next used; a key that was not used between two
 /// rotations would end with the second.
-pub(crate) async fn pepper<A, K: KeepKeys, R: RotateKeyrings, S, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn pepper<A, K: KeepKeys, R: RotateKeyrings, S, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     drop_unseen: bool,
 ) -> Result<Value, AdminError> {
     if !drop_unseen {
@@ -39,8 +39,8 @@ fn told(Unrenewed { count, some }: &Unrenewed) -> String {
 }
 
 /// Replaces a secret by a new one of 256 random bits.
-pub(crate) async fn rotate<A, K, R: RotateKeyrings, S, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn rotate<A, K, R: RotateKeyrings, S, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     ring: Ring,
 ) -> Result<Value, AdminError> {
     let from = context.keyrings.stored_keyring(ring).await?;

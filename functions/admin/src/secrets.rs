@@ -8,6 +8,7 @@ use recoup_domain::payment::ProcessorName;
 use recoup_domain::sealed::StoredSecret;
 use recoup_domain::signing::Secrets;
 use recoup_ports::credentials::Accounts;
+use recoup_ports::direct::{CheckKeys, KeysCheck, KeysChecked};
 use recoup_ports::processor_keys::{Deleted, KeepSealedKeys};
 use recoup_ports::seals::{KeepSecrets, PlainSecrets, Purpose, Replaced, Seal, sealed};
 use recoup_ports::webhooks::WebhookSecrets;
@@ -42,8 +43,8 @@ impl<'de> Deserialize<'de> for Given {
 }
 
 /// Replaces the secret that signs to refunds' own URLs.
-pub(crate) async fn rotate<A, K, R, S, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn rotate<A, K, R, S, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     tenant: &Tenant,
     overlap_hours: Option<u32>,
 ) -> Result<Value, AdminError>
@@ -73,8 +74,8 @@ where
 
 /// One command's part of a walk through the table, from `cursor` on: seals the webhook secrets that version 0.1 stored
 /// plain. They sign as before. Whoever rotates one at the same moment wins, and has sealed it.
-pub(crate) async fn seal_plain<A: KeepSecrets, K, R, S: Seal, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn seal_plain<A: KeepSecrets, K, R, S: Seal, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     operator: &str,
     cursor: Option<String>,
 ) -> Result<Value, AdminError> {
@@ -114,8 +115,8 @@ fn processor(name: &str) -> Result<ProcessorName, AdminError> {
 }
 
 /// Stores the keys of an account at a processor, in the place of earlier ones.
-pub(crate) async fn set_processor_keys<A: Accounts, K: KeepSealedKeys, R, S: Seal, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn set_processor_keys<A: Accounts, K: KeepSealedKeys, R, S: Seal, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     tenant: &Tenant,
     name: &str,
     Given(secret): &Given,
@@ -139,8 +140,8 @@ pub(crate) async fn set_processor_keys<A: Accounts, K: KeepSealedKeys, R, S: Sea
 }
 
 /// Deletes the keys that [`set_processor_keys`] stored.
-pub(crate) async fn delete_processor_keys<A, K: KeepSealedKeys, R, S, D, N>(
-    context: &Context<A, K, R, S, D, N>,
+pub(crate) async fn delete_processor_keys<A, K: KeepSealedKeys, R, S, D, N, P>(
+    context: &Context<A, K, R, S, D, N, P>,
     tenant: &Tenant,
     name: &str,
 ) -> Result<Value, AdminError> {
@@ -155,6 +156,36 @@ pub(crate) async fn delete_processor_keys<A, K: KeepSealedKeys, R, S, D, N>(
             Ok(shown(tenant, processor, "deleted"))
         }
     }
+}
+
+/// Has an account's key tried at its processor, by a function that may open it.
+pub(crate) async fn check_processor<A: Accounts, K, R, S, D, N, P: CheckKeys>(
+    context: &Context<A, K, R, S, D, N, P>,
+    tenant: &Tenant,
+    name: &str,
+) -> Result<Value, AdminError> {
+    let check = KeysCheck { tenant: tenant.clone(), processor: processor(name)? };
+    if !context.accounts.account_exists(&tenant.account, tenant.environment).await? {
+        return Err(AdminError::NoSuchAccount);
+    }
+    let checked = context.processors.check_keys(&check).await?;
+    let detail = match checked {
+        KeysChecked::Works => "the processor accepts the key, for reading refunds",
+        KeysChecked::Missing => "the account has no key of this processor",
+        KeysChecked::Refused => {
+            "the processor does not accept the key, or it belongs to the other environment"
+        }
+        KeysChecked::Unreadable => "what is stored cannot be read now, or is no key; the log says which",
+        KeysChecked::Unclear => "the processor did not answer clearly; try again",
+    };
+    Ok(json!({
+        "account_id": tenant.account.as_str(),
+        "environment": tenant.environment.as_str(),
+        "processor": check.processor.as_str(),
+        "works": checked == KeysChecked::Works,
+        "key": checked,
+        "detail": detail,
+    }))
 }
 
 fn shown(tenant: &Tenant, processor: ProcessorName, done: &str) -> Value {

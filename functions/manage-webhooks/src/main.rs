@@ -4,7 +4,7 @@ use lambda_http::{Error, run, service_fn};
 use manage_webhooks::{Context, handle};
 use recoup_config::{Aws, Settings, now, random};
 use recoup_http::limits::Limiter;
-use recoup_outbound::{samples::SampleSender, secrets_key::SecretsKey};
+use recoup_outbound::{invoked::Invoked, secrets_key::SecretsKey};
 use recoup_ports::webhooks::Reach;
 use recoup_storage::{LimitsTable, Table};
 use recoup_views::PublicUrl;
@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
     let limiter = Limiter::named(|it| settings.optional(it), |it| LimitsTable::beside(&store, it), now)?;
     let seal = SecretsKey::new(aws.later(Aws::kms), &settings.required("SECRETS_KEY_ID")?, now);
-    let samples = SampleSender::new(aws.later(Aws::lambda), settings.required("DISPATCH_WEBHOOK_FUNCTION")?);
+    let samples = Invoked::new(aws.later(Aws::lambda), settings.required("DISPATCH_WEBHOOK_FUNCTION")?);
     let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
     let reach = Reach::allowing_private(settings.flag("ALLOW_PRIVATE_WEBHOOK_TARGETS")?);
     let context = Context { store, samples, seal, public_url, reach, now, random };

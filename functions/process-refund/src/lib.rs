@@ -7,27 +7,38 @@
 //! What has no end yet is asked about again: the refund's own item says when, with the number of the question, and
 //! the stream sends the next job. So a job ends with its one question, and waits for hours hold no message.
 
+mod charges;
 mod circuit;
+mod rates;
+
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use lambda_runtime::Error;
 use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
-use recoup_domain::refund::{Amounts, Outcome, Pending, Question, Refund, State};
+use recoup_domain::ids::{RefundId, Tenant};
+use recoup_domain::refund::{Amounts, Outcome, Refund, State};
 use recoup_domain::time::Timestamp;
-use recoup_ports::ReadError;
-use recoup_ports::causes;
+use recoup_ports::direct::{DirectRequest, KeysChecked};
 use recoup_ports::jobs::{Pace, RefundJob, read_job};
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
+use recoup_ports::{ReadError, causes};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::Instrument;
 
-pub use circuit::{Circuits, OPEN_FOR, SILENCES_MAX};
+use charges::{Charges, Place};
+use circuit::Circuits;
+pub use circuit::{OPEN_FOR, SILENCES_MAX};
+use rates::Rates;
 
-/// Jobs of one batch that are worked on at once.
-const JOBS_AT_ONCE: usize = 5;
+/// Most jobs worked on at once, most of which wait: a whole batch.
+const JOBS_AT_ONCE: usize = 10;
 /// How often a job starts again because somebody else moved its refund.
 const STARTS_MAX: usize = 3;
+/// How often an outcome is written to a refund that changes: its metadata may change a hundred times.
+const WRITES_MAX: usize = 110;
 /// Seconds until a job that could not be worked on comes again, by how often it has come: the table did not answer,
 /// or its refund is not there. After the last of [`RECEIVES_MAX`] receipts there is nothing to wait for: the next one
 /// takes it to the dead letters, whose alarm should ring at once.
@@ -43,24 +54,58 @@ pub struct Context<S, P, V> {
     pub processor: P,
     /// Says when an unfinished job comes again.
     pub pace: V,
-    /// Which processors do not answer.
-    pub circuits: Circuits,
+    /// What keeps it from asking at any time.
+    pub restraints: Restraints,
     /// The clock.
     pub now: fn() -> Timestamp,
     /// Draws from [`recoup_domain::waiting::JITTER_PERMILLE`].
     pub jitter_permille: fn() -> u32,
 }
 
-/// One batch of refund jobs; those that are not finished come again.
-pub async fn handle<S, P, V>(context: &Context<S, P, V>, event: Value) -> Result<BatchResponse, Error>
+/// What this process knows of when a processor is not to be asked.
+#[derive(Default)]
+pub struct Restraints {
+    circuits: Circuits,
+    rates: Rates,
+}
+
+/// What the function answers to its two kinds of events.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To a batch of messages: those that stay in the queue.
+    Batch(BatchResponse),
+    /// To [`DirectRequest::CheckProcessor`].
+    Checked(KeysChecked),
+}
+
+/// One batch of refund jobs, of which those that are not finished come again; or one direct question.
+pub async fn handle<S, P, V>(context: &Context<S, P, V>, event: Value) -> Result<Answer, Error>
 where
     S: Settle + Sync,
     P: Processor + Sync,
     V: Pace + Sync,
 {
-    let records = queue_records(&event)?;
+    if event.get("Records").is_some() {
+        return Ok(Answer::Batch(batch(context, &event).await?));
+    }
+    Ok(match DirectRequest::deserialize(event)? {
+        DirectRequest::CheckProcessor(check) => {
+            Answer::Checked(context.processor.check_key(&check.tenant, check.processor).await)
+        }
+    })
+}
+
+async fn batch<S, P, V>(context: &Context<S, P, V>, event: &Value) -> Result<BatchResponse, Error>
+where
+    S: Settle + Sync,
+    P: Processor + Sync,
+    V: Pace + Sync,
+{
+    let charges = Charges::new((context.now)());
+    let records = queue_records(event)?;
     let failed = stream::iter(records)
-        .map(|record| one(context, record))
+        .map(|record| one(context, &charges, record))
         .buffer_unordered(JOBS_AT_ONCE)
         .filter_map(async |failed| failed);
     Ok(BatchResponse::failing(failed.collect::<Vec<_>>().await))
@@ -69,6 +114,7 @@ where
 /// Works on one record; the id of one that has to come again.
 async fn one<S: Settle + Sync, P: Processor + Sync, V: Pace>(
     context: &Context<S, P, V>,
+    charges: &Charges,
     record: Result<QueueRecord<'_>, BadRecord<'_>>,
 ) -> Option<String> {
     let record = match record {
@@ -81,7 +127,7 @@ async fn one<S: Settle + Sync, P: Processor + Sync, V: Pace>(
     let again_in = match read_job::<RefundJob>(record.body) {
         Ok(job) => {
             let span = tracing::info_span!("refund job", refund.id = %job.refund, job.receives = record.receive_count);
-            match work(context, &job).instrument(span).await {
+            match work(context, charges, &job).instrument(span).await {
                 Done::Finished => return None,
                 Done::NotYet => wait(record.receive_count),
                 // To come again later would not make it readable: the dead letters' alarm should ring at once.
@@ -112,44 +158,72 @@ enum Done {
     Unreadable,
 }
 
-async fn work<S: Settle + Sync, P: Processor, V>(context: &Context<S, P, V>, job: &RefundJob) -> Done {
+async fn work<S: Settle + Sync, P: Processor, V>(
+    context: &Context<S, P, V>,
+    charges: &Charges,
+    job: &RefundJob,
+) -> Done {
+    let first = match due(context, job).await {
+        Ok(refund) => refund,
+        Err(done) => return done,
+    };
+    let charge = charges.of(&first);
+    let turn = charge.turn().await;
+    let mut fresh = (!turn.waited).then_some(first);
     for _ in 0..STARTS_MAX {
-        let refund = match context.store.refund(&job.tenant, &job.refund).await {
-            Ok(Some(refund)) => refund,
-            // A job is sent after its refund was written, and reads are consistent: somebody deleted it.
-            Ok(None) => {
-                tracing::error!("the refund of this job does not exist");
-                return Done::NotYet;
-            }
-            Err(error) => {
-                tracing::error!(error = causes(&error), "the refund cannot be read");
-                return match error {
-                    ReadError::Unavailable(_) => Done::NotYet,
-                    ReadError::Unreadable { .. } => Done::Unreadable,
-                };
-            }
+        let refund = match fresh.take() {
+            Some(refund) => refund,
+            None => match due(context, job).await {
+                Ok(refund) => refund,
+                Err(done) => return done,
+            },
         };
-        let once_more = context.processor.asked_once_more_after(&refund);
-        if !refund.version.state.holds_money() && once_more.is_none() {
-            tracing::info!(
-                refund.status = refund.version.state.as_str(),
-                "nothing to do: the refund has ended"
-            );
-            return Done::Finished;
-        }
-        if job.turn.is_some_and(|turn| turn != refund.turn) {
-            tracing::info!(
-                refund.status = refund.version.state.as_str(),
-                "nothing to do: another job asks next"
-            );
-            return Done::Finished;
-        }
-        match ask_and_settle(context, refund).await {
+        match ask_and_settle(context, charges, refund).await {
             Asked::Settled(done) => return done,
             Asked::Overtaken => tracing::info!("the refund moved meanwhile; looking again"),
         }
     }
     Done::NotYet
+}
+
+/// The refund of a job, if its processor is to be asked.
+async fn due<S: Settle, P: Processor, V>(
+    context: &Context<S, P, V>,
+    job: &RefundJob,
+) -> Result<Refund, Done> {
+    let refund = read(context, &job.tenant, &job.refund).await?;
+    let status = refund.version.state.as_str();
+    if !refund.version.state.holds_money() && asked_once_more(context, &refund).is_none() {
+        tracing::info!(refund.status = status, "nothing to do: the refund has ended");
+        return Err(Done::Finished);
+    }
+    if job.turn.is_some_and(|turn| turn != refund.turn) {
+        tracing::info!(refund.status = status, "nothing to do: another job asks next");
+        return Err(Done::Finished);
+    }
+    Ok(refund)
+}
+
+async fn read<S: Settle, P, V>(
+    context: &Context<S, P, V>,
+    tenant: &Tenant,
+    id: &RefundId,
+) -> Result<Refund, Done> {
+    match context.store.refund(tenant, id).await {
+        Ok(Some(refund)) => Ok(refund),
+        // A job is sent after its refund was written, and reads are consistent: somebody deleted it.
+        Ok(None) => {
+            tracing::error!("the refund of this job does not exist");
+            Err(Done::NotYet)
+        }
+        Err(error) => {
+            tracing::error!(error = causes(&error), "the refund cannot be read");
+            Err(match error {
+                ReadError::Unavailable(_) => Done::NotYet,
+                ReadError::Unreadable { .. } => Done::Unreadable,
+            })
+        }
+    }
 }
 
 enum Asked {
@@ -159,37 +233,99 @@ enum Asked {
 
 async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
     context: &Context<S, P, V>,
+    charges: &Charges,
     refund: Refund,
 ) -> Asked {
-    if let Err(until) = context.circuits.admit(&refund, (context.now)()) {
-        return schedule(context, &refund, Some(until)).await;
-    }
-    if refund.handed_over_at.is_none() {
-        match context.store.hand_over(&refund, (context.now)()).await {
-            Ok(HandedOver::Yes) => {}
-            Ok(HandedOver::TooLate) => return Asked::Overtaken,
-            Err(error) => {
-                tracing::error!(error = causes(&error), "the hand-over failed");
-                return Asked::Settled(Done::NotYet);
+    let outcome = match admitted(context, charges, &refund).await {
+        Err(retry_after) => Outcome::Busy { retry_after },
+        Ok(_place) => {
+            if refund.handed_over_at.is_none() {
+                match context.store.hand_over(&refund, (context.now)()).await {
+                    Ok(HandedOver::Yes) => {}
+                    Ok(HandedOver::TooLate) => return Asked::Overtaken,
+                    Err(error) => {
+                        tracing::error!(error = causes(&error), "the hand-over failed");
+                        return Asked::Settled(Done::NotYet);
+                    }
+                }
             }
+            let outcome = ask(&context.processor, &refund).await;
+            context.restraints.circuits.record(&refund, &outcome, (context.now)());
+            outcome
         }
+    };
+    settle(context, refund, &outcome).await
+}
+
+/// Waits until the refund's processor may be asked; if that is not soon, it is put off for so long.
+async fn admitted<'batch, S, P, V>(
+    context: &Context<S, P, V>,
+    charges: &'batch Charges,
+    refund: &Refund,
+) -> Result<Place<'batch>, Option<Duration>> {
+    let now = (context.now)();
+    context.restraints.circuits.admit(refund, now).map_err(|until| Some(until.since(now)))?;
+    let left = charges.time_left(now).ok_or(None)?;
+    tokio::time::sleep(context.restraints.rates.reserve(refund, now, left).map_err(Some)?).await;
+    let place = charges.place().await;
+    charges.time_left((context.now)()).ok_or(None)?;
+    Ok(place)
+}
+
+/// Writes an outcome. What is known is not asked for again because something else about the refund changed meanwhile:
+/// it is written to the refund as it then stands. So is a success, whatever became of the refund on its way.
+async fn settle<S: Settle, P: Processor, V>(
+    context: &Context<S, P, V>,
+    mut refund: Refund,
+    outcome: &Outcome,
+) -> Asked {
+    for _ in 0..WRITES_MAX {
+        match write(context, &refund, outcome).await {
+            Asked::Overtaken => {}
+            settled @ Asked::Settled(_) => return settled,
+        }
+        let stands = match read(context, &refund.tenant, &refund.id).await {
+            Ok(stands) => stands,
+            Err(done) => return Asked::Settled(done),
+        };
+        let same = stands.version.state == refund.version.state && stands.turn == refund.turn;
+        let paid = matches!(outcome, Outcome::Succeeded { .. }) && stands.version.state.holds_money();
+        if !same && !paid {
+            return Asked::Overtaken;
+        }
+        refund = stands;
     }
-    let outcome = ask(&context.processor, &refund).await;
-    context.circuits.record_answer(&refund, outcome != Outcome::Unknown, (context.now)());
-    let Some(change) = refund.step(outcome, (context.now)()) else {
-        // A success that stands is not asked about again.
-        return if refund.version.state.holds_money() {
-            schedule(context, &refund, None).await
+    Asked::Overtaken
+}
+
+async fn write<S: Settle, P: Processor, V>(
+    context: &Context<S, P, V>,
+    refund: &Refund,
+    outcome: &Outcome,
+) -> Asked {
+    let now = (context.now)();
+    let again = |next: &Refund| {
+        if next.version.state.holds_money() {
+            Some(next.asked_again(outcome, now, (context.jitter_permille)()))
         } else {
-            Asked::Settled(Done::Finished)
+            asked_once_more(context, next).map(|wait| next.asked_after(now, wait))
+        }
+    };
+    let Some(change) = refund.step(outcome.clone(), now) else {
+        return match again(refund) {
+            Some(question) => {
+                written(context.store.schedule(refund, question).await, &refund.asking(question))
+            }
+            None if refund.expects_bank_reference() => {
+                let change = refund.without_bank_reference(now);
+                written(context.store.carry_out(&change).await, change.to())
+            }
+            // A success that stands is not asked about again.
+            None => Asked::Settled(Done::Finished),
         };
     };
-    let next = change.to();
     let question = match change.amounts() {
-        Amounts::Stay if next.version.state.holds_money() => Some(later(context, next, None)),
-        Amounts::Stay => {
-            context.processor.asked_once_more_after(next).map(|wait| next.asked_after((context.now)(), wait))
-        }
+        Amounts::Stay => again(change.to()),
         Amounts::Return | Amounts::TakeAgain => None,
     };
     let change = match question {
@@ -199,23 +335,10 @@ async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
     written(context.store.carry_out(&change).await, change.to())
 }
 
-async fn schedule<S: Settle, P, V>(
-    context: &Context<S, P, V>,
-    refund: &Refund,
-    earliest: Option<Timestamp>,
-) -> Asked {
-    let next = later(context, refund, earliest);
-    written(context.store.schedule(refund, next).await, &refund.asking(next))
-}
-
-/// The next question, not before a moment.
-fn later<S, P, V>(context: &Context<S, P, V>, refund: &Refund, earliest: Option<Timestamp>) -> Question {
-    let now = (context.now)();
-    let next = refund.asked_again(now, (context.jitter_permille)());
-    match earliest {
-        Some(earliest) if next.wait().at < earliest => refund.asked_after(now, earliest.since(now)),
-        _ => next,
-    }
+/// How long until the processor is asked about a success, if it is: whether it stands, or for the bank's number.
+fn asked_once_more<S, P: Processor, V>(context: &Context<S, P, V>, refund: &Refund) -> Option<Duration> {
+    let stands = context.processor.asked_once_more_after(refund);
+    stands.or_else(|| refund.bank_reference_wait((context.now)()))
 }
 
 /// What a write means for its job.
@@ -238,18 +361,19 @@ fn written(settled: Result<Settled, SettleError>, next: &Refund) -> Asked {
     }
 }
 
-/// Asks for the money to be moved; or, if that was asked before and has no end yet, what became of it. Only what the
-/// processor never received is sent again.
+/// Asks for the money to be moved; or, if that may have been asked before and has no end yet, what became of it. Only
+/// what the processor never received is sent again.
 async fn ask<P: Processor>(processor: &P, refund: &Refund) -> Outcome {
     match refund.version.state {
+        // A job that was cut off between sending and writing sends the same id again: the processor knows it.
+        State::Initiated => processor.refund(refund).await,
+        State::Processing(_) if refund.handed_over_at.is_none() => processor.refund(refund).await,
         State::Processing(pending) => match processor.look_up(refund).await {
             LookedUp::Stands(outcome) => outcome,
-            LookedUp::NeverReceived if pending == Pending::OutcomeUnknown => processor.refund(refund).await,
+            LookedUp::NeverReceived if !pending.is_received() => processor.refund(refund).await,
             // It has said that it has it.
             LookedUp::NeverReceived => Outcome::Unknown,
         },
-        // A job that was cut off between sending and writing sends the same id again: the processor knows it.
-        State::Initiated => processor.refund(refund).await,
         // What has ended is never sent again.
         State::Succeeded | State::Failed(_) | State::Cancelled => match processor.look_up(refund).await {
             LookedUp::Stands(outcome) => outcome,

@@ -1,7 +1,7 @@
 //! Wires `process-refund` to its table, its queue and the processors.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use process_refund::{Circuits, Context, handle};
+use process_refund::{Context, Restraints, handle};
 use recoup_config::{Aws, Settings, jitter_permille, now};
 use recoup_domain::base_url::BaseUrl;
 use recoup_outbound::{processors::Processors, queues::Visibility, secret_store::SecretStore};
@@ -20,6 +20,6 @@ async fn main() -> Result<(), Error> {
     let prefix = settings.required("PROCESSOR_SECRETS_PREFIX")?;
     let keys = StoredKeys::new(sealed, open, SecretStore::new(aws.later(Aws::secrets)), &prefix, now);
     let processor = Processors::new(keys, now, settings.parsed_if_set("STRIPE_BASE_URL", BaseUrl::parse)?)?;
-    let context = Context { store, processor, pace, circuits: Circuits::default(), now, jitter_permille };
+    let context = Context { store, processor, pace, restraints: Restraints::default(), now, jitter_permille };
     run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
 }

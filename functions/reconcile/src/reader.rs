@@ -179,7 +179,7 @@ impl<'a, S: Store, P: Processor, K> Reader<'a, S, P, K> {
         }
         self.asked = self.asked.saturating_add(1);
         let answer = self.context.processor.look_up(refund).await;
-        let is_clear = answer != LookedUp::Stands(Outcome::Unknown);
+        let is_clear = !matches!(&answer, LookedUp::Stands(outcome) if outcome.silence().is_some());
         *unclear = if is_clear { 0 } else { unclear.saturating_add(1) };
         if *unclear == UNCLEAR_MAX {
             let processor = refund.processor.name.as_str();

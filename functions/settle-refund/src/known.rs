@@ -33,7 +33,8 @@ impl<T: KnowTenants, K> KeysOfAccounts<T, K> {
         if self.with_known(|known| known.contains(tenant)) {
             return Ok(true);
         }
-        let exists = self.tenants.is_tenant(tenant).await.map_err(|error| KeysError(error.into()))?;
+        let exists =
+            self.tenants.is_tenant(tenant).await.map_err(|error| KeysError::Unavailable(error.into()))?;
         if exists {
             self.with_known(|known| {
                 if known.len() >= TENANTS_MAX {

@@ -71,10 +71,13 @@ async fn once<S: Settle + Sync, K, P: Processor>(
 /// What a notification says of this refund. Nothing, if it speaks of another amount, of another processor's refund, or
 /// in words that nobody knows: repeated, it would say no more, so a person has to look.
 fn outcome(sender: ProcessorName, notification: &Notification, refund: &Refund) -> Option<Outcome> {
-    let why = match notification.outcome_of(refund) {
-        _ if refund.processor.name != sender => "another processor has the refund",
-        Outcome::Unknown => "its amount is another one, or its status says nothing",
-        clear @ (Outcome::Succeeded { .. } | Outcome::Failed(_) | Outcome::Pending) => return Some(clear),
+    let outcome = notification.outcome_of(refund);
+    let why = if refund.processor.name != sender {
+        "another processor has the refund"
+    } else if outcome.silence().is_some() {
+        "its amount is another one, or its status says nothing"
+    } else {
+        return Some(outcome);
     };
     tracing::error!(
         refund.status = refund.version.state.as_str(),
@@ -88,11 +91,12 @@ fn outcome(sender: ProcessorName, notification: &Notification, refund: &Refund) 
 async fn confirmed<P: Processor>(processor: &P, refund: &Refund) -> Result<Outcome, Problem> {
     match processor.look_up(refund).await {
         LookedUp::Stands(clear @ (Outcome::Succeeded { .. } | Outcome::Failed(_))) => Ok(clear),
-        LookedUp::Stands(Outcome::Pending) => {
+        LookedUp::Stands(Outcome::Pending | Outcome::PendingFunds) => {
             tracing::error!("the processor says that a refund is pending whose end it has notification");
             Ok(Outcome::Pending)
         }
-        LookedUp::Stands(Outcome::Unknown) | LookedUp::NeverReceived => {
+        LookedUp::Stands(Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured)
+        | LookedUp::NeverReceived => {
             tracing::error!("the processor does not confirm what it has notification");
             Err(unavailable())
         }

@@ -207,6 +207,7 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         history: Vec::new(),
         handed_over_at: None,
         turn: 0,
+        postponed: 0,
         wait: None,
         flag: None,
         verdict: None,

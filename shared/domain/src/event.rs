@@ -147,10 +147,9 @@ impl Refund {
     /// The refund as it was at a version.
     #[must_use]
     pub fn at(&self, version: &Version) -> Self {
-        // A person looks at the refund as it stands, not at what it was.
-        let flag = self.flag.filter(|_| version.sequence == self.version.sequence);
+        // A flag is no part of a version, and the same version is told in the same words.
         let verdict = self.verdict.clone().filter(|verdict| verdict.at <= version.updated_at);
-        Self { version: version.clone(), flag, verdict, ..self.clone() }
+        Self { version: version.clone(), flag: None, verdict, ..self.clone() }
     }
 
     /// Every change that the refund still records, oldest first: its number, its time and the state it led to.
@@ -213,6 +212,7 @@ impl Refund {
                     sequence,
                     state: state?,
                     processor_reference: self.version.processor_reference.clone().filter(|_| paid),
+                    bank_reference: self.version.bank_reference.clone().filter(|_| paid),
                     metadata: self.version.metadata.clone(),
                     updated_at: at,
                 };

@@ -1,6 +1,7 @@
 //! A refund: what never changes about it, what can (`version`), and how that changes (`steps`).
 
 mod origin;
+mod said;
 mod steps;
 mod verdict;
 mod version;
@@ -14,6 +15,7 @@ use crate::time::Timestamp;
 use crate::waiting::Wait;
 
 pub use origin::{External, Origin, OriginName};
+pub use said::{BankReference, BankReferenceKind, Said};
 pub use steps::{Amounts, Move, Outcome, Question, Withdrawn};
 pub use verdict::{Judged, Ruling, Verdict};
 pub use version::{Change, Failure, State, Status, Version};
@@ -32,8 +34,14 @@ fact!(
     Pending {
         /// The processor has it and will say.
         Processor = "processor_pending",
+        /// The processor has it, and waits for money in the balance there.
+        InsufficientFunds = "insufficient_funds",
         /// Nobody knows whether the processor has it; the amount stays held.
-        OutcomeUnknown = "processor_outcome_unknown"
+        OutcomeUnknown = "processor_outcome_unknown",
+        /// The processor takes nothing now, or was not asked yet. It is asked again soon.
+        Busy = "processor_busy",
+        /// The account has no key that the processor accepts. It is asked once there is one.
+        NotConfigured = "processor_not_configured"
     }
 );
 fact!(
@@ -75,6 +83,16 @@ fact!(
     }
 );
 
+impl Pending {
+    /// Whether the processor has said that it has the refund. It is not sent again then, whatever it says later.
+    pub fn is_received(self) -> bool {
+        match self {
+            Self::Processor | Self::InsufficientFunds => true,
+            Self::OutcomeUnknown | Self::Busy | Self::NotConfigured => false,
+        }
+    }
+}
+
 impl ReasonCode {
     /// The code of a reason's text.
     pub fn of(reason: &Text<255>) -> Self {
@@ -89,7 +107,7 @@ pub struct Notes {
     pub reason: Option<Text<255>>,
     /// More about it, at most 1000 characters.
     pub information: Option<Text<1000>>,
-    /// For the bank statement, at most 255 characters.
+    /// For the customer's statement, where the processor can show it; at most 255 characters.
     pub description: Option<Text<255>>,
     /// The merchant's own reference, at most 128 characters.
     pub reference: Option<Text<128>>,
@@ -136,6 +154,8 @@ pub struct Refund {
     pub handed_over_at: Option<Timestamp>,
     /// The number of the question to the processor that is due, from 0: a job about another one is stale.
     pub turn: u32,
+    /// How many of those were put off without a word on the refund: they spend no step of the waits.
+    pub postponed: u32,
     /// When the processor is asked again, while it has not said how this ends.
     pub wait: Option<Wait>,
     /// Why a person has to look at it, if one has.

@@ -34,10 +34,52 @@ impl<const MAX: usize> Text<MAX> {
         if fitting.is_empty() { Self("-".to_owned()) } else { Self(fitting) }
     }
 
+    /// As much of somebody else's text as fits and is safe to show: nothing that a terminal or a page would obey, and no
+    /// number as long as a card's or an account's. Nothing, if nothing is left.
+    pub fn cleaned(text: &str) -> Option<Self> {
+        let obeyed = |character: &char| {
+            character.is_control()
+                || matches!(*character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        };
+        let harmless: String = text.chars().map(|one| if obeyed(&one) { ' ' } else { one }).collect();
+        let fitting: String = without_long_numbers(&harmless).trim().chars().take(MAX).collect();
+        Self::new(fitting.trim_end().to_owned()).ok()
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Fewest digits of a number that is left out, be they in groups.
+const LONG_NUMBER: usize = 12;
+
+fn without_long_numbers(text: &str) -> String {
+    let (mut kept, mut run) = (String::with_capacity(text.len()), String::new());
+    let flush = |run: &mut String, kept: &mut String| {
+        let digits = run.chars().filter(char::is_ascii_digit).count();
+        let tail = run.trim_end_matches(|last: char| last.is_ascii_digit()).len();
+        if digits < LONG_NUMBER {
+            kept.push_str(run);
+        } else {
+            kept.push_str("(number)");
+            // What separates the groups may also end the number.
+            kept.push_str(if tail == run.len() { " " } else { "" });
+        }
+        run.clear();
+    };
+    for one in text.chars() {
+        let separates = matches!(one, ' ' | '-') && run.ends_with(|last: char| last.is_ascii_digit());
+        if one.is_ascii_digit() || separates {
+            run.push(one);
+        } else {
+            flush(&mut run, &mut kept);
+            kept.push(one);
+        }
+    }
+    flush(&mut run, &mut kept);
+    kept
 }
 
 /// The caller's own key-value pairs: kept and returned, never interpreted. Stored pairs are read whatever their size.

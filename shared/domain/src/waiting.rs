@@ -20,6 +20,13 @@ pub fn jittered(wait: Duration, jitter_permille: u32) -> Duration {
     wait.saturating_mul(permille).checked_div(1_000).or_abort("a thousand is not zero")
 }
 
+/// A wait of half as long to half as long again, by the same draw: what was turned away together comes back apart.
+pub fn spread(wait: Duration, jitter_permille: u32) -> Duration {
+    let drawn = jitter_permille.clamp(*JITTER_PERMILLE.start(), *JITTER_PERMILLE.end());
+    let permille = drawn.saturating_sub(*JITTER_PERMILLE.start()).saturating_mul(5).saturating_add(500);
+    wait.saturating_mul(permille).checked_div(1_000).or_abort("a thousand is not zero")
+}
+
 /// A wait until one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {

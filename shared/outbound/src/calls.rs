@@ -16,9 +16,13 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use recoup_domain::time::Timestamp;
 use recoup_ports::causes;
 use rustls::ClientConfig;
 use rustls::crypto::ring;
+
+use crate::reply::retry_after;
+use crate::wordless::is_refused;
 
 /// The part of a call in which a connection must stand.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -48,6 +52,8 @@ pub(crate) struct CallError {
     pub(crate) why: &'static str,
     /// The cause, without the host.
     pub(crate) cause: String,
+    /// Whether nobody listened, so that nothing was sent.
+    pub(crate) refused: bool,
 }
 
 impl Calls {
@@ -85,7 +91,8 @@ impl Calls {
         let answer = self.client.request(request.map(|body| Full::new(Bytes::from(body)))).await;
         let answer = answer.map_err(|error| {
             let why = if error.is_connect() { "no connection" } else { "the connection broke" };
-            CallError { why, cause: described(&error, &host) }
+            let refused = error.is_connect() && is_refused(&error);
+            CallError { why, cause: described(&error, &host), refused }
         })?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, self.answer_bytes_max).collect().await.map_err(|error| {
@@ -94,7 +101,7 @@ impl Calls {
             } else {
                 "the connection broke"
             };
-            CallError { why, cause: described(&*error, &host) }
+            CallError { why, cause: described(&*error, &host), refused: false }
         })?;
         Ok(Answered { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes() })
     }
@@ -106,6 +113,11 @@ impl Answered {
         let said = self.headers.get(CONTENT_TYPE)?.to_str().ok()?;
         let kind = said.split(';').next()?.trim();
         kind.eq_ignore_ascii_case("application/json").then_some(&*self.body)
+    }
+
+    /// How long it asks us to wait.
+    pub(crate) fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        retry_after(&self.headers, now.unix_seconds())
     }
 
     /// A header that is safe to log: a short token.

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{Method, Request};
+use recoup_domain::ids::{RefundId, Tenant};
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::signing::sign;
 use recoup_domain::time::Timestamp;
+use recoup_ports::direct::KeysChecked;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, LookedUp, Processor};
 use recoup_ports::processor_keys::ProcessorKeys;
 use recoup_processors::adapter::{AdapterAccess, answer, order};
@@ -15,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::calls::{Answered, Calls};
 use crate::unclear::Unclear;
+use crate::wordless::Wordless;
 
 /// Most bytes of an answer.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -30,9 +34,9 @@ pub struct HttpAdapter<K> {
 
 /// The two questions.
 #[derive(Clone, Copy, Debug)]
-enum Question {
-    Refund,
-    LookUp,
+enum Question<'about> {
+    Refund(&'about Refund),
+    LookUp(&'about RefundId),
 }
 
 impl<K: ProcessorKeys + Sync> HttpAdapter<K> {
@@ -60,37 +64,35 @@ impl<K: ProcessorKeys + Sync> HttpAdapter<K> {
         Self { time_limit, ..self }
     }
 
-    /// One signed request; `None` where no answer came, in time or at all.
-    async fn ask(&self, question: Question, refund: &Refund) -> Option<Answered> {
-        let unclear = Unclear::of("http", refund);
+    /// One signed request.
+    async fn ask(&self, question: Question<'_>, unclear: Unclear<'_>) -> Result<Answered, Wordless> {
         let asked = async {
-            let access = match self.keys.access(&refund.tenant).await {
+            let access = match self.keys.access(unclear.tenant()).await {
                 Ok(Some(access)) => access,
-                Ok(None) => return unclear.for_want_of("the account has no adapter"),
-                Err(_) => return unclear.for_want_of("the keys cannot be read"),
+                Ok(None) => return Err(Wordless::no_key(unclear, "the account has no adapter")),
+                Err(error) => return Err(Wordless::unread(unclear, &error)),
             };
-            let Ok(request) = self.request(question, &access, refund) else {
-                return unclear.for_want_of("the request could not be made");
+            let Ok(request) = self.request(question, &access) else {
+                return Err(Wordless::no_key(unclear, "the request could not be made"));
             };
-            self.calls.send(request).await.map_err(|error| unclear.broken(&error)).ok()
+            self.calls.send(request).await.map_err(|error| Wordless::broken(unclear, &error))
         };
         timeout(self.time_limit, asked).await.unwrap_or_else(|_| {
             unclear.late();
-            None
+            Err(Wordless::Unknown)
         })
     }
 
     fn request(
         &self,
-        question: Question,
+        question: Question<'_>,
         access: &AdapterAccess,
-        refund: &Refund,
     ) -> Result<Request<String>, http::Error> {
-        let (method, path, body) = match question {
-            Question::Refund => (Method::POST, "refunds".to_owned(), order(refund)),
-            Question::LookUp => (Method::GET, format!("refunds/{}", refund.id), String::new()),
+        let (method, path, id, body) = match question {
+            Question::Refund(refund) => (Method::POST, "refunds".to_owned(), &refund.id, order(refund)),
+            Question::LookUp(id) => (Method::GET, format!("refunds/{id}"), id, String::new()),
         };
-        let signed = sign(refund.id.as_str(), (self.now)(), body, &access.secrets);
+        let signed = sign(id.as_str(), (self.now)(), body, &access.secrets);
         Request::builder()
             .method(method)
             .uri(access.base.join(&path))
@@ -104,21 +106,52 @@ impl<K: ProcessorKeys + Sync> HttpAdapter<K> {
 
 impl<K: ProcessorKeys + Sync> Processor for HttpAdapter<K> {
     async fn refund(&self, refund: &Refund) -> Outcome {
-        let answer = self.ask(Question::Refund, refund).await;
-        answer.map_or(Outcome::Unknown, |answer| said(refund, &answer, &[200, 201, 202]))
+        match self.ask(Question::Refund(refund), Unclear::of("http", refund)).await {
+            Ok(answer) => said(refund, &answer, &[200, 201, 202], (self.now)()),
+            Err(why) => why.into(),
+        }
     }
 
     async fn look_up(&self, refund: &Refund) -> LookedUp {
-        match self.ask(Question::LookUp, refund).await {
-            Some(answer) if answer.status == 404 => Unclear::of("http", refund).not_found(refund),
-            Some(answer) => LookedUp::Stands(said(refund, &answer, &[200])),
-            None => LookedUp::Stands(Outcome::Unknown),
+        let unclear = Unclear::of("http", refund);
+        match self.ask(Question::LookUp(&refund.id), unclear).await {
+            Ok(answer) if answer.status == 404 => unclear.not_found(refund),
+            Ok(answer) => LookedUp::Stands(said(refund, &answer, &[200], (self.now)())),
+            Err(why) => LookedUp::Stands(why.into()),
+        }
+    }
+
+    /// Looks up a refund that there is none of: who verifies our signature answers 404.
+    async fn check_key(&self, tenant: &Tenant, _name: ProcessorName) -> KeysChecked {
+        match self.keys.access::<AdapterAccess>(tenant).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return KeysChecked::Missing,
+            Err(_) => return KeysChecked::Unreadable,
+        }
+        let nobodys = RefundId::from_bits(0);
+        match self.ask(Question::LookUp(&nobodys), Unclear::list("http", tenant)).await {
+            Ok(answer) if answer.status == 404 => KeysChecked::Works,
+            Ok(answer) if matches!(answer.status, 401 | 403) => KeysChecked::Refused,
+            Ok(_) | Err(_) => KeysChecked::Unclear,
         }
     }
 }
 
 /// What an answer says: only one of these statuses, in JSON exactly as documented, is clear.
-fn said(refund: &Refund, answered: &Answered, statuses: &[u16]) -> Outcome {
+fn said(refund: &Refund, answered: &Answered, statuses: &[u16], now: Timestamp) -> Outcome {
+    let unclear = Unclear::of("http", refund);
+    let retry_after = answered.retry_after(now);
+    match answered.status {
+        401 | 403 => {
+            unclear.answered("our signature is not accepted", answered.status, None);
+            return Outcome::NotConfigured;
+        }
+        429 | 503 if answered.status == 429 || retry_after.is_some() => {
+            unclear.answered("it is busy, and did nothing", answered.status, None);
+            return Outcome::Busy { retry_after };
+        }
+        _ => {}
+    }
     let why = if !statuses.contains(&answered.status) {
         "the status is not one that decides"
     } else if let Some(json) = answered.json() {
@@ -129,6 +162,6 @@ fn said(refund: &Refund, answered: &Answered, statuses: &[u16]) -> Outcome {
     } else {
         "the answer is not JSON"
     };
-    Unclear::of("http", refund).answered(why, answered.status, None);
+    unclear.answered(why, answered.status, None);
     Outcome::Unknown
 }

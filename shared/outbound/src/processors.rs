@@ -8,6 +8,7 @@ use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_ports::charges::{ChargeQuestion, ChargeRead};
+use recoup_ports::direct::KeysChecked;
 use recoup_ports::processor::{Listing, LookedUp, Processor};
 use recoup_ports::processor_keys::ProcessorKeys;
 
@@ -64,6 +65,14 @@ impl<K: ProcessorKeys + Sync> Processor for Processors<K> {
         match question.processor {
             ProcessorName::Stripe => self.stripe.read_charge(question).await,
             ProcessorName::Sandbox | ProcessorName::Http => ChargeRead::NotTold,
+        }
+    }
+
+    async fn check_key(&self, tenant: &Tenant, name: ProcessorName) -> KeysChecked {
+        match name {
+            ProcessorName::Sandbox => KeysChecked::Works,
+            ProcessorName::Stripe => self.stripe.check_key(tenant, name).await,
+            ProcessorName::Http => self.adapter.check_key(tenant, name).await,
         }
     }
 

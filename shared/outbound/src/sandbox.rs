@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use recoup_domain::ids::Environment;
-use recoup_domain::refund::{Failure, FailureCode, Outcome, Pending, Refund, State};
+use recoup_domain::refund::{Failure, FailureCode, Outcome, Pending, Refund, Said, State};
 use recoup_domain::text::Text;
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_processors::sandbox::{FAIL, FAIL_LATE, PENDING, SUCCEED, TIMEOUT, TIMEOUT_LOST};
@@ -50,17 +50,19 @@ impl Script {
     /// Whether the refund has reached the sandbox, as far as its own state tells.
     fn has(self, refund: &Refund) -> bool {
         match refund.version.state {
-            State::Processing(Pending::Processor) | State::Succeeded | State::Failed(_) => true,
+            State::Processing(Pending::Processor | Pending::InsufficientFunds)
+            | State::Succeeded
+            | State::Failed(_) => true,
             State::Processing(Pending::OutcomeUnknown) => self != Self::TimeoutLost,
             State::Initiated => refund.handed_over_at.is_some() && self != Self::TimeoutLost,
-            State::Cancelled => false,
+            State::Processing(Pending::Busy | Pending::NotConfigured) | State::Cancelled => false,
         }
     }
 }
 
 impl Processor for Sandbox {
     async fn refund(&self, refund: &Refund) -> Outcome {
-        let first = refund.version.state == State::Initiated;
+        let first = matches!(refund.version.state, State::Initiated | State::Processing(Pending::Busy));
         match Script::of(refund) {
             Err(why) => failed(FailureCode::ProcessorRejected, why),
             Ok(Script::Fail) => declined(),
@@ -97,7 +99,7 @@ impl Processor for Sandbox {
 /// Within a text's bounds always; past them it would be unknown, not failed.
 fn succeeded(refund: &Refund) -> Outcome {
     let reference = Text::new(format!("sandbox_{}", refund.id));
-    reference.map_or(Outcome::Unknown, |reference| Outcome::Succeeded { reference })
+    reference.map_or(Outcome::Unknown, |reference| Outcome::Succeeded { reference, bank_reference: None })
 }
 
 fn declined() -> Outcome {
@@ -105,5 +107,5 @@ fn declined() -> Outcome {
 }
 
 fn failed(code: FailureCode, message: &str) -> Outcome {
-    Outcome::Failed(Failure { code, message: Text::cut(message) })
+    Outcome::Failed(Failure { code, message: Text::cut(message), said: Said::default() })
 }

@@ -109,7 +109,7 @@ impl<S: SealedKeys + Sync, O: Open + Sync> StoredKeys<S, O> {
             kept = kept.is_some(),
             "the processor's keys cannot be read"
         );
-        kept.map(Some).ok_or_else(|| KeysError(why.into()))
+        kept.map(Some).ok_or_else(|| KeysError::Unavailable(why.into()))
     }
 
     /// Asks the stores; `None` where the tenant has no such secret in either.
@@ -152,6 +152,6 @@ impl<S: SealedKeys + Sync, O: Open + Sync> StoredKeys<S, O> {
 impl<S: SealedKeys + Sync, O: Open + Sync> ProcessorKeys for StoredKeys<S, O> {
     async fn access<A: Access>(&self, tenant: &Tenant) -> Result<Option<A>, KeysError> {
         let secret = self.secret::<A>(tenant).await?;
-        secret.map(|SecretText(text)| A::parse(&text)).transpose().map_err(|why| KeysError(why.into()))
+        secret.map(|SecretText(text)| A::parse(&text)).transpose().map_err(|why| KeysError::NoKey(why.into()))
     }
 }

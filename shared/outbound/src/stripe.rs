@@ -14,19 +14,21 @@ use http::{HeaderValue, Method, Request};
 use recoup_domain::base_url::BaseUrl;
 use recoup_domain::ids::{Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
-use recoup_domain::refund::{Outcome, Refund};
+use recoup_domain::refund::{Failure, Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_ports::charges::{ChargeQuestion, ChargeRead};
+use recoup_ports::direct::KeysChecked;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, Listing, LookedUp, Processor};
 use recoup_ports::processor_keys::ProcessorKeys;
 use recoup_processors::stripe::{
-    API_VERSION, Order, Refusal, StripeAccess, StripeKey, StripeRefund, StripeRefunds,
+    API_VERSION, Beside, Order, Refusal, StripeAccess, StripeKey, StripeRefund, StripeRefunds,
 };
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
-use crate::calls::{Answered, Calls};
+use crate::calls::Calls;
 use crate::unclear::Unclear;
+use crate::wordless::Wordless;
 
 const LIVE_BASE: &str = "https://api.stripe.com";
 /// Stripe keeps idempotency keys "at least 24 hours". A send that may be a repeat of one longer ago than this
@@ -54,7 +56,16 @@ enum Found {
     Refund(Box<StripeRefund>),
     Nothing,
     NoSuchPayment,
-    NoAnswer,
+    NoWord(Wordless),
+}
+
+/// Why an answer is no yes.
+enum No {
+    /// Stripe will not do it.
+    Refused(Failure),
+    /// It does not know the payment, or not under this key.
+    SuchPayment(Failure),
+    Word(Wordless),
 }
 
 impl<K: ProcessorKeys + Sync> Stripe<K> {
@@ -86,53 +97,56 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             Ok(order) => order,
             Err(failure) => return Outcome::Failed(failure),
         };
-        let Some(key) = self.key(Unclear::of("stripe", refund), &refund.tenant).await else {
-            return Outcome::Unknown;
+        let key = match self.key(Unclear::of("stripe", refund)).await {
+            Ok(key) => key,
+            Err(why) => return why.into(),
         };
         if self.may_be_forgotten(refund) {
             match self.find(&key, refund, &order).await {
                 Found::Refund(found) => return outcome(refund, &found),
                 Found::Nothing => {}
-                Found::NoSuchPayment | Found::NoAnswer => return Outcome::Unknown,
+                Found::NoSuchPayment => return Outcome::Unknown,
+                Found::NoWord(why) => return why.into(),
             }
         }
         match self.post(&key, refund, &order).await {
             Ok(found) => outcome(refund, &found),
-            Err(refusal) => self.settled_by(refusal, &key, refund, &order).await,
+            Err(no) => self.settled_by(no, &key, refund, &order).await,
         }
     }
 
     /// A refusal counts only once Stripe's books show nothing under our id: a key that Stripe has forgotten
     /// makes our own refund of yesterday the reason why today's is refused.
-    async fn settled_by(&self, refusal: Refusal, key: &StripeKey, refund: &Refund, order: &Order) -> Outcome {
-        let (failure, no_such_payment) = match refusal {
-            Refusal::Definite(failure) => (failure, false),
-            Refusal::NoSuchPayment(failure) => (failure, true),
-            Refusal::Undecided(_) => return Outcome::Unknown,
+    async fn settled_by(&self, no: No, key: &StripeKey, refund: &Refund, order: &Order) -> Outcome {
+        let (failure, no_such_payment) = match no {
+            No::Refused(failure) => (failure, false),
+            No::SuchPayment(failure) => (failure, true),
+            No::Word(why) => return why.into(),
         };
         match self.find(key, refund, order).await {
             Found::Refund(found) => outcome(refund, &found),
-            Found::Nothing if !no_such_payment => Outcome::Failed(failure),
+            Found::Nothing if !no_such_payment => refused(refund, failure),
             // What was handed over before this try may have moved money in the account of another key, which was
             // exchanged since: only a refund that was never asked for can fail for want of its payment.
             Found::NoSuchPayment if no_such_payment && refund.handed_over_at.is_none() => {
-                Outcome::Failed(failure)
+                refused(refund, failure)
             }
-            Found::Nothing | Found::NoSuchPayment | Found::NoAnswer => Outcome::Unknown,
+            Found::Nothing | Found::NoSuchPayment => Outcome::Unknown,
+            Found::NoWord(why) => why.into(),
         }
     }
 
     /// The key, if it is of the tenant's own environment. A live key goes to Stripe alone, wherever the base of requests
     /// points: a stand-in is for tests.
-    async fn key(&self, unclear: Unclear<'_>, tenant: &Tenant) -> Option<StripeKey> {
-        match self.keys.access::<StripeAccess>(tenant).await {
+    async fn key(&self, unclear: Unclear<'_>) -> Result<StripeKey, Wordless> {
+        match self.keys.access::<StripeAccess>(unclear.tenant()).await {
             Ok(Some(access)) if access.key.environment() == Environment::Live && self.base.is_some() => {
-                unclear.for_want_of("a live key is not sent to a stand-in")
+                Err(Wordless::no_key(unclear, "a live key is not sent to a stand-in"))
             }
-            Ok(Some(access)) if access.key.environment() == tenant.environment => Some(access.key),
-            Ok(Some(_)) => unclear.for_want_of("the key belongs to the other environment"),
-            Ok(None) => unclear.for_want_of("the account has no key"),
-            Err(_) => unclear.for_want_of("the keys cannot be read"),
+            Ok(Some(access)) if access.key.environment() == unclear.tenant().environment => Ok(access.key),
+            Ok(Some(_)) => Err(Wordless::no_key(unclear, "the key belongs to the other environment")),
+            Ok(None) => Err(Wordless::no_key(unclear, "the account has no key")),
+            Err(error) => Err(Wordless::unread(unclear, &error)),
         }
     }
 
@@ -140,7 +154,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         refund.handed_over_at.is_some_and(|at| (self.now)().since(at) >= KEY_LIFE)
     }
 
-    async fn post(&self, key: &StripeKey, refund: &Refund, order: &Order) -> Result<StripeRefund, Refusal> {
+    async fn post(&self, key: &StripeKey, refund: &Refund, order: &Order) -> Result<StripeRefund, No> {
         let unclear = Unclear::of("stripe", refund);
         let form = Serializer::new(String::new()).extend_pairs(order.parameters()).finish();
         let request = self.request(key, Method::POST, "v1/refunds", form).and_then(|mut request| {
@@ -150,8 +164,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             request.headers_mut().insert(CONTENT_TYPE, form);
             Ok(request)
         });
-        let answer = self.ask(unclear, request).await.ok_or(Refusal::Undecided("no answer"))?;
-        judged(unclear, &answer, StripeRefund::parse)
+        self.ask(unclear, request, StripeRefund::parse).await
     }
 
     /// The refund that carries our id: by Stripe's own name for it if we know that, else among all refunds of
@@ -162,10 +175,10 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         {
             let path = format!("v1/refunds/{}", name.as_str());
             let request = self.request(key, Method::GET, &path, String::new());
-            let Some(answer) = self.ask(unclear, request).await else { return Found::NoAnswer };
-            return match judged(unclear, &answer, StripeRefund::parse) {
+            return match self.ask(unclear, request, StripeRefund::parse).await {
                 Ok(found) => Found::Refund(Box::new(found)),
-                Err(_) => Found::NoAnswer,
+                Err(No::Word(why)) => Found::NoWord(why),
+                Err(No::Refused(_) | No::SuchPayment(_)) => Found::NoWord(Wordless::Unknown),
             };
         }
         let mut after = None;
@@ -185,7 +198,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             }
         }
         unclear.unread("the payment has more refunds than are read");
-        Found::NoAnswer
+        Found::NoWord(Wordless::Unknown)
     }
 
     async fn page(
@@ -197,10 +210,10 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
     ) -> Result<StripeRefunds, Found> {
         let unclear = Unclear::of("stripe", refund);
         let request = self.request(key, Method::GET, &list_path(order, after), String::new());
-        let answer = self.ask(unclear, request).await.ok_or(Found::NoAnswer)?;
-        judged(unclear, &answer, StripeRefunds::parse).map_err(|refusal| match refusal {
-            Refusal::NoSuchPayment(_) => Found::NoSuchPayment,
-            Refusal::Definite(_) | Refusal::Undecided(_) => Found::NoAnswer,
+        self.ask(unclear, request, StripeRefunds::parse).await.map_err(|no| match no {
+            No::SuchPayment(_) => Found::NoSuchPayment,
+            No::Refused(_) => Found::NoWord(Wordless::Unknown),
+            No::Word(why) => Found::NoWord(why),
         })
     }
 
@@ -222,13 +235,49 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             .body(body)
     }
 
-    async fn ask(
+    /// What an answer says: only a 200 in JSON that can be read is a yes.
+    async fn ask<T>(
         &self,
         unclear: Unclear<'_>,
         request: Result<Request<String>, http::Error>,
-    ) -> Option<Answered> {
-        let Ok(request) = request else { return unclear.for_want_of("the request could not be made") };
-        self.calls.send(request).await.map_err(|error| unclear.broken(&error)).ok()
+        parse: fn(&[u8]) -> Option<T>,
+    ) -> Result<T, No> {
+        let Ok(request) = request else {
+            unclear.not_asked("the request could not be made");
+            return Err(No::Word(Wordless::NotConfigured));
+        };
+        let answer = self.calls.send(request).await;
+        let answer = answer.map_err(|error| No::Word(Wordless::broken(unclear, &error)))?;
+        let request_id = answer.token("request-id");
+        let beside = Beside {
+            should_retry: answer.token("stripe-should-retry").map(|said| said == "true"),
+            replayed: answer.token("idempotent-replayed") == Some("true"),
+            request_id,
+        };
+        let judged = match answer.json() {
+            None => Err(Refusal::unread(answer.status, beside)),
+            Some(json) if answer.status == 200 => {
+                parse(json).ok_or(Refusal::Undecided("the answer cannot be read"))
+            }
+            Some(json) => Err(Refusal::of(answer.status, json, beside)),
+        };
+        let told = |why| unclear.answered(why, answer.status, request_id);
+        judged.map_err(|refusal| match refusal {
+            Refusal::Definite(failure) => No::Refused(failure),
+            Refusal::NoSuchPayment(failure) => No::SuchPayment(failure),
+            Refusal::Undecided(why) => {
+                told(why);
+                No::Word(Wordless::Unknown)
+            }
+            Refusal::Busy(why) => {
+                told(why);
+                No::Word(Wordless::Busy(answer.retry_after((self.now)())))
+            }
+            Refusal::KeyRefused => {
+                told("the key is not accepted");
+                No::Word(Wordless::NotConfigured)
+            }
+        })
     }
 }
 
@@ -244,16 +293,17 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
         // What cannot be said to Stripe was never said.
         let Ok(order) = Order::of(refund) else { return Unclear::of("stripe", refund).not_found(refund) };
         let found = timeout(self.time_limit, async {
-            match self.key(Unclear::of("stripe", refund), &refund.tenant).await {
-                Some(key) => self.find(&key, refund, &order).await,
-                None => Found::NoAnswer,
+            match self.key(Unclear::of("stripe", refund)).await {
+                Ok(key) => self.find(&key, refund, &order).await,
+                Err(why) => Found::NoWord(why),
             }
         });
         match found.await {
             Ok(Found::Refund(found)) => LookedUp::Stands(outcome(refund, &found)),
             Ok(Found::Nothing) => Unclear::of("stripe", refund).not_found(refund),
             // Perhaps under another key: a payment that Stripe does not know says nothing about its refunds.
-            Ok(Found::NoSuchPayment | Found::NoAnswer) => LookedUp::Stands(Outcome::Unknown),
+            Ok(Found::NoSuchPayment) => LookedUp::Stands(Outcome::Unknown),
+            Ok(Found::NoWord(why)) => LookedUp::Stands(why.into()),
             Err(_) => {
                 Unclear::of("stripe", refund).late();
                 LookedUp::Stands(Outcome::Unknown)
@@ -265,22 +315,34 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
         self.charge(question).await
     }
 
+    /// Reads the newest refund of all.
+    async fn check_key(&self, tenant: &Tenant, _name: ProcessorName) -> KeysChecked {
+        let unclear = Unclear::list("stripe", tenant);
+        match self.keys.access::<StripeAccess>(tenant).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return KeysChecked::Missing,
+            Err(_) => return KeysChecked::Unreadable,
+        }
+        let tried = timeout(self.time_limit, async {
+            let key = self.key(unclear).await.map_err(No::Word)?;
+            let request = self.request(&key, Method::GET, "v1/refunds?limit=1", String::new());
+            self.ask(unclear, request, StripeRefunds::parse).await
+        });
+        match tried.await {
+            Ok(Ok(_)) => KeysChecked::Works,
+            Ok(Err(No::Word(Wordless::NotConfigured))) => KeysChecked::Refused,
+            Ok(Err(No::Refused(_) | No::SuchPayment(_) | No::Word(_))) | Err(_) => KeysChecked::Unclear,
+        }
+    }
+
     async fn list(&self, tenant: &Tenant, _name: ProcessorName, from: Timestamp) -> Listing {
         self.list_since(tenant, from).await
     }
 }
 
-/// What an answer says: only a 200 in JSON that can be read is a yes.
-fn judged<T>(unclear: Unclear<'_>, answer: &Answered, parse: fn(&[u8]) -> Option<T>) -> Result<T, Refusal> {
-    let json = answer.json().ok_or(Refusal::Undecided("the answer is not JSON"));
-    let judged = json.and_then(|json| match answer.status {
-        200 => parse(json).ok_or(Refusal::Undecided("the answer cannot be read")),
-        status => Err(Refusal::of(status, json)),
-    });
-    if let Err(Refusal::Undecided(why)) = &judged {
-        unclear.answered(why, answer.status, answer.token("request-id"));
-    }
-    judged
+fn refused(refund: &Refund, failure: Failure) -> Outcome {
+    Unclear::of("stripe", refund).refused(&failure.said);
+    Outcome::Failed(failure)
 }
 
 /// What Stripe's refund means for ours.

@@ -1,7 +1,8 @@
 //! The log's word on a processor that said nothing clear: without it nobody would know why a refund waits.
 
 use recoup_domain::ids::{RefundId, Tenant};
-use recoup_domain::refund::Refund;
+use recoup_domain::refund::{Refund, Said};
+use recoup_domain::text::Text;
 use recoup_ports::processor::LookedUp;
 
 use crate::calls::CallError;
@@ -38,20 +39,31 @@ impl<'about> Unclear<'about> {
         Self { processor, tenant, refund: None }
     }
 
+    /// Whose it is.
+    pub(crate) fn tenant(self) -> &'about Tenant {
+        self.tenant
+    }
+
     /// About one refund in the list.
     pub(crate) fn about(self, refund: &'about RefundId) -> Self {
         Self { refund: Some(refund), ..self }
     }
 
     /// It was not asked.
-    pub(crate) fn for_want_of<T>(self, why: &'static str) -> Option<T> {
+    pub(crate) fn not_asked(self, why: &'static str) {
         tell!(error, self, why, "the processor was not asked");
-        None
+    }
+
+    /// It refused, in its own words, which are kept with the refund.
+    pub(crate) fn refused(self, said: &Said) {
+        let (code, request_id) =
+            (said.code.as_ref().map(Text::as_str), said.request_id.as_ref().map(Text::as_str));
+        tell!(info, self, processor.code = code, processor.request_id = request_id, "the processor refused");
     }
 
     /// It did not answer.
     pub(crate) fn broken(self, error: &CallError) {
-        let CallError { why, cause } = error;
+        let CallError { why, cause, refused: _ } = error;
         tell!(warn, self, why, cause, "the processor did not answer");
     }
 

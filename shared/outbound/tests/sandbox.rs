@@ -30,11 +30,16 @@ fn refund(environment: Environment, reference: &str) -> Refund {
         history: Vec::new(),
         handed_over_at: None,
         turn: 0,
+        postponed: 0,
         wait: None,
         flag: None,
         verdict: None,
         created_at: now,
     }
+}
+
+fn succeeded(reference: Text<255>) -> Outcome {
+    Outcome::Succeeded { reference, bank_reference: None }
 }
 
 async fn failure_code(environment: Environment, reference: &str) -> FailureCode {
@@ -48,7 +53,7 @@ async fn a_success_has_the_same_reference_however_often_it_is_asked_for() {
     let refund = refund(Environment::Sandbox, "sandbox_succeed");
     let reference = Text::new(format!("sandbox_{}", refund.id)).unwrap();
     for _ in 0..2 {
-        assert_eq!(Sandbox.refund(&refund).await, Outcome::Succeeded { reference: reference.clone() });
+        assert_eq!(Sandbox.refund(&refund).await, succeeded(reference.clone()));
     }
 }
 
@@ -80,7 +85,7 @@ fn after(refund: &Refund, outcome: Outcome) -> Refund {
 }
 
 fn success(refund: &Refund) -> Outcome {
-    Outcome::Succeeded { reference: Text::new(format!("sandbox_{}", refund.id)).unwrap() }
+    succeeded(Text::new(format!("sandbox_{}", refund.id)).unwrap())
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ pub mod audits;
 pub mod charges;
 pub mod credentials;
 pub mod dead_letters;
+pub mod direct;
 pub mod due;
 pub mod endpoints;
 pub mod events;

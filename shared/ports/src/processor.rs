@@ -10,6 +10,7 @@ use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 
 use crate::charges::{ChargeQuestion, ChargeRead};
+use crate::direct::KeysChecked;
 
 /// What a processor answers when it is asked about a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,8 @@ pub enum LookedUp {
 }
 
 /// A processor. Neither question returns an error: whatever leaves open whether money moved is [`Outcome::Unknown`],
-/// and only a certain refusal is [`Outcome::Failed`]. Each answers within [`ANSWER_SECONDS_MAX`] seconds.
+/// only a certain refusal is [`Outcome::Failed`], and [`Outcome::Busy`] and [`Outcome::NotConfigured`] say that this
+/// question did nothing. Each answers within [`ANSWER_SECONDS_MAX`] seconds.
 ///
 /// Both are safe to ask any number of times and concurrently, since each names the refund's own id. But processors
 /// forget ids (Stripe after a day), so a refund whose outcome is unknown is looked up, and only
@@ -31,7 +33,7 @@ pub enum LookedUp {
 ///
 /// ```text
 /// initiated ──────────────────────► refund ─► Succeeded | Failed | Pending | Unknown
-/// processing (outcome unknown) ───► look_up ─► Stands(outcome)
+/// processing, not received ───────► look_up ─► Stands(outcome)
 ///                                          └─► NeverReceived ─► refund
 /// processing (pending), succeeded ► look_up ─► Stands(outcome)
 /// ```
@@ -64,6 +66,11 @@ pub trait Processor {
         _from: Timestamp,
     ) -> impl Future<Output = Listing> + Send {
         async { Listing::NotKept }
+    }
+
+    /// Tries a tenant's key with a question that moves no money. The sandbox has no key, and always works.
+    fn check_key(&self, _tenant: &Tenant, _name: ProcessorName) -> impl Future<Output = KeysChecked> + Send {
+        async { KeysChecked::Works }
     }
 }
 
@@ -100,12 +107,14 @@ impl LookedUp {
     /// an outcome.
     pub fn not_found(refund: &Refund) -> Self {
         match refund.version.state {
-            State::Initiated | State::Cancelled | State::Processing(Pending::OutcomeUnknown) => {
+            State::Initiated
+            | State::Cancelled
+            | State::Processing(Pending::OutcomeUnknown | Pending::Busy | Pending::NotConfigured) => {
                 Self::NeverReceived
             }
-            State::Processing(Pending::Processor) | State::Succeeded | State::Failed(_) => {
-                Self::Stands(Outcome::Unknown)
-            }
+            State::Processing(Pending::Processor | Pending::InsufficientFunds)
+            | State::Succeeded
+            | State::Failed(_) => Self::Stands(Outcome::Unknown),
         }
     }
 }

@@ -24,10 +24,16 @@ pub trait ProcessorKeys {
     -> impl Future<Output = Result<Option<A>, KeysError>> + Send;
 }
 
-/// The secret store did not answer or refused, or what it holds is no key: both pass once somebody has put it right.
+/// Why there is no key: both pass, once somebody has put it right.
 #[derive(Debug, Error)]
-#[error("the processor's keys cannot be read")]
-pub struct KeysError(#[source] pub BoxError);
+pub enum KeysError {
+    /// The store of secrets did not answer, or refused.
+    #[error("the processor's keys cannot be read")]
+    Unavailable(#[source] BoxError),
+    /// What it holds is no key.
+    #[error("the processor's keys cannot be read")]
+    NoKey(#[source] BoxError),
+}
 
 /// Reads the secrets that `admin` has stored.
 pub trait SealedKeys {

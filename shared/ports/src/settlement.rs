@@ -12,7 +12,7 @@ use crate::{BoxError, ReadError, WriteError};
 pub enum HandedOver {
     /// It may: nobody can cancel it any more.
     Yes,
-    /// It is no longer on its way.
+    /// It is no longer on its way, or somebody else has handed it over.
     TooLate,
 }
 
@@ -60,7 +60,8 @@ impl From<ReadError> for SettleError {
 
 /// Moves refunds.
 pub trait Settle: Refunds {
-    /// Marks a refund as handed to the processor, before the processor is asked, unless it was withdrawn.
+    /// Marks a refund as handed to the processor, before the processor is asked for the first time, unless it was
+    /// withdrawn.
     fn hand_over(
         &self,
         refund: &Refund,
@@ -74,7 +75,8 @@ pub trait Settle: Refunds {
     /// Takes the mark away that a person has looked at, if the refund is still as it was.
     fn clear_flag(&self, refund: &Refund) -> impl Future<Output = Result<Settled, SettleError>> + Send;
 
-    /// Writes the next question if the refund is still on its way and its turn that of `from`. Nobody is told of it, and
+    /// Writes the next question if the refund is still on its way, or has ended as `from` had, and its turn that of `from`.
+    /// Nobody is told of it, and
     /// what else changed meanwhile stays as it is.
     fn schedule(
         &self,

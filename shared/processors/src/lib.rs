@@ -6,7 +6,7 @@
 use recoup_domain::ids::Environment;
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::ProcessorName;
-use recoup_domain::refund::{Failure, FailureCode};
+use recoup_domain::refund::{Failure, FailureCode, Said};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor_keys::{Access, ProcessorKeys};
@@ -103,7 +103,7 @@ pub fn check_keys(name: ProcessorName, environment: Environment, secret: &str) -
     }
 }
 
-/// A failure in a sentence of ours: a processor's own words may hold anything.
+/// A failure in a sentence of ours: a processor's own words may hold anything, and stand beside it.
 fn failure(code: FailureCode, message: &'static str) -> Failure {
-    Failure { code, message: Text::cut(message) }
+    Failure { code, message: Text::cut(message), said: Said::default() }
 }

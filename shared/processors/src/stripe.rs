@@ -18,7 +18,7 @@ pub use keys::{StripeAccess, StripeKey, StripeSigningSecret};
 pub use order::Order;
 pub(crate) use order::reference;
 pub use refund::{StripeRefund, StripeRefunds};
-pub use refusal::Refusal;
+pub use refusal::{Beside, Refusal};
 
 /// The version our requests name: what it says does not change under us.
 pub const API_VERSION: &str = "2025-04-30.basil";

@@ -27,6 +27,7 @@ pub(crate) const CHANGED_AT: &str = "changed_at";
 pub(crate) const ASK_AT: &str = "ask_at";
 pub(crate) const FLAG: &str = "flag";
 pub(crate) const VERDICT: &str = "verdict";
+pub(crate) const POSTPONED: &str = "postponed";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct PartItem {
@@ -93,6 +94,8 @@ struct RefundItem {
     handed_over_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_zero")]
     turn: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    postponed: u32,
     ask_at: Option<Timestamp>,
     rests: Option<bool>,
     woken_at: Option<Timestamp>,
@@ -131,27 +134,15 @@ pub(crate) fn posting(item: Item) -> Result<Posting, String> {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(turn: &u32) -> bool {
-    *turn == 0
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The item of a refund.
 pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
     let Refund { tenant, id, payment_id, amount, kind, split, lines, notes, processor, .. } = refund;
-    let Refund {
-        origin,
-        fingerprint,
-        version,
-        first,
-        history,
-        handed_over_at,
-        turn,
-        wait,
-        flag,
-        verdict,
-        created_at,
-        ..
-    } = refund;
+    let Refund { origin, fingerprint, version, first, history, handed_over_at, turn, postponed, .. } = refund;
+    let Refund { wait, flag, verdict, created_at, .. } = refund;
     let Notes { reason, information, description, reference, webhook_url } = notes.clone();
     let key = Key::refund(tenant, id);
     let (list, place) = by_time(tenant, *created_at, id);
@@ -181,6 +172,7 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         changed_at: Vec::new(),
         handed_over_at: *handed_over_at,
         turn: *turn,
+        postponed: *postponed,
         ask_at: wait.map(|wait| wait.at),
         rests: wait.and_then(|wait| wait.rests.then_some(true)),
         woken_at: wait.and_then(|wait| wait.woken_at),
@@ -223,6 +215,7 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
         history: history?,
         handed_over_at: item.handed_over_at,
         turn: item.turn,
+        postponed: item.postponed,
         wait,
         flag: item.flag,
         verdict: item.verdict.map(VerdictItem::read),

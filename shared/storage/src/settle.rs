@@ -8,14 +8,15 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::refund::{Amounts, Flag, Move, Question, Refund, State, Status};
 use recoup_domain::time::Timestamp;
-use recoup_domain::waiting::Wait;
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_ports::{BoxError, WriteError};
 
 use crate::expression::{Expression, number, text};
 use crate::keys::{DUE_PK, DUE_SK, Key, PK, RESTS, TURN, WOKEN_AT, found_in_index};
 use crate::payment_item::{ACTORS, REFUNDABLE};
-use crate::refund_item::{ASK_AT, CHANGED_AT, FLAG, HANDED_OVER_AT, HISTORY, VERDICT, VerdictItem};
+use crate::refund_item::{
+    ASK_AT, CHANGED_AT, FLAG, HANDED_OVER_AT, HISTORY, POSTPONED, VERDICT, VerdictItem,
+};
 use crate::reserve::{amounts_taken, lines};
 use crate::table::{Item, Table, cause, read_refund};
 use crate::version_item::{ChangeItem, SEQUENCE, STATUS, to_attributes};
@@ -47,8 +48,9 @@ fn next_state(change: &Move) -> Result<Expression, BoxError> {
     }
     // A wait is scheduled without a step of the sequence: who did not change it leaves what stands there, and an end
     // ends it, whoever scheduled it.
-    if next.wait != from.wait || !next.version.state.holds_money() {
-        assign_wait(&mut expression, next, next.turn, next.wait);
+    let ends = !next.version.state.holds_money() && next.version.state != from.version.state;
+    if next.wait != from.wait || ends {
+        assign_wait(&mut expression, next);
     }
     Ok(expression)
 }
@@ -72,7 +74,8 @@ fn assign_version(expression: &mut Expression, from: &Refund, next: &Refund) -> 
 }
 
 /// Writes a refund's wait, and its place in the index of waits.
-fn assign_wait(expression: &mut Expression, refund: &Refund, turn: u32, wait: Option<Wait>) {
+fn assign_wait(expression: &mut Expression, refund: &Refund) {
+    let Refund { turn, postponed, wait, .. } = *refund;
     let key = Key::refund(&refund.tenant, &refund.id);
     let (shard, place) = wait.map(|wait| found_in_index(wait.found_at(), &key)).unzip();
     expression.assign(DUE_PK, shard.map(text));
@@ -80,8 +83,10 @@ fn assign_wait(expression: &mut Expression, refund: &Refund, turn: u32, wait: Op
     expression.assign(ASK_AT, wait.map(|wait| text(wait.at.rfc3339())));
     expression.assign(RESTS, wait.and_then(|wait| wait.rests.then_some(AttributeValue::Bool(true))));
     expression.assign(WOKEN_AT, wait.and_then(|wait| wait.woken_at).map(|at| text(at.rfc3339())));
-    if turn > 0 {
-        expression.assign(TURN, Some(number(turn)));
+    for (name, count) in [(TURN, turn), (POSTPONED, postponed)] {
+        if count > 0 {
+            expression.assign(name, Some(number(count)));
+        }
     }
 }
 
@@ -93,9 +98,14 @@ fn require_on_its_way(expression: &mut Expression) {
     expression.require(format!("{status} IN ({})", holding.join(", ")));
 }
 
-/// Requires that a refund still is on its way and that the same question is due.
+/// Requires that a refund still is on its way, or has ended as it had, and that the same question is due.
 fn require_turn(expression: &mut Expression, from: &Refund) {
-    require_on_its_way(expression);
+    if from.version.state.holds_money() {
+        require_on_its_way(expression);
+    } else {
+        let (status, ended) = (expression.name(STATUS), expression.value(text(from.version.state.as_str())));
+        expression.require(format!("{status} = {ended}"));
+    }
     let turn = expression.name(TURN);
     if from.turn == 0 {
         expression.require(format!("attribute_not_exists({turn})"));
@@ -144,7 +154,9 @@ impl Settle for Table {
         require_on_its_way(&mut expression);
         let handed_over_at = expression.name(HANDED_OVER_AT);
         let now = expression.value(text(now.rfc3339()));
-        expression.set(format!("{handed_over_at} = if_not_exists({handed_over_at}, {now})"));
+        // Whoever hands it over knows that nobody did so before; a repeat of this write is this write.
+        expression.require(format!("(attribute_not_exists({handed_over_at}) OR {handed_over_at} = {now})"));
+        expression.set(format!("{handed_over_at} = {now}"));
         match self.update_refund(refund, expression).await {
             Ok(()) => Ok(HandedOver::Yes),
             Err(UpdateRefused::Condition(_)) => Ok(HandedOver::TooLate),
@@ -176,7 +188,7 @@ impl Settle for Table {
     async fn schedule(&self, from: &Refund, next: Question) -> Result<Settled, SettleError> {
         let mut expression = Expression::default();
         require_turn(&mut expression, from);
-        assign_wait(&mut expression, from, next.turn(), Some(next.wait()));
+        assign_wait(&mut expression, &from.asking(next));
         match self.update_refund(from, expression).await {
             Ok(()) => Ok(Settled::Applied),
             Err(UpdateRefused::Condition(None)) => Err(SettleError::Missing),

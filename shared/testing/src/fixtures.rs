@@ -15,7 +15,7 @@ use recoup_domain::payment::{
     CaptureStatus, Facts, PartialRefunds, Payment, Payout, Processor, ProcessorName, Settlement, Terms,
 };
 use recoup_domain::refund::{
-    External, Failure, FailureCode, Fingerprint, Move, Notes, Outcome, Refund, Withdrawn,
+    External, Failure, FailureCode, Fingerprint, Move, Notes, Outcome, Refund, Said, Withdrawn,
 };
 use recoup_domain::seal::SealKey;
 use recoup_domain::sealed::StoredSecret;
@@ -244,7 +244,12 @@ pub fn decided(payment: &Payment, wanted: &Wanted, key: &str) -> Reservation {
 
 /// The processor's good word.
 pub fn succeeded() -> Outcome {
-    Outcome::Succeeded { reference: text("re_3MmlLrLkdIwHu7ix0uke3Ezy") }
+    succeeded_as("re_3MmlLrLkdIwHu7ix0uke3Ezy")
+}
+
+/// The same, under this name of the processor's.
+pub fn succeeded_as(reference: &str) -> Outcome {
+    Outcome::Succeeded { reference: text(reference), bank_reference: None }
 }
 
 /// The processor's bad word.
@@ -252,6 +257,7 @@ pub fn failed() -> Outcome {
     Outcome::Failed(Failure {
         code: FailureCode::Declined,
         message: text("the customer's bank refused the refund"),
+        said: Said::default(),
     })
 }
 

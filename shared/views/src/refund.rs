@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use recoup_domain::ids::Environment;
-use recoup_domain::refund::{External, Flag, Pending, ReasonCode, Refund, State, Verdict};
+use recoup_domain::refund::{
+    BankReference, External, Failure, Flag, Pending, ReasonCode, Refund, State, Verdict,
+};
 use recoup_domain::split::Split;
 use serde::Serialize;
 
@@ -49,6 +51,35 @@ impl From<&Split> for RoutingView {
 struct FailureView {
     code: &'static str,
     message: String,
+    processor_code: Option<String>,
+    processor_message: Option<String>,
+    processor_request_id: Option<String>,
+}
+
+impl From<&Failure> for FailureView {
+    fn from(Failure { code, message, said }: &Failure) -> Self {
+        Self {
+            code: code.as_str(),
+            message: message.as_str().into(),
+            processor_code: said.code.as_ref().map(|text| text.as_str().into()),
+            processor_message: said.message.as_ref().map(|text| text.as_str().into()),
+            processor_request_id: said.request_id.as_ref().map(|text| text.as_str().into()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct BankReferenceView {
+    kind: &'static str,
+    value: Option<String>,
+    status: &'static str,
+}
+
+impl From<&BankReference> for BankReferenceView {
+    fn from(told: &BankReference) -> Self {
+        let value = told.value.as_ref().map(|value| value.as_str().into());
+        Self { kind: told.kind.as_str(), value, status: told.status() }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -137,6 +168,7 @@ pub struct RefundView {
     routing: Option<RoutingView>,
     urls: UrlsView,
     processor_reference: Option<String>,
+    bank_reference: Option<BankReferenceView>,
     sequence: u32,
     arrival_estimate: Option<ArrivalView>,
     created_at: String,
@@ -152,10 +184,7 @@ impl RefundView {
     pub fn of(refund: &Refund, public_url: &PublicUrl) -> Self {
         let (notes, version) = (&refund.notes, &refund.version);
         let (earliest, latest) = Self::ARRIVAL_DAYS;
-        let failure = version.state.failure().map(|failure| FailureView {
-            code: failure.code.as_str(),
-            message: failure.message.as_str().into(),
-        });
+        let failure = version.state.failure().map(FailureView::from);
         Self {
             id: refund.id.to_string(),
             object: "refund",
@@ -184,6 +213,7 @@ impl RefundView {
             routing: refund.split.as_ref().map(RoutingView::from),
             urls: UrlsView { webhook: notes.webhook_url.as_ref().map(|url| url.as_str().into()) },
             processor_reference: version.processor_reference.as_ref().map(|text| text.as_str().into()),
+            bank_reference: version.bank_reference.as_ref().map(BankReferenceView::from),
             sequence: version.sequence,
             arrival_estimate: arrives(refund).then(|| ArrivalView {
                 earliest: refund.created_at.business_days_later(earliest),

@@ -154,12 +154,12 @@ impl World {
         let dispatched = dispatch_webhook::handle(&dispatch, &queued(&json!(job))).await;
         told.extend(dispatched.err().map(|error| error.to_string()));
 
-        let circuits = process_refund::Circuits::default();
+        let restraints = process_refund::Restraints::default();
         let process = process_refund::Context {
             store: store(),
             processor: Sandbox,
             pace: Taking,
-            circuits,
+            restraints,
             now,
             jitter_permille,
         };

@@ -165,7 +165,7 @@ impl<P: Processor + Sync> World<P> {
             store: store.clone(),
             processor,
             pace: NeverAgain,
-            circuits: process_refund::Circuits::default(),
+            restraints: process_refund::Restraints::default(),
             now,
             jitter_permille: || 1_000,
         };
@@ -269,6 +269,7 @@ impl<P: Processor + Sync> World<P> {
     pub(crate) async fn process(&mut self) -> bool {
         let Some((event, _)) = self.batch(Queue::Refunds) else { return false };
         let answer = process_refund::handle(&self.process, event).await.unwrap();
+        let process_refund::Answer::Batch(answer) = answer else { panic!("it was a batch") };
         assert_eq!(answer.failed().count(), 0);
         true
     }

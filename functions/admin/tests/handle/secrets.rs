@@ -8,6 +8,7 @@ use recoup_domain::payment::ProcessorName;
 use recoup_domain::sealed::StoredSecret;
 use recoup_domain::signing::Secrets;
 use recoup_ports::credentials::{Accounts, NewAccount};
+use recoup_ports::direct::{KeysCheck, KeysChecked};
 use recoup_ports::endpoints::{Changed, Created, Endpoints, KeepEndpoints};
 use recoup_ports::processor_keys::SealedKeys;
 use recoup_ports::seals::Purpose;
@@ -112,6 +113,38 @@ async fn keys_that_no_processor_takes_are_refused_and_repeated_nowhere() {
     for secret in ["NobodyShows", "sk_live_51", "sk_test_51"] {
         assert!(!told.contains(secret), "{secret} in {told}");
     }
+}
+
+#[tokio::test]
+async fn a_key_is_tried_by_who_may_open_it() {
+    let (mut world, account) = World::with_account().await;
+    let check = |account: &AccountId, processor: &str| {
+        json!({
+            "command": "check_processor", "account_id": account.as_str(), "environment": "sandbox",
+            "processor": processor,
+        })
+    };
+    for (checked, key) in [
+        (KeysChecked::Works, "works"),
+        (KeysChecked::Missing, "missing"),
+        (KeysChecked::Refused, "refused"),
+        (KeysChecked::Unreadable, "unreadable"),
+        (KeysChecked::Unclear, "unclear"),
+    ] {
+        world.context.processors.says = Some(checked);
+        let answer = world.does(check(&account, "http")).await;
+        assert_eq!((&answer["works"], &answer["key"]), (&json!(key == "works"), &json!(key)), "{answer}");
+        assert!(answer["detail"].as_str().unwrap().len() > 20, "{answer}");
+    }
+    let asked = KeysCheck { tenant: sandbox(&account), processor: ProcessorName::Http };
+    assert_eq!(*world.context.processors.asked.lock().unwrap(), vec![asked; 5]);
+    assert!(matches!(world.refuses(check(&account, "sandbox")).await, AdminError::Processor));
+    let stranger = check(&AccountId::from_bits(9), "stripe");
+    assert!(matches!(world.refuses(stranger).await, AdminError::NoSuchAccount));
+    assert_eq!(world.context.processors.asked.lock().unwrap().len(), 5, "nobody is asked about nothing");
+    world.context.processors.says = None;
+    let refused = world.refuses(check(&account, "stripe")).await;
+    assert_eq!(Diagnostic::from(refused).error_type, "Unavailable");
 }
 
 #[tokio::test]

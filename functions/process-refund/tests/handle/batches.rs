@@ -1,13 +1,14 @@
 //! Messages fail one by one.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use recoup_domain::refund::{Outcome, Refund, State};
+use recoup_domain::time::Timestamp;
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_testing::{Fault, fixtures};
 use serde_json::{Value, json};
 
-use crate::{Context, EVENT, World, context, failed, handle, job, message};
+use crate::{Context, EVENT, World, batch, context, failed, handle, job, message};
 
 fn again(id: &str, seconds: u32) -> (String, u32) {
     (format!("handle of {id}"), seconds)
@@ -18,7 +19,7 @@ async fn an_absent_refund_and_a_body_that_is_no_job_fail_in_the_recorded_event()
     let (world, _) = World::with_refund("sandbox_succeed").await;
     let context = world.sandbox();
     let event: Value = serde_json::from_str(EVENT).unwrap();
-    let answer = handle(&context, event.clone()).await.unwrap();
+    let answer = batch(handle(&context, event.clone()).await.unwrap());
     let text = |index: usize, field: &str| event["Records"][index][field].as_str().unwrap().to_owned();
     let mut failed: Vec<_> = answer.failed().map(str::to_owned).collect();
     failed.sort();
@@ -149,21 +150,40 @@ impl Processor for Busy {
     }
 }
 
+/// A clock that goes with the paused one.
+fn running() -> Timestamp {
+    static BEGAN: OnceLock<tokio::time::Instant> = OnceLock::new();
+    fixtures::later(5_000).plus(BEGAN.get_or_init(tokio::time::Instant::now).elapsed())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_whole_batch_at_a_slow_processor_fits_into_the_functions_time() {
-    let world = World::new("any").await;
+    for of_one_charge in [false, true] {
+        whole_batch(of_one_charge).await;
+    }
+}
+
+async fn whole_batch(of_one_charge: bool) {
+    let mut world = World::new("any").await;
     let mut messages = Vec::new();
     let template = include_str!("../../../../template.yaml");
     let mapping = template.split("Queue: !GetAtt RefundJobs.Arn").nth(1).unwrap();
     let size = mapping.lines().find_map(|line| line.trim().strip_prefix("BatchSize: ")).unwrap();
     for n in 0..size.parse().unwrap() {
+        if !of_one_charge {
+            let terms = world.payment.terms();
+            world.register(fixtures::registered(&format!("pay_{n}"), terms)).await;
+        }
         let wanted = fixtures::wanted_of(&world.payment, 0, &[(fixtures::SELLER, 100)]);
         let refund = world.reserve(&format!("key-{n}"), &wanted).await;
         messages.push(message(&format!("m{n}"), 1, &job(&refund)));
     }
-    let context: Context<_, Busy, _> = context(&world.table, Busy::default());
+    let context: Context<_, Busy, _> = Context { now: running, ..context(&world.table, Busy::default()) };
     let began = tokio::time::Instant::now();
     assert!(failed(&context, messages).await.is_empty());
     assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
-    assert!(context.processor.now_and_most.lock().unwrap().1 > 1);
+    let most = context.processor.now_and_most.lock().unwrap().1;
+    assert_eq!(most > 1, !of_one_charge, "{most} at once");
+    let put_off = world.everything().await.iter().filter(|item| item.contains_key("postponed")).count();
+    assert_eq!(put_off > 0, of_one_charge, "{put_off} are asked about later");
 }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod batches;
+mod busy;
 mod crashes;
 mod doubles;
 mod looking_up;
@@ -9,7 +10,8 @@ mod outcomes;
 mod waiting;
 
 use doubles::{Script, Waits};
-use process_refund::{Circuits, Context, handle};
+use process_refund::{Answer, Context, Restraints, handle};
+use recoup_batch::BatchResponse;
 use recoup_domain::payment::{Payment, Processor, ProcessorName, Terms};
 use recoup_domain::refund::Refund;
 use recoup_domain::wanted::Wanted;
@@ -54,10 +56,17 @@ where
     P: processor::Processor + Sync,
     V: Pace + Sync,
 {
-    let answer = handle(context, json!({ "Records": messages })).await.unwrap();
+    let answer = batch(handle(context, json!({ "Records": messages })).await.unwrap());
     let mut failed: Vec<String> = answer.failed().map(str::to_owned).collect();
     failed.sort();
     failed
+}
+
+fn batch(answer: Answer) -> BatchResponse {
+    match answer {
+        Answer::Batch(response) => response,
+        Answer::Checked(checked) => panic!("it was a batch: {checked:?}"),
+    }
 }
 
 fn context<P>(table: &TestTable, processor: P) -> Context<Table, P, Waits> {
@@ -69,7 +78,7 @@ fn context_over<S, P>(store: S, processor: P) -> Context<S, P, Waits> {
         store,
         processor,
         pace: Waits::default(),
-        circuits: Circuits::default(),
+        restraints: Restraints::default(),
         now: || fixtures::later(5_000),
         jitter_permille: || 1_000,
     }

@@ -43,7 +43,7 @@ async fn a_change_by_the_owner_and_a_wait_do_not_overwrite_each_other() {
     assert_eq!((stored.turn, stored.version.sequence), (2, 3));
     assert_eq!(stored.wait.map(|wait| wait.at), Some(fixtures::later(15_000)));
     // The other way round: a question that began before the metadata changed schedules the next all the same.
-    let later = stored.asked_again(fixtures::later(9_000), 1_000);
+    let later = stored.asked_again(&Outcome::Pending, fixtures::later(9_000), 1_000);
     let old = stored.at(&Version { sequence: 2, ..stored.version.clone() });
     assert!(matches!(world.table.store().schedule(&old, later).await, Ok(Settled::Applied)));
     let stored = world.refund(&refund).await;
@@ -72,9 +72,13 @@ async fn a_silent_processor_is_left_alone_and_what_waits_can_be_cancelled() {
     }
     assert_eq!(context.processor.asked().len(), usize::try_from(SILENCES_MAX).unwrap());
     let last = world.refund(refunds.last().unwrap()).await;
-    assert_eq!((&last.version.state, last.handed_over_at, last.turn), (&State::Initiated, None, 1));
-    assert_eq!(last.wait.map(|wait| wait.at), Some(fixtures::later(5_000).plus(OPEN_FOR)));
-    assert!(last.flag.is_none() && last.version.state.holds_money());
+    let busy = State::Processing(Pending::Busy);
+    assert_eq!((&last.version.state, last.handed_over_at), (&busy, None));
+    assert_eq!((last.turn, last.postponed), (1, 1), "nobody was asked");
+    let soon = OPEN_FOR + Duration::from_secs(1);
+    assert_eq!(last.wait.map(|wait| wait.at), Some(fixtures::later(5_000).plus(soon)));
+    let cancelled = fixtures::cancelled(&last, fixtures::later(6_000));
+    assert!(matches!(world.table.store().carry_out(&cancelled).await, Ok(Settled::Applied)));
     // Those that were asked wait as ever.
     let first = world.refund(&refunds[0]).await;
     assert_eq!(first.version.state, State::Processing(Pending::OutcomeUnknown));

@@ -1,7 +1,8 @@
 //! `GET /v1/refunds/{refund_id}`.
 
 use recoup_domain::ids::{AccountId, RefundId};
-use recoup_domain::refund::Outcome;
+use recoup_domain::refund::{BankReference, BankReferenceKind, Failure, Outcome, Said};
+use recoup_domain::text::Text;
 use recoup_testing::{Fault, fixtures};
 use serde_json::json;
 
@@ -22,7 +23,10 @@ async fn a_refund_shows_where_it_stands() {
     let stands = |status: &str, reason: Option<&str>, failed: bool| json!({"status": status, "pending_reason": reason, "has_failed": failed});
     for (outcome, expected) in [
         (Outcome::Pending, stands("processing", Some("processor_pending"), false)),
+        (Outcome::PendingFunds, stands("processing", Some("insufficient_funds"), false)),
         (Outcome::Unknown, stands("processing", Some("processor_outcome_unknown"), false)),
+        (Outcome::Busy { retry_after: None }, stands("processing", Some("processor_busy"), false)),
+        (Outcome::NotConfigured, stands("processing", Some("processor_not_configured"), false)),
         (fixtures::succeeded(), stands("succeeded", None, false)),
         (fixtures::failed(), stands("failed", None, true)),
     ] {
@@ -36,11 +40,52 @@ async fn a_refund_shows_where_it_stands() {
         let reference = (outcome == fixtures::succeeded()).then_some("re_3MmlLrLkdIwHu7ix0uke3Ezy");
         assert_eq!(body["processor_reference"], json!(reference));
         assert_eq!(body["arrival_estimate"].is_null(), outcome == fixtures::failed());
-        let failure = json!({"code": "declined", "message": "the customer's bank refused the refund"});
+        let failure = json!({
+            "code": "declined", "message": "the customer's bank refused the refund", "processor_code": null,
+            "processor_message": null, "processor_request_id": null,
+        });
         assert_eq!(body["failure"], if outcome == fixtures::failed() { failure } else { json!(null) });
         assert_eq!(body["created_at"], "2026-11-22T09:30:00.000Z");
         assert_eq!(body["updated_at"], "2026-11-22T09:30:01.000Z");
     }
+}
+
+#[tokio::test]
+async fn what_the_processor_said_is_shown() {
+    let number = |value: Option<&str>| {
+        Some(BankReference { kind: BankReferenceKind::Arn, value: value.map(fixtures::text) })
+    };
+    let paid =
+        |value| Outcome::Succeeded { reference: fixtures::text("re_1"), bank_reference: number(value) };
+    let said = Said {
+        code: Text::cleaned("charge_disputed"),
+        message: Text::cleaned("It is disputed."),
+        request_id: Text::cleaned("req_1"),
+    };
+    let Outcome::Failed(failure) = fixtures::failed() else { panic!("it is no failure") };
+    let refused = Outcome::Failed(Failure { said, ..failure });
+    for (outcome, field, shown) in [
+        (paid(None), "/bank_reference", json!({"kind": "arn", "value": null, "status": "pending"})),
+        (paid(Some("74")), "/bank_reference", json!({"kind": "arn", "value": "74", "status": "available"})),
+        (refused.clone(), "/failure/processor_code", json!("charge_disputed")),
+        (refused.clone(), "/failure/processor_message", json!("It is disputed.")),
+        (refused, "/failure/processor_request_id", json!("req_1")),
+    ] {
+        let world = World::with(fixtures::getpaid_payment()).await;
+        let refund = world.refund("key-1", &fixtures::getpaid_wanted()).await;
+        world.settle(&refund, outcome).await;
+        assert_eq!(world.get(&reading(&refund)).await.body.pointer(field), Some(&shown));
+    }
+}
+
+#[tokio::test]
+async fn a_refund_that_needs_a_person_says_so() {
+    let world = World::with(fixtures::getpaid_payment()).await;
+    let refund = world.refund("key-1", &fixtures::getpaid_wanted()).await;
+    assert_eq!(world.get(&reading(&refund)).await.body["flag"], json!(null));
+    let item = world.table.item("refund").await;
+    world.table.set_text(&item, "flag", "succeeded_after_failure").await;
+    assert_eq!(world.get(&reading(&refund)).await.body["flag"], "succeeded_after_failure");
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ impl ProcessorKeys for KeyRing {
     async fn access<A: Access>(&self, tenant: &Tenant) -> Result<Option<A>, KeysError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         if self.broken.load(Ordering::Relaxed) {
-            return Err(KeysError("the secret store did not answer".into()));
+            return Err(KeysError::Unavailable("the secret store did not answer".into()));
         }
         if !customers().contains(tenant) {
             return Ok(None);

@@ -93,7 +93,7 @@ async fn that_it_was_pending_is_old_news_of_a_refund_that_has_ended() {
 async fn news_ends_a_wait_and_the_next_question_with_it() {
     let (world, refund) = World::with_refund(ProcessorName::Http).await;
     let store = world.table.store();
-    let question = refund.asked_again(later(2_000), 1_000);
+    let question = refund.asked_again(&Outcome::Unknown, later(2_000), 1_000);
     let pending = fixtures::moved(&refund, Outcome::Unknown).asking(question);
     assert_eq!(store.carry_out(&pending).await.unwrap(), Settled::Applied);
     // That the processor has it after all is news, and leaves the wait as it is.
@@ -103,7 +103,7 @@ async fn news_ends_a_wait_and_the_next_question_with_it() {
     assert_eq!((stored.turn, stored.wait), (1, Some(question.wait())));
     // The question that was due meanwhile schedules the next; a notification that had read before is judged anew.
     assert_eq!(
-        store.schedule(&stored, stored.asked_again(later(4_000), 1_000)).await.unwrap(),
+        store.schedule(&stored, stored.asked_again(&Outcome::Unknown, later(4_000), 1_000)).await.unwrap(),
         Settled::Applied
     );
     assert_eq!(told(&world.tell(&news(&refund, Word::Succeeded)).await), ("applied", "succeeded"));

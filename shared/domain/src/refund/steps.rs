@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Change, Failure, Pending, Refund, State, Verdict, Version};
+use super::{BankReference, Change, Failure, Pending, Refund, State, Verdict, Version};
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
-use crate::waiting::{Wait, jittered};
+use crate::waiting::{Wait, jittered, spread};
 
 /// After each question that brought no end; past the last, [`ASKED_AGAIN_AFTER`] for as long as it takes.
 const WAITS: [Duration; 9] = [
@@ -21,6 +21,19 @@ const WAITS: [Duration; 9] = [
 ];
 /// The longest wait between two questions about a refund, before jitter.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_hours(12);
+/// After each time that a busy processor put the question off; past the last, the last.
+const BUSY_WAITS: [Duration; 6] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_mins(1),
+];
+/// As long as a processor may ask us to wait.
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
+/// The longest wait for a key, before jitter: whoever sets one does not wait for hours.
+const KEY_WAIT_MAX: Duration = Duration::from_mins(15);
 
 /// What a processor says about a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,13 +42,36 @@ pub enum Outcome {
     Succeeded {
         /// The processor's name for it.
         reference: Text<255>,
+        /// The bank's number for it, as far as the processor gives one.
+        bank_reference: Option<BankReference>,
     },
     /// It did not and will not.
     Failed(Failure),
     /// It has it and will say later.
     Pending,
+    /// It has it, and waits for money in the balance there.
+    PendingFunds,
     /// No answer: the money may or may not have moved.
     Unknown,
+    /// Not now, and nothing was done: it says so, nothing could be sent, or it was not asked.
+    Busy {
+        /// How long it asks us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// It was not asked, or refused to listen: the account has no key that it accepts.
+    NotConfigured,
+}
+
+impl Outcome {
+    /// What is not known, where this is no word of the processor's on the refund.
+    pub fn silence(&self) -> Option<Pending> {
+        match self {
+            Self::Succeeded { .. } | Self::Failed(_) | Self::Pending | Self::PendingFunds => None,
+            Self::Unknown => Some(Pending::OutcomeUnknown),
+            Self::Busy { .. } => Some(Pending::Busy),
+            Self::NotConfigured => Some(Pending::NotConfigured),
+        }
+    }
 }
 
 /// A change of a refund that may be written. Only [`Refund::step`], [`Refund::judged`], [`Refund::withdraw`] and
@@ -100,6 +136,7 @@ impl Move {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
     turn: u32,
+    postponed: u32,
     wait: Wait,
 }
 
@@ -107,6 +144,11 @@ impl Question {
     /// Its number, as in [`Refund::turn`].
     pub fn turn(self) -> u32 {
         self.turn
+    }
+
+    /// How many before it were put off, as in [`Refund::postponed`].
+    pub fn postponed(self) -> u32 {
+        self.postponed
     }
 
     /// When it is asked.
@@ -131,8 +173,15 @@ impl Refund {
     /// write that follows is conditional on this very state.
     pub fn step(&self, outcome: Outcome, now: Timestamp) -> Option<Move> {
         match (&self.version.state, outcome) {
-            (State::Initiated | State::Processing(_), Outcome::Succeeded { reference }) => {
-                Some(self.succeeded(reference, Amounts::Stay, now))
+            (State::Initiated | State::Processing(_), Outcome::Succeeded { reference, bank_reference }) => {
+                Some(self.succeeded(reference, bank_reference, Amounts::Stay, now))
+            }
+            (State::Succeeded, Outcome::Succeeded { reference, bank_reference })
+                if self.learns(bank_reference.as_ref()) =>
+            {
+                let mut next = self.succeeded(reference, bank_reference, Amounts::Stay, now);
+                next.to.wait = self.wait.filter(|_| next.to.bank_reference_wait(now).is_some());
+                Some(next)
             }
             // A processor that takes a success back gives the money back, too.
             (State::Initiated | State::Processing(_) | State::Succeeded, Outcome::Failed(failure)) => {
@@ -141,70 +190,120 @@ impl Refund {
             (State::Initiated | State::Processing(_), Outcome::Pending) => {
                 self.processing(Pending::Processor, now)
             }
-            (State::Initiated | State::Processing(Pending::OutcomeUnknown), Outcome::Unknown) => {
-                self.processing(Pending::OutcomeUnknown, now)
+            (State::Initiated | State::Processing(_), Outcome::PendingFunds) => {
+                self.processing(Pending::InsufficientFunds, now)
             }
-            (State::Failed(_) | State::Cancelled, Outcome::Succeeded { reference }) => {
-                let mut next = self.succeeded(reference, Amounts::TakeAgain, now);
+            (
+                State::Initiated | State::Processing(_),
+                silence @ (Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured),
+            ) => self.unanswered(silence.silence()?, now),
+            (State::Failed(_) | State::Cancelled, Outcome::Succeeded { reference, bank_reference }) => {
+                let mut next = self.succeeded(reference, bank_reference, Amounts::TakeAgain, now);
                 next.to.flag = None;
                 Some(next)
             }
-            // That the processor has it stays true, whether or not it answers.
-            (State::Processing(Pending::Processor), Outcome::Unknown)
-            | (State::Succeeded, Outcome::Succeeded { .. } | Outcome::Pending | Outcome::Unknown)
+            (
+                State::Succeeded,
+                Outcome::Succeeded { .. }
+                | Outcome::Pending
+                | Outcome::PendingFunds
+                | Outcome::Unknown
+                | Outcome::Busy { .. }
+                | Outcome::NotConfigured,
+            )
             | (
                 State::Failed(_) | State::Cancelled,
-                Outcome::Failed(_) | Outcome::Pending | Outcome::Unknown,
+                Outcome::Failed(_)
+                | Outcome::Pending
+                | Outcome::PendingFunds
+                | Outcome::Unknown
+                | Outcome::Busy { .. }
+                | Outcome::NotConfigured,
             ) => None,
         }
+    }
+
+    /// What becomes of a refund on which there is no word. What the processor has said that it has, it has; and what may
+    /// have reached it stays unknown, for that it is busy now says nothing of an earlier question.
+    fn unanswered(&self, silence: Pending, now: Timestamp) -> Option<Move> {
+        let pending = match self.version.state.pending() {
+            Some(Pending::Processor | Pending::InsufficientFunds | Pending::OutcomeUnknown) => return None,
+            // A job that handed it over was cut off.
+            None if self.handed_over_at.is_some() => Pending::OutcomeUnknown,
+            None | Some(Pending::Busy | Pending::NotConfigured) => silence,
+        };
+        self.processing(pending, now)
     }
 
     /// Whether an outcome contradicts the end that this refund has come to. What was overtaken on its way does so, too,
     /// so it is believed only once the processor, asked anew, says the same.
     pub fn contradicts(&self, outcome: &Outcome) -> bool {
         match (&self.version.state, outcome) {
-            (State::Succeeded, Outcome::Failed(_))
-            | (State::Failed(_) | State::Cancelled, Outcome::Succeeded { .. }) => true,
-            (State::Initiated | State::Processing(_), _)
-            | (State::Succeeded, Outcome::Succeeded { .. } | Outcome::Pending | Outcome::Unknown)
-            | (
-                State::Failed(_) | State::Cancelled,
-                Outcome::Failed(_) | Outcome::Pending | Outcome::Unknown,
-            ) => false,
+            (State::Succeeded, outcome) => matches!(outcome, Outcome::Failed(_)),
+            (State::Failed(_) | State::Cancelled, outcome) => matches!(outcome, Outcome::Succeeded { .. }),
+            (State::Initiated | State::Processing(_), _) => false,
         }
     }
 
-    /// The next question to the processor: seconds after the first, hours after many.
-    pub fn asked_again(&self, now: Timestamp, jitter_permille: u32) -> Question {
-        let index = usize::try_from(self.turn).unwrap_or(usize::MAX);
-        let wait = WAITS.get(index).copied().unwrap_or(ASKED_AGAIN_AFTER);
-        self.asked_after(now, jittered(wait, jitter_permille))
+    /// The next question to the processor after an outcome that is no end: seconds after the first, hours after many.
+    /// What was put off without a word on the refund comes again soon, and spends no step of these waits.
+    pub fn asked_again(&self, outcome: &Outcome, now: Timestamp, jitter_permille: u32) -> Question {
+        let put_off = usize::try_from(self.postponed).unwrap_or(usize::MAX);
+        match outcome {
+            Outcome::Busy { retry_after } => {
+                let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
+                let wait = BUSY_WAITS.get(put_off).copied().unwrap_or(Duration::from_mins(1));
+                self.put_off(now, asked.saturating_add(spread(wait, jitter_permille)))
+            }
+            Outcome::NotConfigured => {
+                let wait = WAITS.get(put_off).copied().unwrap_or(KEY_WAIT_MAX).min(KEY_WAIT_MAX);
+                self.put_off(now, jittered(wait, jitter_permille))
+            }
+            Outcome::Succeeded { .. }
+            | Outcome::Failed(_)
+            | Outcome::Pending
+            | Outcome::PendingFunds
+            | Outcome::Unknown => {
+                let asked = usize::try_from(self.turn.saturating_sub(self.postponed)).unwrap_or(usize::MAX);
+                let wait = WAITS.get(asked).copied().unwrap_or(ASKED_AGAIN_AFTER);
+                self.asked_after(now, jittered(wait, jitter_permille))
+            }
+        }
     }
 
     /// The next question after so long, whatever came before.
     pub fn asked_after(&self, now: Timestamp, wait: Duration) -> Question {
-        Question { turn: self.turn.saturating_add(1), wait: Wait::of(now, wait) }
+        let turn = self.turn.saturating_add(1);
+        Question { turn, postponed: self.postponed, wait: Wait::of(now, wait) }
+    }
+
+    fn put_off(&self, now: Timestamp, wait: Duration) -> Question {
+        Question { postponed: self.postponed.saturating_add(1), ..self.asked_after(now, wait) }
     }
 
     /// The question that is due, sent for at once: its job was lost. Since when it has been due stays told, so that one
     /// whose every job is lost does not look new each time.
     pub fn sent_for(&self, now: Timestamp) -> Question {
         let at = self.wait.map_or(now, |wait| wait.at);
-        Question { turn: self.turn, wait: Wait { at, rests: false, woken_at: Some(now) } }
+        let wait = Wait { at, rests: false, woken_at: Some(now) };
+        Question { turn: self.turn, postponed: self.postponed, wait }
     }
 
     /// The refund once a question is scheduled.
     #[must_use]
-    pub fn asking(&self, Question { turn, wait }: Question) -> Self {
-        Self { turn, wait: Some(wait), ..self.clone() }
+    pub fn asking(&self, Question { turn, postponed, wait }: Question) -> Self {
+        Self { turn, postponed, wait: Some(wait), ..self.clone() }
     }
 
     /// Withdraws the refund. [`Withdrawn::TooLate`] once it was handed over: the money may be moving.
     pub fn withdraw(&self, now: Timestamp) -> Withdrawn {
         match (&self.version.state, self.handed_over_at) {
             (State::Cancelled, _) => Withdrawn::Already,
-            (State::Initiated, None) => Withdrawn::Now(self.moved_to(State::Cancelled, Amounts::Return, now)),
-            (State::Initiated, Some(_)) | (State::Processing(_) | State::Succeeded | State::Failed(_), _) => {
+            // A question can be put off before the hand-over.
+            (State::Initiated | State::Processing(Pending::Busy | Pending::NotConfigured), None) => {
+                Withdrawn::Now(self.moved_to(State::Cancelled, Amounts::Return, now))
+            }
+            (State::Initiated | State::Processing(_) | State::Succeeded | State::Failed(_), _) => {
                 Withdrawn::TooLate
             }
         }
@@ -225,16 +324,31 @@ impl Refund {
         (self.version.state != state).then(|| self.moved_to(state, Amounts::Stay, now))
     }
 
-    fn succeeded(&self, reference: Text<255>, amounts: Amounts, now: Timestamp) -> Move {
+    fn succeeded(
+        &self,
+        reference: Text<255>,
+        bank_reference: Option<BankReference>,
+        amounts: Amounts,
+        now: Timestamp,
+    ) -> Move {
         let mut next = self.moved_to(State::Succeeded, amounts, now);
         next.to.version.processor_reference = Some(reference);
+        next.to.version.bank_reference = bank_reference;
+        next
+    }
+
+    /// The change to a success whose bank gives no number, in the time in which it is asked for.
+    pub fn without_bank_reference(&self, now: Timestamp) -> Move {
+        let mut next = self.moved_to(self.version.state.clone(), Amounts::Stay, now);
+        next.to.version.bank_reference = None;
+        next.to.wait = None;
         next
     }
 
     pub(super) fn moved_to(&self, state: State, amounts: Amounts, now: Timestamp) -> Move {
         let at = now.max(self.version.updated_at);
         let mut to = self.clone();
-        to.wait = self.wait.filter(|_| state.holds_money());
+        to.wait = self.wait.filter(|_| state.holds_money() || state == self.version.state);
         to.history.push(Change { at, state: Some(state.clone()) });
         let forgotten = to.history.len().saturating_sub(Self::CHANGES_KEPT);
         to.history.drain(..forgotten);

@@ -1,7 +1,7 @@
 //! What a person says of a refund that no processor will end.
 
 use super::steps::{Amounts, Move};
-use super::{Failure, FailureCode, Refund, State};
+use super::{Failure, FailureCode, Refund, Said, State};
 use crate::payment::fact;
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -78,5 +78,5 @@ impl Refund {
 
 fn failed() -> State {
     let message = Text::cut("A person settled it as failed; the verdict says why.");
-    State::Failed(Failure { code: FailureCode::Unknown, message })
+    State::Failed(Failure { code: FailureCode::Unknown, message, said: Said::default() })
 }

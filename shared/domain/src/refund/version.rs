@@ -1,6 +1,6 @@
 //! What can change about a refund, and what is kept of its changes.
 
-use super::{FailureCode, Pending};
+use super::{BankReference, FailureCode, Pending, Said};
 use crate::payment::fact;
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
@@ -38,6 +38,8 @@ pub struct Failure {
     pub code: FailureCode,
     /// A sentence.
     pub message: Text<255>,
+    /// What the processor itself said.
+    pub said: Said,
 }
 
 /// Where a refund stands: its [`Status`] with the facts of that status.
@@ -120,6 +122,8 @@ pub struct Version {
     pub state: State,
     /// The processor's name for the refund, once it gave one.
     pub processor_reference: Option<Text<255>>,
+    /// The bank's number for it, once the processor has announced one.
+    pub bank_reference: Option<BankReference>,
     /// The caller's own pairs.
     pub metadata: Metadata,
     /// When it changed.
@@ -129,7 +133,8 @@ pub struct Version {
 impl Version {
     /// The version with which a refund begins.
     pub fn first(state: State, metadata: Metadata, now: Timestamp) -> Self {
-        Self { sequence: 1, state, processor_reference: None, metadata, updated_at: now }
+        let (processor_reference, bank_reference) = (None, None);
+        Self { sequence: 1, state, processor_reference, bank_reference, metadata, updated_at: now }
     }
 }
 

@@ -5,12 +5,12 @@ use recoup_domain::decide::{Identity, Refusal, Reservation, decide};
 use recoup_domain::ids::RefundId;
 use recoup_domain::money::{Money, WrittenAmount};
 use recoup_domain::payment::{CaptureStatus, Facts, PartialRefunds, Payment, Payout, Settlement, Terms};
-use recoup_domain::refund::{External, Failure, FailureCode, Notes, Outcome};
+use recoup_domain::refund::{BankReference, BankReferenceKind, External, Notes, Outcome};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::Metadata;
 use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
 use recoup_testing::fixtures::{
-    actor_id, eur, external, facts, later, line_id, now, registered, terms, text,
+    self, actor_id, eur, external, facts, later, line_id, now, registered, terms, text,
 };
 
 /// Cuts an amount at random places into so many parts, some of them empty.
@@ -161,9 +161,16 @@ pub(crate) fn judge(payment: &Payment, wanted: &Wanted, id: usize) -> Result<Res
 /// Anything a processor may say, at any time and any number of times.
 pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
-        3 => Just(Outcome::Succeeded { reference: text("re_1") }),
-        2 => Just(Outcome::Failed(Failure { code: FailureCode::Declined, message: text("declined") })),
+        3 => Just(fixtures::succeeded_as("re_1")),
+        1 => Just(Outcome::Succeeded {
+            reference: text("re_1"),
+            bank_reference: Some(BankReference { kind: BankReferenceKind::Arn, value: None }),
+        }),
+        2 => Just(fixtures::failed()),
         1 => Just(Outcome::Pending),
+        1 => Just(Outcome::PendingFunds),
         1 => Just(Outcome::Unknown),
+        1 => Just(Outcome::Busy { retry_after: None }),
+        1 => Just(Outcome::NotConfigured),
     ]
 }

@@ -3,11 +3,12 @@
 use http::Method;
 use recoup_ports::charges::{ChargeQuestion, ChargeRead};
 use recoup_ports::processor_keys::ProcessorKeys;
-use recoup_processors::stripe::{Refusal, charge, charge_path};
+use recoup_processors::stripe::{charge, charge_path};
 use tokio::time::timeout;
 
-use super::{Stripe, judged};
+use super::{No, Stripe};
 use crate::unclear::Unclear;
+use crate::wordless::Wordless;
 
 impl<K: ProcessorKeys + Sync> Stripe<K> {
     pub(super) async fn charge(&self, question: &ChargeQuestion) -> ChargeRead {
@@ -21,13 +22,15 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
     async fn charge_read(&self, unclear: Unclear<'_>, question: &ChargeQuestion) -> ChargeRead {
         // What is no name of Stripe's was never charged there.
         let Some(path) = charge_path(question.reference.as_str()) else { return ChargeRead::NoSuchCharge };
-        let Some(key) = self.key(unclear, &question.tenant).await else { return ChargeRead::NotConfigured };
-        let request = self.request(&key, Method::GET, &path, String::new());
-        let Some(answer) = self.ask(unclear, request).await else { return ChargeRead::Unclear };
-        match judged(unclear, &answer, charge) {
+        let asked = async {
+            let key = self.key(unclear).await.map_err(No::Word)?;
+            self.ask(unclear, self.request(&key, Method::GET, &path, String::new()), charge).await
+        };
+        match asked.await {
             Ok(charge) => ChargeRead::Found(Box::new(charge)),
-            Err(Refusal::NoSuchPayment(_)) => ChargeRead::NoSuchCharge,
-            Err(Refusal::Definite(_) | Refusal::Undecided(_)) => ChargeRead::Unclear,
+            Err(No::SuchPayment(_)) => ChargeRead::NoSuchCharge,
+            Err(No::Word(Wordless::NotConfigured)) => ChargeRead::NotConfigured,
+            Err(No::Refused(_) | No::Word(Wordless::Unknown | Wordless::Busy(_))) => ChargeRead::Unclear,
         }
     }
 }

@@ -8,11 +8,11 @@ use recoup_domain::refund::Outcome;
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor::{Listed, Listing};
 use recoup_ports::processor_keys::ProcessorKeys;
-use recoup_processors::stripe::{Refusal, StripeKey, StripeRefunds};
+use recoup_processors::stripe::{StripeKey, StripeRefunds};
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
-use super::{PAGE_SIZE, Stripe, is_name, judged};
+use super::{No, PAGE_SIZE, Stripe, is_name};
 use crate::unclear::Unclear;
 
 /// The whole list takes no longer, and none of its questions longer than any other.
@@ -36,7 +36,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
     }
 
     async fn pages(&self, unclear: Unclear<'_>, tenant: &Tenant, from: Timestamp) -> Option<Vec<Listed>> {
-        let key = in_time(unclear, self.time_limit, self.key(unclear, tenant)).await?;
+        let key = in_time(unclear, self.time_limit, async { self.key(unclear).await.ok() }).await?;
         let mut listed = Vec::new();
         let mut after = None;
         for _ in 0..PAGES_MAX {
@@ -62,12 +62,11 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
 
     async fn list_page(&self, unclear: Unclear<'_>, key: &StripeKey, path: &str) -> Option<StripeRefunds> {
         let request = self.request(key, Method::GET, path, String::new());
-        let answer = self.ask(unclear, request).await?;
-        match judged(unclear, &answer, StripeRefunds::parse) {
+        match self.ask(unclear, request, StripeRefunds::parse).await {
             Ok(page) => Some(page),
-            Err(Refusal::Undecided(_)) => None,
-            Err(Refusal::Definite(_) | Refusal::NoSuchPayment(_)) => {
-                unclear.answered("it gives no list", answer.status, answer.token("request-id"));
+            Err(No::Word(_)) => None,
+            Err(No::Refused(_) | No::SuchPayment(_)) => {
+                unclear.unread("it gives no list");
                 None
             }
         }

@@ -3,13 +3,13 @@
 use recoup_domain::refund::{FailureCode, Outcome, Refund};
 use recoup_outbound::http_adapter::HttpAdapter;
 use recoup_ports::processor::{LookedUp, Processor};
-use recoup_testing::fixtures::{self, text};
+use recoup_testing::fixtures;
 use serde_json::{Value, json};
 
 use crate::contract::{Case, Subject, contract};
 use crate::fake_adapter::FakeAdapter;
 use crate::faults::Fault;
-use crate::world::{Keys, after, fresh, handed_over};
+use crate::world::{Change, Keys, after, fresh, handed_over};
 
 /// An adapter, and the client that asks it.
 pub(crate) struct AtAdapter {
@@ -18,7 +18,7 @@ pub(crate) struct AtAdapter {
 }
 
 impl AtAdapter {
-    async fn with(change: impl FnOnce(&mut Keys)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Keys)) -> Self {
         let adapter = FakeAdapter::new().await;
         let mut keys = Keys::to(adapter.server.port);
         change(&mut keys);
@@ -63,7 +63,7 @@ contract!(AtAdapter);
 async fn an_adapter_gets_a_signed_order_under_our_id() {
     let at = AtAdapter::new().await;
     let refund = handed_over(&fresh("key", "bank-payment-1"));
-    assert_eq!(at.client.refund(&refund).await, Outcome::Succeeded { reference: text("bank-7") });
+    assert_eq!(at.client.refund(&refund).await, fixtures::succeeded_as("bank-7"));
     let requests = at.adapter.server.requests();
     let request = &requests[0];
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/base/refunds"));
@@ -107,9 +107,9 @@ async fn only_the_documented_statuses_decide() {
     for status in [200, 201, 202] {
         let at = AtAdapter::new().await;
         at.adapter.books.open().refusal = Some((status, success.clone()));
-        assert_eq!(at.client.refund(&refund).await, Outcome::Succeeded { reference: text("bank-7") });
+        assert_eq!(at.client.refund(&refund).await, fixtures::succeeded_as("bank-7"));
     }
-    for status in [203, 206, 300, 400, 404, 409, 410, 422, 429, 500] {
+    for status in [203, 206, 300, 400, 404, 409, 410, 422, 500] {
         for body in [&success, &failure] {
             let at = AtAdapter::new().await;
             at.adapter.books.open().refusal = Some((status, body.clone()));
@@ -130,12 +130,15 @@ async fn what_an_adapter_had_and_no_longer_has_is_for_a_person() {
 
 #[tokio::test]
 async fn without_an_adapter_nothing_is_sent_and_nothing_is_decided() {
-    let nobodys: [fn(&mut Keys); 2] = [|keys| keys.adapter = None, |keys| keys.broken = true];
-    for change in nobodys {
+    let nobodys: [(Change, Outcome); 2] = [
+        (|keys| keys.adapter = None, Outcome::NotConfigured),
+        (|keys| keys.broken = true, Outcome::Busy { retry_after: None }),
+    ];
+    for (change, expected) in nobodys {
         let at = AtAdapter::with(change).await;
         let refund = handed_over(&fresh("key", "bank-payment-1"));
-        assert_eq!(at.client.refund(&refund).await, Outcome::Unknown);
-        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));
+        assert_eq!(at.client.refund(&refund).await, expected);
+        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(expected));
         assert_eq!(at.adapter.server.requests().len(), 0);
     }
 }

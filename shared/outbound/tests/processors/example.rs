@@ -66,7 +66,7 @@ impl Example {
 }
 
 fn succeeded(refund: &Refund) -> Outcome {
-    Outcome::Succeeded { reference: recoup_testing::fixtures::text(&format!("bank-{}", refund.id)) }
+    recoup_testing::fixtures::succeeded_as(&format!("bank-{}", refund.id))
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn the_example_does_nothing_for_a_stranger() {
     // What we signed five minutes ago may be in anybody's hands.
     keys.adapter = Some(example.base.clone());
     let late = HttpAdapter::new(keys, too_early).unwrap();
-    assert_eq!(late.refund(&refund).await, Outcome::Unknown);
-    assert_eq!(late.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));
+    assert_eq!(late.refund(&refund).await, Outcome::NotConfigured);
+    assert_eq!(late.look_up(&refund).await, LookedUp::Stands(Outcome::NotConfigured));
     assert_eq!(example.client.look_up(&refund).await, LookedUp::NeverReceived);
 }

@@ -111,7 +111,8 @@ fn create(books: &mut Inner, form: &[(String, String)]) -> (u16, Value) {
 
 fn list(books: &Inner, query: &[(String, String)]) -> (u16, Value) {
     let since = value(query, "created[gte]").map(|seconds| seconds.parse::<u64>().unwrap());
-    if !knows(query) && since.is_none() {
+    let of_payment = value(query, "charge").or(value(query, "payment_intent")).is_some();
+    if of_payment && !knows(query) {
         return (404, error("invalid_request_error", "resource_missing"));
     }
     let limit: usize = value(query, "limit").unwrap().parse().unwrap();

@@ -46,10 +46,6 @@ pub(crate) const UNCLEAR: &[Fault] = &[
     Fault::Says("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 15\r\n\r\n<html>hi</html>"),
     Fault::Says("HTTP/1.1 204 No Content\r\n\r\n"),
     Fault::Says("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"),
-    Fault::Says("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n"),
-    Fault::Says("HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\ncontent-length: 0\r\n\r\n"),
-    Fault::Says("HTTP/1.1 409 Conflict\r\ncontent-length: 0\r\n\r\n"),
-    Fault::Says("HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"),
     Fault::Says("HTTP/1.1 500 Oops\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"),
     Fault::Says("HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n"),
     Fault::SaysEndlessly(

@@ -89,15 +89,6 @@ async fn a_silent_adapter_is_unknown_before_and_after_the_effect() {
 }
 
 #[tokio::test]
-async fn a_processor_that_is_not_there_is_unknown() {
-    let at = AtStripe::new().await;
-    drop(at.stripe);
-    let refund = handed_over(&fresh("key", CHARGE));
-    assert_eq!(at.client.refund(&refund).await, Outcome::Unknown);
-    assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));
-}
-
-#[tokio::test]
 async fn nothing_unclear_is_stripes_word() {
     let at = AtStripe::new().await;
     let refund = handed_over(&fresh("key", CHARGE));

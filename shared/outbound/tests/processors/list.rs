@@ -48,7 +48,7 @@ fn made(number: usize, of: &Tenant) -> Value {
 /// The same in the list.
 fn listed(number: usize) -> Listed {
     let name = format!("re_{number:024}");
-    let outcome = Outcome::Succeeded { reference: text(&name) };
+    let outcome = fixtures::succeeded_as(&name);
     Listed { refund: id(number), reference: text(&name), outcome, amount: Some(eur(500)) }
 }
 
@@ -73,7 +73,7 @@ async fn what_stripe_refunded_is_in_its_list() {
     let at = AtStripe::new().await;
     let refund = handed_over(&fresh("key", CHARGE));
     let outcome = at.client.refund(&refund).await;
-    let Outcome::Succeeded { reference } = outcome.clone() else { panic!("{outcome:?}") };
+    let Outcome::Succeeded { reference, .. } = outcome.clone() else { panic!("{outcome:?}") };
     let one = Listed { refund: refund.id.clone(), reference, outcome, amount: Some(refund.amount) };
     assert_eq!(list(&at.client, &refund.tenant).await, Listing::Whole(vec![one]));
 }

@@ -25,4 +25,5 @@ mod server;
 mod stored_keys;
 mod stripe;
 mod tls;
+mod turned_away;
 mod world;

@@ -3,13 +3,13 @@
 use recoup_domain::refund::{FailureCode, Outcome, Refund};
 use recoup_outbound::stripe::Stripe;
 use recoup_ports::processor::{LookedUp, Processor};
-use recoup_testing::fixtures::{self, text};
+use recoup_testing::fixtures;
 use serde_json::json;
 
 use crate::contract::{Case, Subject, contract};
 use crate::fake_stripe::{CHARGE, FakeStripe, PAYMENT_INTENT, error, object};
 use crate::faults::Fault;
-use crate::world::{Keys, LIVE_KEY, TEST_KEY, after, base, fresh, handed_over, live};
+use crate::world::{Change, Keys, LIVE_KEY, TEST_KEY, after, base, fresh, handed_over, live};
 
 /// Stripe, and the client that asks it.
 pub(crate) struct AtStripe {
@@ -89,7 +89,7 @@ async fn stripe_is_asked_under_our_id_with_its_own_header_and_a_pinned_version()
         let at = AtStripe::new().await;
         let refund = handed_over(&fresh("key", reference));
         let outcome = at.client.refund(&refund).await;
-        assert_eq!(outcome, Outcome::Succeeded { reference: text("re_000000000000000000000000") });
+        assert_eq!(outcome, fixtures::succeeded_as("re_000000000000000000000000"));
         let requests = at.stripe.server.requests();
         assert_eq!(requests.len(), 1, "a success is one call");
         let request = &requests[0];
@@ -131,20 +131,23 @@ async fn a_key_moves_money_only_in_its_own_environment() {
     // The last: a live key is not sent to a stand-in, whatever the base of requests says.
     for (key, refund) in [(LIVE_KEY, &sandbox), (TEST_KEY, &live), (LIVE_KEY, &live)] {
         let at = AtStripe::with(|keys| keys.stripe = Some(key)).await;
-        assert_eq!(at.client.refund(&handed_over(refund)).await, Outcome::Unknown);
-        assert_eq!(at.client.look_up(refund).await, LookedUp::Stands(Outcome::Unknown));
+        assert_eq!(at.client.refund(&handed_over(refund)).await, Outcome::NotConfigured);
+        assert_eq!(at.client.look_up(refund).await, LookedUp::Stands(Outcome::NotConfigured));
         assert_eq!(at.stripe.server.requests().len(), 0, "nothing is sent");
     }
 }
 
 #[tokio::test]
 async fn without_a_key_nothing_is_sent_and_nothing_is_decided() {
-    let nobodys: [fn(&mut Keys); 2] = [|keys| keys.stripe = None, |keys| keys.broken = true];
-    for change in nobodys {
+    let nobodys: [(Change, Outcome); 2] = [
+        (|keys| keys.stripe = None, Outcome::NotConfigured),
+        (|keys| keys.broken = true, Outcome::Busy { retry_after: None }),
+    ];
+    for (change, expected) in nobodys {
         let at = AtStripe::with(change).await;
         let refund = handed_over(&fresh("key", CHARGE));
-        assert_eq!(at.client.refund(&refund).await, Outcome::Unknown);
-        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));
+        assert_eq!(at.client.refund(&refund).await, expected);
+        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(expected));
         assert_eq!(at.stripe.server.requests().len(), 0);
     }
 }

@@ -3,7 +3,7 @@
 use recoup_domain::refund::Outcome;
 use recoup_outbound::http_adapter::HttpAdapter;
 use recoup_ports::processor::Processor;
-use recoup_testing::fixtures::{self, text};
+use recoup_testing::fixtures;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -37,7 +37,7 @@ async fn an_adapter_that_proves_its_name_is_asked() {
     let (client, serving) = adapter().await;
     let outcome =
         client.with_tls(trusting_our_root()).refund(&handed_over(&fresh("key", "bank-payment-1"))).await;
-    assert_eq!(outcome, Outcome::Succeeded { reference: text("bank-7") });
+    assert_eq!(outcome, fixtures::succeeded_as("bank-7"));
     assert_eq!(serving.await.unwrap(), Some(true));
 }
 

@@ -17,6 +17,9 @@ pub(crate) fn secrets() -> Secrets {
     Secrets::first(Secret::new(b"SecretSharedWithTheAdapter".to_vec()).unwrap())
 }
 
+/// How keys differ from [`Keys::to`].
+pub(crate) type Change = fn(&mut Keys);
+
 /// The keys of everybody: those of the sandbox in the sandbox.
 #[derive(Clone)]
 pub(crate) struct Keys {
@@ -42,7 +45,7 @@ pub(crate) fn base(port: u16) -> BaseUrl {
 impl ProcessorKeys for Keys {
     async fn access<A: Access>(&self, _: &Tenant) -> Result<Option<A>, KeysError> {
         if self.broken {
-            return Err(KeysError("the store is away".into()));
+            return Err(KeysError::Unavailable("the store is away".into()));
         }
         let secret = match A::PROCESSOR {
             ProcessorName::Stripe => self.stripe.map(|key| json!({ "key": key, "signing_secrets": [] })),

@@ -1,6 +1,6 @@
 //! How an adapter says where a refund stands.
 
-use recoup_domain::refund::{Failure, FailureCode, Outcome};
+use recoup_domain::refund::{BankReference, BankReferenceKind, Failure, FailureCode, Outcome, Said};
 use recoup_domain::text::Text;
 use serde::Deserialize;
 
@@ -9,7 +9,15 @@ use serde::Deserialize;
 struct AnswerWire {
     status: Status,
     reference: Option<String>,
+    bank_reference: Option<BankReferenceWire>,
     failure: Option<FailureWire>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BankReferenceWire {
+    kind: BankReferenceKind,
+    value: Option<Text<255>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -25,27 +33,38 @@ pub(super) enum Status {
 pub(super) struct FailureWire {
     code: String,
     message: String,
+    processor_code: Option<String>,
+    processor_message: Option<String>,
 }
 
-/// Reads an answer's body, `{status, reference, failure}`. `None` where anything in it is unclear: an unknown
+/// Reads an answer's body, `{status, reference, bank_reference, failure}`. `None` where anything in it is unclear: an unknown
 /// field, status or code, a success without its reference or with a failure, a failure without its reason.
 pub fn answer(body: &[u8]) -> Option<Outcome> {
-    let AnswerWire { status, reference, failure } = serde_json::from_slice(body).ok()?;
-    outcome(status, reference, failure)
+    let AnswerWire { status, reference, bank_reference, failure } = serde_json::from_slice(body).ok()?;
+    outcome(status, reference, bank_reference, failure)
 }
 
 pub(super) fn outcome(
     status: Status,
     reference: Option<String>,
+    bank_reference: Option<BankReferenceWire>,
     failure: Option<FailureWire>,
 ) -> Option<Outcome> {
     let reference = reference.map(Text::<255>::new).transpose().ok()?;
+    let bank_reference =
+        bank_reference.map(|BankReferenceWire { kind, value }| BankReference { kind, value });
     match (status, reference, failure) {
-        (Status::Succeeded, Some(reference), None) => Some(Outcome::Succeeded { reference }),
+        (Status::Succeeded, Some(reference), None) => Some(Outcome::Succeeded { reference, bank_reference }),
         (Status::Failed, _, Some(failure)) => {
             let code = FailureCode::parse(&failure.code)?;
             let message = Text::new(failure.message).ok()?;
-            Some(Outcome::Failed(Failure { code, message }))
+            let (said, words) = (failure.processor_code, failure.processor_message);
+            let said = Said {
+                code: said.as_deref().and_then(Text::cleaned),
+                message: words.as_deref().and_then(Text::cleaned),
+                request_id: None,
+            };
+            Some(Outcome::Failed(Failure { code, message, said }))
         }
         (Status::Pending, _, None) => Some(Outcome::Pending),
         (Status::Succeeded, None, _)
@@ -66,7 +85,17 @@ mod tests {
     fn an_answer_is_a_success_a_failure_or_a_wait() {
         let reference = Text::new("bank-7".to_owned()).unwrap();
         let succeeded = said(r#"{"status":"succeeded","reference":"bank-7"}"#);
-        assert_eq!(succeeded, Some(Outcome::Succeeded { reference }));
+        assert_eq!(
+            succeeded,
+            Some(Outcome::Succeeded { reference: reference.clone(), bank_reference: None })
+        );
+        let number =
+            r#"{"status":"succeeded","reference":"bank-7","bank_reference":{"kind":"trace_id","value":"9"}}"#;
+        let told = BankReference { kind: BankReferenceKind::TraceId, value: Some(Text::cut("9")) };
+        assert_eq!(said(number), Some(Outcome::Succeeded { reference, bank_reference: Some(told) }));
+        let words = r#"{"status":"failed","failure":{"code":"declined","message":"No.","processor_code":"D7","processor_message":"Nope"}}"#;
+        let Some(Outcome::Failed(Failure { said: kept, .. })) = said(words) else { panic!("{words}") };
+        assert_eq!((kept.code.unwrap().as_str(), kept.message.unwrap().as_str()), ("D7", "Nope"));
         assert_eq!(said(r#"{"status":"pending"}"#), Some(Outcome::Pending));
         let waiting = r#"{"status":"pending","reference":"bank-7","failure":null}"#;
         assert_eq!(said(waiting), Some(Outcome::Pending));
@@ -101,6 +130,7 @@ mod tests {
             r#"{"status":"failed","failure":{"code":"declined","message":"No.","more":1}}"#,
             r#"{"status":"pending","failure":{"code":"declined","message":"No."}}"#,
             r#"{"status":"pending","status":"failed"}"#,
+            r#"{"status":"succeeded","reference":"bank-7","bank_reference":{"kind":"iban","value":"9"}}"#,
             r#"{"status":"pending"} {"status":"pending"}"#,
         ] {
             assert_eq!(said(body), None, "{body}");

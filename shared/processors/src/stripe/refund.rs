@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use recoup_domain::ids::Tenant;
-use recoup_domain::refund::{Failure, FailureCode, Outcome, Refund};
+use recoup_domain::refund::{BankReference, BankReferenceKind, Failure, FailureCode, Outcome, Refund, Said};
 use recoup_domain::text::Text;
 use recoup_ports::processor::Listed;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Order, StripeAmount, metadata};
 use crate::failure;
@@ -21,8 +22,49 @@ pub struct StripeRefund {
     amount: u64,
     currency: String,
     status: Option<String>,
+    pending_reason: Option<String>,
     failure_reason: Option<String>,
+    destination_details: Option<Destination>,
     metadata: Option<BTreeMap<String, String>>,
+}
+
+/// Where the money went. The payment method's own part bears its name; of the others, only some have a number.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Destination {
+    r#type: Option<String>,
+    #[serde(flatten)]
+    parts: BTreeMap<String, Value>,
+}
+
+/// What Stripe has of the bank's number.
+#[derive(Deserialize)]
+struct Number {
+    reference: Option<String>,
+    reference_status: Option<String>,
+    reference_type: Option<String>,
+}
+
+impl Destination {
+    /// The bank's number; `unavailable`, and what has none, is none.
+    fn bank_reference(&self) -> Option<BankReference> {
+        let method = self.r#type.as_deref()?;
+        let number = Number::deserialize(self.parts.get(method)?).ok()?;
+        let kind = match (method, number.reference_type.as_deref()) {
+            ("card", Some("acquirer_reference_number") | None) => BankReferenceKind::Arn,
+            ("card", Some("system_trace_audit_number")) | ("us_bank_transfer", _) => {
+                BankReferenceKind::TraceId
+            }
+            _ => BankReferenceKind::Other,
+        };
+        match number.reference_status.as_deref() {
+            Some("pending") => Some(BankReference { kind, value: None }),
+            Some("available") => {
+                let value = Text::new(number.reference?).ok()?;
+                Some(BankReference { kind, value: Some(value) })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Anything else that carries an id and an amount is no refund.
@@ -78,9 +120,14 @@ impl StripeRefund {
     /// How it stands. Stripe's own list of statuses; a null or an unheard-of one says nothing.
     pub(super) fn outcome(&self) -> Outcome {
         match self.status.as_deref() {
-            Some("succeeded") => Text::new(self.id.clone())
-                .map_or(Outcome::Unknown, |reference| Outcome::Succeeded { reference }),
-            // Stripe waits: for the customer's details, for its own balance, for the bank.
+            Some("succeeded") => Text::new(self.id.clone()).map_or(Outcome::Unknown, |reference| {
+                let bank_reference = self.destination_details.as_ref().and_then(Destination::bank_reference);
+                Outcome::Succeeded { reference, bank_reference }
+            }),
+            Some("pending") if self.pending_reason.as_deref() == Some("insufficient_funds") => {
+                Outcome::PendingFunds
+            }
+            // Stripe waits: for the customer's details, for the payment to settle, for the bank.
             Some("pending" | "requires_action") => Outcome::Pending,
             Some("failed") => Outcome::Failed(failed(self.failure_reason.as_deref())),
             Some("canceled") => Outcome::Failed(failure(
@@ -130,7 +177,8 @@ fn failed(reason: Option<&str>) -> Failure {
         }
         _ => (FailureCode::Unknown, "The refund failed; Stripe does not say why."),
     };
-    failure(code, message)
+    let said = Said { code: reason.and_then(Text::cleaned), ..Said::default() };
+    Failure { said, ..failure(code, message) }
 }
 
 #[cfg(test)]
@@ -145,7 +193,16 @@ mod tests {
     #[test]
     fn every_status_of_stripe_is_one_of_ours() {
         let reference = Text::new("re_1".to_owned()).unwrap();
-        assert_eq!(outcome(r#""status":"succeeded""#), Outcome::Succeeded { reference });
+        let succeeded = Outcome::Succeeded { reference, bank_reference: None };
+        assert_eq!(outcome(r#""status":"succeeded""#), succeeded);
+        for (reason, expected) in [
+            ("insufficient_funds", Outcome::PendingFunds),
+            ("charge_pending", Outcome::Pending),
+            ("processing", Outcome::Pending),
+        ] {
+            let pending = format!(r#""status":"pending","pending_reason":"{reason}""#);
+            assert_eq!(outcome(&pending), expected);
+        }
         assert_eq!(outcome(r#""status":"pending""#), Outcome::Pending);
         assert_eq!(outcome(r#""status":"requires_action""#), Outcome::Pending);
         assert!(matches!(outcome(r#""status":"canceled""#), Outcome::Failed(_)));
@@ -170,6 +227,43 @@ mod tests {
             let outcome = outcome(&format!(r#""status":"failed","failure_reason":{reason}"#));
             let Outcome::Failed(failure) = outcome else { panic!("{reason}: {outcome:?}") };
             assert_eq!(failure.code, code, "{reason}");
+            let said = failure.said.code.as_ref().map(Text::as_str);
+            assert_eq!(said, Some(reason.trim_matches('"')).filter(|said| *said != "null"));
+        }
+    }
+
+    #[test]
+    fn the_banks_number_is_told_with_its_kind_and_announced_before() {
+        use BankReferenceKind::{Arn, Other, TraceId};
+        let card = |kind: &str, status: &str| {
+            format!(
+                r#"{{"type":"card","card":{{"type":"refund","reference":"74","reference_status":"{status}"{kind}}}}}"#
+            )
+        };
+        let told = |kind, value: Option<&str>| Some(BankReference { kind, value: value.map(Text::cut) });
+        let arn = r#","reference_type":"acquirer_reference_number""#;
+        let bank = |name: &str| {
+            format!(r#"{{"type":"{name}","{name}":{{"reference":"74","reference_status":"available"}}}}"#)
+        };
+        for (details, expected) in [
+            (card(arn, "available"), told(Arn, Some("74"))),
+            (card(arn, "pending"), told(Arn, None)),
+            (card("", "pending"), told(Arn, None)),
+            (
+                card(r#","reference_type":"system_trace_audit_number""#, "available"),
+                told(TraceId, Some("74")),
+            ),
+            (card(r#","reference_type":"retrieval_reference_number""#, "available"), told(Other, Some("74"))),
+            (card(arn, "unavailable"), None),
+            (bank("us_bank_transfer"), told(TraceId, Some("74"))),
+            (bank("eu_bank_transfer"), told(Other, Some("74"))),
+            (r#"{"type":"klarna","klarna":{}}"#.to_owned(), None),
+            (r#"{"type":"card","card":{"reference":7,"reference_status":"available"}}"#.to_owned(), None),
+            ("null".to_owned(), None),
+        ] {
+            let outcome = outcome(&format!(r#""status":"succeeded","destination_details":{details}"#));
+            let Outcome::Succeeded { bank_reference, .. } = outcome else { panic!("{details}") };
+            assert_eq!(bank_reference, expected, "{details}");
         }
     }
 

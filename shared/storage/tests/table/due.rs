@@ -138,7 +138,7 @@ async fn a_refund_to_ask_about_is_found_when_due_and_forgotten_when_it_ends() {
     let by = |at: Timestamp| all_due(store, at);
     // A short wait goes with a queue, and is found an hour after its time, should its message be lost.
     let pending = moved(&refund, Outcome::Pending);
-    let question = pending.to().asked_again(later(1_000), 1_000);
+    let question = pending.to().asked_again(&Outcome::Unknown, later(1_000), 1_000);
     let pending = pending.asking(question);
     assert_eq!(store.carry_out(&pending).await.unwrap(), Settled::Applied);
     let pending = pending.into_refund();
@@ -173,19 +173,19 @@ async fn a_refund_to_ask_about_is_found_when_due_and_forgotten_when_it_ends() {
 async fn one_question_is_scheduled_once_and_nothing_after_the_end() {
     let (bench, refund) = Bench::with_refund().await;
     let store = &bench.store;
-    let next = refund.asked_again(later(1_000), 1_000);
+    let next = refund.asked_again(&Outcome::Unknown, later(1_000), 1_000);
     assert_eq!(store.schedule(&refund, next).await.unwrap(), Settled::Applied);
     assert_eq!(store.schedule(&refund, next).await.unwrap(), Settled::Applied, "an answer that was lost");
-    let other = refund.asked_again(later(9_000), 1_000);
+    let other = refund.asked_again(&Outcome::Unknown, later(9_000), 1_000);
     assert_eq!(store.schedule(&refund, other).await.unwrap(), Settled::Overtaken);
     let next = refund.asking(next);
-    let third = next.asked_again(later(9_000), 1_000);
+    let third = next.asked_again(&Outcome::Unknown, later(9_000), 1_000);
     assert_eq!(store.schedule(&next, third).await.unwrap(), Settled::Applied);
     let stored = bench.stored_refund(&refund).await.unwrap();
     let third = next.asking(third);
     assert_eq!(stored, third, "nothing but the wait has changed");
     bench.settle(&stored, failed()).await.unwrap().unwrap();
-    let late = third.asked_again(later(20_000), 1_000);
+    let late = third.asked_again(&Outcome::Unknown, later(20_000), 1_000);
     assert_eq!(store.schedule(&third, late).await.unwrap(), Settled::Overtaken);
     let never = Refund { id: fixtures::refund_id("no-such-key"), ..refund };
     assert!(matches!(store.schedule(&never, late).await, Err(SettleError::Missing)));

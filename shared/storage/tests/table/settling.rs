@@ -125,7 +125,8 @@ async fn a_refund_on_its_way_is_handed_over_and_the_first_time_is_kept() {
     assert_operations(&bench.table.take_calls(), &["UpdateItem"]);
     let pending = moved(&refund, Outcome::Pending);
     bench.store.carry_out(&pending).await.unwrap();
-    assert_eq!(bench.store.hand_over(pending.to(), later(200)).await.unwrap(), HandedOver::Yes);
+    assert_eq!(bench.store.hand_over(&refund, later(100)).await.unwrap(), HandedOver::Yes, "a repeat");
+    assert_eq!(bench.store.hand_over(pending.to(), later(200)).await.unwrap(), HandedOver::TooLate);
     let stored = bench.stored_refund(&refund).await.unwrap();
     assert_eq!(stored, Refund { handed_over_at: Some(later(100)), ..pending.into_refund() });
 }

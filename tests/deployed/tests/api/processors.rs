@@ -126,7 +126,7 @@ async fn live_money_goes_through_the_live_keys_alone() {
     assert_eq!(live.refund_in(&id, "succeeded").await["sandbox"], false);
     let id = refunded(&sandbox, "pay_1", None).await;
     let refund = sandbox.refund_in(&id, "processing").await;
-    assert_eq!(refund["pending_reason"], "processor_outcome_unknown");
+    assert_eq!(refund["pending_reason"], "processor_not_configured");
     assert_eq!(balance(&sandbox, "pay_1").await, [600, 400, 0]);
 }
 
@@ -153,7 +153,7 @@ async fn without_keys_that_work_a_refund_waits_and_its_amount_is_held() {
     }
     for (caller, id) in waiting {
         let refund = caller.refund_in(&id, "processing").await;
-        assert_eq!(refund["pending_reason"], "processor_outcome_unknown");
+        assert_eq!(refund["pending_reason"], "processor_not_configured");
         assert_eq!((&refund["failure"], &refund["processor_reference"]), (&Value::Null, &Value::Null));
         assert_eq!(balance(&caller, "pay_1").await, [600, 400, 0]);
     }

@@ -6,7 +6,7 @@ mod support;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::{Credentials, Region};
 use recoup_domain::ids::{EndpointId, EventId};
-use recoup_outbound::samples::SampleSender;
+use recoup_outbound::invoked::Invoked;
 use recoup_ports::causes;
 use recoup_ports::samples::{SampleError, SampleJob, Sampled, SendSamples};
 use recoup_testing::fixtures::tenant;
@@ -35,7 +35,7 @@ async fn asks(lambda: &Receiver) -> Result<Sampled, SampleError> {
         .retry_config(RetryConfig::disabled())
         .endpoint_url(format!("http://127.0.0.1:{}", lambda.port));
     let client = aws_sdk_lambda::Client::from_conf(config.build());
-    SampleSender::new(|| client, FUNCTION.to_owned()).send_sample(&job()).await
+    Invoked::new(|| client, FUNCTION.to_owned()).send_sample(&job()).await
 }
 
 #[tokio::test]
