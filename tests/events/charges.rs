@@ -4,7 +4,7 @@
 
 use std::sync::Mutex;
 
-use recoup_ports::charges::{Charge, ChargeRead};
+use recoup_ports::charges::{Charge, ChargeQuestion, ChargeRead, ReadCharges};
 use recoup_testing::fixtures;
 
 /// Unclear until the test says otherwise.
@@ -31,6 +31,12 @@ impl Charges {
         let mut told = self.0.lock().unwrap();
         told.1 = told.1.saturating_add(1);
         told.0.clone()
+    }
+}
+
+impl ReadCharges for Charges {
+    async fn read_charge(&self, _: &ChargeQuestion) -> ChargeRead {
+        self.answer()
     }
 }
 

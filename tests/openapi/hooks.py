@@ -19,6 +19,7 @@ _BEYOND_SCHEMAS = re.compile(
     | \ must\ be\ (greater\ than\ zero|at\ most\ 10{15}\ minor\ units)\.   # "0.00" and its like
     | \ must\ not\ (contain|have\ a\ name\ that\ contains)\ NUL   # in any text
     | \ its\ status,\ reference\ and\ failure\ do\ not\ agree\.   # of an adapter's notice
+    | ^(currency|amount)\ is\ required\.$                # unless Stripe tells both
     | ^payment_id\ must\ not\ be\ \.                      # nor ..
     | ^payment_id\ \(or\ transaction_id\)\ is\ required\.$         # unless the path names it
     | ^routing\.merchants\[\d+\]\.account_id\ is\ required\.$   # or id, one of the two

@@ -19,6 +19,7 @@ use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
 use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::refund::{Amounts, Outcome, Refund, State};
 use recoup_domain::time::Timestamp;
+use recoup_ports::charges::ChargeRead;
 use recoup_ports::direct::{DirectRequest, KeysChecked};
 use recoup_ports::jobs::{Pace, RefundJob, read_job};
 use recoup_ports::processor::{LookedUp, Processor};
@@ -77,6 +78,8 @@ pub enum Answer {
     Batch(BatchResponse),
     /// To [`DirectRequest::CheckProcessor`].
     Checked(KeysChecked),
+    /// To [`DirectRequest::ReadCharge`].
+    Charge(ChargeRead),
 }
 
 /// One batch of refund jobs, of which those that are not finished come again; or one direct question.
@@ -93,6 +96,7 @@ where
         DirectRequest::CheckProcessor(check) => {
             Answer::Checked(context.processor.check_key(&check.tenant, check.processor).await)
         }
+        DirectRequest::ReadCharge(question) => Answer::Charge(context.processor.read_charge(&question).await),
     })
 }
 

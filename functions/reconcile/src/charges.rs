@@ -98,9 +98,15 @@ fn adds_up(payment: &Payment, charge: &Charge) -> bool {
 /// What was refunded there covers what succeeded here, and is covered by what has left the payment here.
 fn differing_total<'a>(payment: &Payment, refunds: &[Refund], charge: &Charge) -> Option<Discrepancy<'a>> {
     let (_, theirs) = charge.amounts().ok()?;
-    let taken = payment.amount.minus(payment.refundable)?;
-    let succeeded = refunds.iter().filter(|refund| refund.version.state == State::Succeeded);
-    let succeeded = Money::sum(payment.amount.currency(), succeeded.map(|refund| refund.amount))?;
+    let succeeded = |is_external: bool| {
+        let is_one = |refund: &&Refund| {
+            refund.version.state == State::Succeeded && refund.origin.external().is_some() == is_external
+        };
+        Money::sum(payment.amount.currency(), refunds.iter().filter(is_one).map(|refund| refund.amount))
+    };
+    // What was paid otherwise is not there.
+    let taken = payment.amount.minus(payment.refundable)?.minus(succeeded(true)?)?;
+    let succeeded = succeeded(false)?;
     if !succeeded.exceeds(theirs) && !theirs.exceeds(taken) {
         return None;
     }

@@ -18,7 +18,8 @@ use recoup_processors::BadReference;
 /// A registration as asked for; `None` where it says nothing.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    amount: Money,
+    /// None where the processor tells it.
+    amount: Option<Money>,
     routing: Option<Split>,
     lines: Option<Vec<(LineId, Money)>>,
     processor: Option<Processor>,
@@ -54,13 +55,28 @@ const KNOWN: &[&str] = &[
 
 pub(crate) fn parse(request: &Request) -> Result<Wanted, Problem> {
     let mut fields = request::body(request, KNOWN)?;
-    let currency = fields.require("currency")?.currency()?;
-    let amount = positive(fields.require("amount")?, currency)?;
+    let processor = fields.take("processor").map(processor).transpose()?;
+    let said = ["amount", "currency", "routing", "invoice_details"].iter().any(|name| fields.has(name));
+    let amount = match &processor {
+        Some(Processor { name: ProcessorName::Stripe, .. }) if !said => None,
+        Some(_) | None => {
+            let currency = fields.require("currency")?.currency()?;
+            Some(positive(fields.require("amount")?, currency)?)
+        }
+    };
     let wanted = Wanted {
         amount,
-        routing: fields.take("routing").map(|entry| routing(entry, amount)).transpose()?,
-        lines: fields.take("invoice_details").map(|entry| lines(entry, amount)).transpose()?,
-        processor: fields.take("processor").map(processor).transpose()?,
+        routing: fields
+            .take("routing")
+            .zip(amount)
+            .map(|(entry, amount)| routing(entry, amount))
+            .transpose()?,
+        lines: fields
+            .take("invoice_details")
+            .zip(amount)
+            .map(|(entry, amount)| lines(entry, amount))
+            .transpose()?,
+        processor,
         status: one_of(&mut fields, "status", CaptureStatus::NAMES, CaptureStatus::parse)?,
         settlement: one_of(&mut fields, "settlement", Settlement::NAMES, Settlement::parse)?,
         payout: one_of(&mut fields, "payout", Payout::NAMES, Payout::parse)?,
@@ -85,9 +101,36 @@ pub(crate) fn parse(request: &Request) -> Result<Wanted, Problem> {
 }
 
 impl Wanted {
-    /// What is fixed from now on. In live the processor has to be named, and the sandbox's is none there.
-    pub(crate) fn first_terms(&self, environment: Environment) -> Result<Terms, Problem> {
-        let currency = self.amount.currency();
+    /// Who captured it. In live the processor has to be named, and the sandbox's is none there.
+    pub(crate) fn first_processor(&self, environment: Environment) -> Result<Processor, Problem> {
+        match (environment, &self.processor) {
+            (Environment::Sandbox, Some(processor)) => Ok(processor.clone()),
+            (Environment::Sandbox, None) => {
+                let name = ProcessorName::Sandbox;
+                Ok(Processor { name, reference: reference(name, None)? })
+            }
+            (Environment::Live, Some(processor)) if processor.name != ProcessorName::Sandbox => {
+                Ok(processor.clone())
+            }
+            (Environment::Live, Some(_)) => {
+                let what = "must name a processor that moves real money; the sandbox's does not";
+                Err(invalid("processor.name", what))
+            }
+            (Environment::Live, None) => {
+                let detail = "processor.name is required in live: it says who gives the money back.";
+                Err(Problem::new(Code::MissingParameter, detail).about("processor.name"))
+            }
+        }
+    }
+
+    /// What was paid, if the caller says it.
+    pub(crate) fn amount(&self) -> Option<Money> {
+        self.amount
+    }
+
+    /// What is fixed from now on, of an amount that was said or read.
+    pub(crate) fn first_terms(&self, processor: Processor, amount: Money) -> Result<Terms, Problem> {
+        let currency = amount.currency();
         if !currency.is_current() {
             let what = format!(
                 "{} has been withdrawn from ISO 4217; nothing new is registered in it",
@@ -95,32 +138,9 @@ impl Wanted {
             );
             return Err(invalid("currency", what));
         }
-        let processor = match (environment, &self.processor) {
-            (Environment::Sandbox, Some(processor)) => processor.clone(),
-            (Environment::Sandbox, None) => {
-                let name = ProcessorName::Sandbox;
-                Processor { name, reference: reference(name, None)? }
-            }
-            (Environment::Live, Some(processor)) if processor.name != ProcessorName::Sandbox => {
-                processor.clone()
-            }
-            (Environment::Live, Some(_)) => {
-                let what = "must name a processor that moves real money; the sandbox's does not";
-                return Err(invalid("processor.name", what));
-            }
-            (Environment::Live, None) => {
-                let detail = "processor.name is required in live: it says who gives the money back.";
-                return Err(Problem::new(Code::MissingParameter, detail).about("processor.name"));
-            }
-        };
-        let taken = recoup_processors::takes(processor.name, self.amount);
-        taken.map_err(|cannot| Problem::new(Code::ProcessorCannot, cannot.to_string()))?;
-        Ok(Terms {
-            amount: self.amount,
-            routing: self.routing.clone(),
-            lines: self.lines.clone().unwrap_or_default(),
-            processor,
-        })
+        taken(processor.name, amount)?;
+        let (routing, lines) = (self.routing.clone(), self.lines.clone().unwrap_or_default());
+        Ok(Terms { amount, routing, lines, processor })
     }
 
     pub(crate) fn first_facts(&self) -> Facts {
@@ -152,26 +172,54 @@ impl Wanted {
         }
     }
 
-    /// Refuses anything that was fixed otherwise.
-    pub(crate) fn agrees_with(&self, payment: &Payment) -> Result<(), Conflict> {
+    /// The terms as this corrects them, which it may until the payment is captured; none where it agrees with them.
+    pub(crate) fn corrected_terms(&self, payment: &Payment) -> Result<Option<Terms>, Conflict> {
         let terms = payment.terms();
-        if self.amount.currency() != terms.amount.currency() {
+        if self.amount.is_some_and(|amount| amount.currency() != terms.amount.currency()) {
             return Err(Conflict::Fixed("currency"));
-        }
-        if self.amount != terms.amount {
-            return Err(Conflict::Fixed("amount"));
-        }
-        if self.routing.is_some() && self.routing != terms.routing {
-            return Err(Conflict::Fixed("routing"));
-        }
-        if self.lines.as_ref().is_some_and(|lines| *lines != terms.lines) {
-            return Err(Conflict::Fixed("invoice_details"));
         }
         if self.processor.as_ref().is_some_and(|processor| !payment.is_charge(processor)) {
             return Err(Conflict::Fixed("processor"));
         }
-        Ok(())
+        let said = Terms {
+            amount: self.amount.unwrap_or(terms.amount),
+            routing: self.routing.clone().or_else(|| terms.routing.clone()),
+            lines: self.lines.clone().unwrap_or_else(|| terms.lines.clone()),
+            processor: terms.processor.clone(),
+        };
+        let differs = [
+            ("amount", said.amount != terms.amount),
+            ("routing", said.routing != terms.routing),
+            ("invoice_details", said.lines != terms.lines),
+        ];
+        match differs.into_iter().find(|(_, differs)| *differs) {
+            None => Ok(None),
+            Some((fixed, _)) if payment.facts.status == CaptureStatus::Completed => {
+                Err(Conflict::Fixed(fixed))
+            }
+            Some(_) => Ok(Some(said)),
+        }
     }
+}
+
+/// The payment with these terms, if they fit each other and its processor.
+pub(crate) fn corrected(
+    payment: &Payment,
+    terms: Terms,
+    facts: Facts,
+    now: Timestamp,
+) -> Result<Payment, Problem> {
+    taken(terms.processor.name, terms.amount)?;
+    let corrected = payment.corrected_to(terms, facts, now)?;
+    match corrected.contradiction() {
+        Some(why) => Err(invalid("amount", format_args!("cannot be corrected alone: {why}"))),
+        None => Ok(corrected),
+    }
+}
+
+fn taken(name: ProcessorName, amount: Money) -> Result<(), Problem> {
+    let taken = recoup_processors::takes(name, amount);
+    taken.map_err(|cannot| Problem::new(Code::ProcessorCannot, cannot.to_string()))
 }
 
 fn one_of<T>(

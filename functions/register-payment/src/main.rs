@@ -3,8 +3,7 @@
 use lambda_http::{Error, run, service_fn};
 use recoup_config::{Aws, Settings, now};
 use recoup_http::limits::Limiter;
-use recoup_outbound::seal_key::StoredSealKey;
-use recoup_outbound::secret_store::SecretStore;
+use recoup_outbound::{invoked::Invoked, seal_key::StoredSealKey, secret_store::SecretStore};
 use recoup_storage::{LimitsTable, Table};
 use recoup_views::PublicUrl;
 use register_payment::{Context, handle};
@@ -18,7 +17,8 @@ async fn main() -> Result<(), Error> {
     let limiter = Limiter::named(|it| settings.optional(it), |it| LimitsTable::beside(&store, it), now)?;
     let secrets = SecretStore::new(aws.later(Aws::secrets));
     let seal_keys = StoredSealKey::new(secrets, settings.required("TERMS_SEAL_KEY_SECRET")?);
+    let charges = Invoked::new(aws.later(Aws::lambda), settings.required("PROCESS_REFUND_FUNCTION")?);
     let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
-    let context = Context { store, seal_keys, public_url, now };
+    let context = Context { store, seal_keys, charges, public_url, now };
     run(service_fn(async |request| limiter.guard(request, |it| handle(&context, it)).await)).await
 }

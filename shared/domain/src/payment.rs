@@ -305,11 +305,21 @@ impl Payment {
         if facts.payout < self.facts.payout {
             return Err(Conflict::Backwards("payout"));
         }
-        if facts == self.facts {
-            return Ok(None);
-        }
+        Ok((facts != self.facts).then(|| self.revised(facts, now)))
+    }
+
+    /// The same payment with corrected terms and newer facts, not yet sealed. Only what is not captured is corrected, for
+    /// nothing of it was refunded.
+    pub fn corrected_to(&self, terms: Terms, facts: Facts, now: Timestamp) -> Result<Self, Conflict> {
+        let moved = self.moved_to(facts.clone(), now)?.unwrap_or_else(|| self.revised(facts, now));
+        let Self { amount, refundable, routing, lines, .. } =
+            Self::registered(self.tenant.clone(), self.id.clone(), terms, moved.facts.clone(), now);
+        Ok(Self { amount, refundable, routing, lines, ..moved })
+    }
+
+    fn revised(&self, facts: Facts, now: Timestamp) -> Self {
         let revision = self.revision.checked_add(1).or_abort("nobody changes a payment four billion times");
-        Ok(Some(Self { facts, revision, updated_at: now, seal: None, ..self.clone() }))
+        Self { facts, revision, updated_at: now, seal: None, ..self.clone() }
     }
 
     /// The payment after a refund of it was reserved; `None` if it does not hold that much.

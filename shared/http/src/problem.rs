@@ -114,6 +114,10 @@ codes! {
     CurrencyMismatch = 422 "currency_mismatch" "The currency differs";
     /// The payment is disputed.
     PaymentDisputed = 422 "payment_disputed" "The payment is disputed";
+    /// A term of the payment is not its charge's at the processor.
+    TermsDifferAtProcessor = 422 "terms_differ_at_processor" "The processor says otherwise";
+    /// The account has no key that works at the processor.
+    ProcessorNotConfigured = 422 "processor_not_configured" "The processor's key is missing";
     /// The time for refunds is over.
     RefundWindowExpired = 422 "refund_window_expired" "The time for refunds is over";
     /// The payment has no such line.

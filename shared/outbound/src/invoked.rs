@@ -2,9 +2,10 @@
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
-use recoup_ports::BoxError;
+use recoup_ports::charges::{ChargeQuestion, ChargeRead, ReadCharges};
 use recoup_ports::direct::{CheckKeys, CheckKeysError, DirectRequest, KeysCheck, KeysChecked};
 use recoup_ports::samples::{SampleError, SampleJob, SampleRequest, Sampled, SendSamples};
+use recoup_ports::{BoxError, causes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -52,5 +53,17 @@ impl SendSamples for Invoked {
 impl CheckKeys for Invoked {
     async fn check_keys(&self, check: &KeysCheck) -> Result<KeysChecked, CheckKeysError> {
         self.ask(&DirectRequest::CheckProcessor(check.clone())).await.map_err(CheckKeysError)
+    }
+}
+
+impl ReadCharges for Invoked {
+    async fn read_charge(&self, question: &ChargeQuestion) -> ChargeRead {
+        match self.ask(&DirectRequest::ReadCharge(question.clone())).await {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::warn!(error = causes(&*error), "process-refund did not read the charge");
+                ChargeRead::Unclear
+            }
+        }
     }
 }

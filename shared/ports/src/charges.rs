@@ -103,16 +103,19 @@ impl ChargeRead {
 }
 
 /// Keeps what a processor told of a payment, and returns the payment as it then stands. One whose charge is another
-/// payment's is not verified.
+/// payment's is not verified. What an earlier version registered was promised to be refundable without being compared:
+/// of that, only good news is kept.
 pub async fn keep(
     store: &impl KeepVerifications,
     payment: Payment,
     told: &ChargeRead,
     now: Timestamp,
 ) -> Result<Payment, WriteError> {
+    let is_old = payment.verification.is_none();
     let told = told.told_of(payment.clone(), now);
-    if told == payment {
-        return Ok(payment);
+    let is_good = matches!(told.verification, Some(Verification::Verified(_)));
+    if told == payment || (is_old && !is_good) {
+        return Ok(told);
     }
     match store.keep_verification(&told).await? {
         Kept::Yes => Ok(told),
@@ -122,8 +125,16 @@ pub async fn keep(
             let taken = Difference::new(Term::Reference, ours, Some(other.as_str()));
             let verification = Some(Verification::Failed(now, taken));
             let failed = Payment { verification, ..payment };
-            store.keep_verification(&failed).await?;
+            if !is_old {
+                store.keep_verification(&failed).await?;
+            }
             Ok(failed)
         }
     }
+}
+
+/// Reads charges through `process-refund`, for whoever may open no key at a processor.
+pub trait ReadCharges {
+    /// The charge that the processor has under this name. Moves no money.
+    fn read_charge(&self, question: &ChargeQuestion) -> impl Future<Output = ChargeRead> + Send;
 }

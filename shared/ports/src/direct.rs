@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::BoxError;
+use crate::charges::ChargeQuestion;
 
 /// A direct question. Its one field names its kind; a batch of messages has no such field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ use crate::BoxError;
 pub enum DirectRequest {
     /// Whether an account's key works. Answered with [`KeysChecked`].
     CheckProcessor(KeysCheck),
+    /// A charge. Answered with [`crate::charges::ChargeRead`].
+    ReadCharge(ChargeQuestion),
 }
 
 /// Whose key at which processor.

@@ -65,6 +65,10 @@ pub trait Register: Payments + KeepVerifications {
     /// Writes a payment and its claims unless one with its id exists, or another has one of its claims.
     fn register(&self, payment: &Payment) -> impl Future<Output = Result<Registered, ReadError>> + Send;
 
+    /// Writes a payment's corrected terms and its facts if the stored facts are still those of the revision before, and
+    /// nothing was refunded of it.
+    fn correct(&self, payment: &Payment) -> impl Future<Output = Result<Moved, WriteError>> + Send;
+
     /// Writes a payment's facts if the stored ones are still those of the revision before; touches no amount.
     fn move_facts(&self, payment: &Payment) -> impl Future<Output = Result<Moved, WriteError>> + Send;
 }

@@ -18,6 +18,8 @@ use serde_bytes::ByteArray;
 
 use crate::keys::{Key, PAYMENT, owner_and_id, payment_by_time};
 
+pub(crate) const AMOUNT: &str = "amount";
+pub(crate) const LINES: &str = "lines";
 pub(crate) const REFUNDABLE: &str = "refundable";
 pub(crate) const REFUNDS: &str = "refunds";
 pub(crate) const REFUNDABLE_UNTIL: &str = "refundable_until";

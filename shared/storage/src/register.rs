@@ -1,4 +1,4 @@
-//! Registering payments and writing newer facts; neither ever changes an amount that is stored.
+//! Registering payments and writing newer facts. What is captured never changes its amount.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -13,7 +13,8 @@ use crate::claim_item::{Claimed, holder};
 use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
 use crate::payment_item::{
-    FactsItem, PaymentItem, REFUNDABLE_UNTIL, REVISION, SEAL, VERIFICATION, VerificationItem,
+    ACTORS, AMOUNT, FactsItem, LINES, PaymentItem, REFUNDABLE, REFUNDABLE_UNTIL, REFUNDS, REVISION, SEAL,
+    VERIFICATION, VerificationItem,
 };
 use crate::table::{Item, Table, cause, read_payment, unavailable};
 use crate::write::{Transacted, condition_failed, past_transactions};
@@ -82,26 +83,26 @@ impl Register for Table {
         }
     }
 
+    async fn correct(&self, payment: &Payment) -> Result<Moved, WriteError> {
+        let item: Result<Item, _> = serde_dynamo::to_item(PaymentItem::from(payment));
+        let mut item = item.map_err(|error| WriteError::Unavailable(error.into()))?;
+        let mut expression = newer_facts(payment)?;
+        let (refunds, none) = (expression.name(REFUNDS), expression.value(number(0_u32)));
+        expression.require(format!("size({refunds}) = {none}"));
+        for attribute in [AMOUNT, REFUNDABLE, ACTORS, LINES] {
+            expression.assign(attribute, item.remove(attribute));
+        }
+        self.change_facts(payment, expression).await
+    }
+
     async fn move_facts(&self, payment: &Payment) -> Result<Moved, WriteError> {
-        let facts: Result<Item, _> =
-            serde_dynamo::to_item(FactsItem::new(&payment.facts, payment.revision, payment.updated_at));
-        let facts = facts.map_err(|error| WriteError::Unavailable(error.into()))?;
-        let mut expression = Expression::default();
-        let revision = expression.name(REVISION);
-        let before = payment.revision.checked_sub(1).or_abort("facts that moved have a revision before");
-        let before = expression.value(number(before));
-        expression.require(format!("{revision} = {before}"));
-        if payment.facts.refundable_until.is_none() {
-            expression.assign(REFUNDABLE_UNTIL, None);
-        }
-        if let Some(Seal(seal)) = payment.seal {
-            expression.assign(SEAL, Some(AttributeValue::B(seal.to_vec().into())));
-        }
-        for (attribute, value) in facts {
-            expression.assign(&attribute, Some(value));
-        }
-        let key = Key::payment(&payment.tenant, &payment.id);
-        let update = self.update(&key, expression);
+        self.change_facts(payment, newer_facts(payment)?).await
+    }
+}
+
+impl Table {
+    async fn change_facts(&self, payment: &Payment, expression: Expression) -> Result<Moved, WriteError> {
+        let update = self.update(&Key::payment(&payment.tenant, &payment.id), expression);
         let sent = past_transactions(|| update.clone().send()).await;
         let Err(error) = sent else { return Ok(Moved::Applied) };
         match error.as_service_error() {
@@ -109,4 +110,26 @@ impl Register for Table {
             _ => Err(WriteError::Unavailable(cause(&error))),
         }
     }
+}
+
+/// A payment's facts and their seal, if the stored ones are those of the revision before.
+fn newer_facts(payment: &Payment) -> Result<Expression, WriteError> {
+    let facts: Result<Item, _> =
+        serde_dynamo::to_item(FactsItem::new(&payment.facts, payment.revision, payment.updated_at));
+    let facts = facts.map_err(|error| WriteError::Unavailable(error.into()))?;
+    let mut expression = Expression::default();
+    let revision = expression.name(REVISION);
+    let before = payment.revision.checked_sub(1).or_abort("facts that moved have a revision before");
+    let before = expression.value(number(before));
+    expression.require(format!("{revision} = {before}"));
+    if payment.facts.refundable_until.is_none() {
+        expression.assign(REFUNDABLE_UNTIL, None);
+    }
+    if let Some(Seal(seal)) = payment.seal {
+        expression.assign(SEAL, Some(AttributeValue::B(seal.to_vec().into())));
+    }
+    for (attribute, value) in facts {
+        expression.assign(&attribute, Some(value));
+    }
+    Ok(expression)
 }

@@ -16,6 +16,7 @@ use recoup_testing::{TestKeyrings, TestTable, fixtures};
 use recoup_views::PublicUrl;
 use serde_json::{Value, json};
 
+use crate::charges::Charges;
 use crate::gateway::{Event, Reply};
 use crate::samples::NoEndpoints;
 use crate::seal_keys::KeyStore;
@@ -49,8 +50,13 @@ pub(crate) async fn serve(table: &TestTable, key: &str, event: &Event) -> Respon
             update_refund::handle(&update_refund::Context { store, public_url, now }, request).await
         }
         Some("register-payment") => {
-            let context =
-                register_payment::Context { store, seal_keys: KeyStore::default(), public_url, now };
+            let context = register_payment::Context {
+                store,
+                seal_keys: KeyStore::default(),
+                charges: Charges::default(),
+                public_url,
+                now,
+            };
             register_payment::handle(&context, request).await
         }
         Some("manage-webhooks") => {

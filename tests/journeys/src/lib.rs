@@ -7,6 +7,8 @@
 #![recursion_limit = "256"]
 
 mod buckets;
+#[path = "../../events/charges.rs"]
+mod charges;
 mod cost;
 mod door;
 #[path = "../../events/gateway.rs"]

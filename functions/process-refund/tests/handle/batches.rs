@@ -4,6 +4,8 @@ use std::sync::{Mutex, OnceLock};
 
 use recoup_domain::refund::{Outcome, Refund, State};
 use recoup_domain::time::Timestamp;
+use recoup_ports::charges::ChargeQuestion;
+use recoup_ports::direct::DirectRequest;
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_testing::{Fault, fixtures};
 use serde_json::{Value, json};
@@ -186,4 +188,18 @@ async fn whole_batch(of_one_charge: bool) {
     assert_eq!(most > 1, !of_one_charge, "{most} at once");
     let put_off = world.everything().await.iter().filter(|item| item.contains_key("postponed")).count();
     assert_eq!(put_off > 0, of_one_charge, "{put_off} are asked about later");
+}
+
+#[tokio::test]
+async fn a_charge_is_read_for_whoever_may_open_no_key() {
+    let world = World::new("sandbox_succeed").await;
+    let question = ChargeQuestion::new(&world.payment.tenant, &world.payment.processor);
+    let asked = json!(DirectRequest::ReadCharge(question));
+    let account = world.payment.tenant.account.as_str();
+    let expected = json!({ "environment": "sandbox", "account_id": account, "processor": "sandbox",
+                           "reference": "sandbox_succeed" });
+    assert_eq!(asked["read_charge"], expected);
+    let answer = handle(&world.sandbox(), asked).await.unwrap();
+    assert_eq!(json!(answer), json!({ "outcome": "not_told" }));
+    assert!(handle(&world.sandbox(), json!({ "read_charge": {} })).await.is_err());
 }

@@ -65,7 +65,7 @@ where
 fn batch(answer: Answer) -> BatchResponse {
     match answer {
         Answer::Batch(response) => response,
-        Answer::Checked(checked) => panic!("it was a batch: {checked:?}"),
+        other => panic!("it was a batch: {other:?}"),
     }
 }
 

@@ -1,10 +1,14 @@
 //! The nightly audit holds payments at Stripe against their charges, and no others.
 
-use recoup_domain::payment::ProcessorName;
+use recoup_domain::event::Event;
+use recoup_domain::payment::{Payment, ProcessorName};
 use recoup_domain::report::Report;
 use recoup_domain::verification::{Difference, Term, Verification};
+use recoup_domain::wanted::Wanted;
 use recoup_ports::charges::ChargeRead;
-use recoup_ports::payments::{Payments, Register, Registered};
+use recoup_ports::events::RecordEvents;
+use recoup_ports::payments::{KeepVerifications, Kept, Payments, Register, Registered};
+use recoup_ports::refunds::Reserve;
 use recoup_testing::{Fault, fixtures};
 use serde_json::json;
 
@@ -14,8 +18,12 @@ use crate::{Scripted, World, lines, two_hours_later};
 const NAMES: &[&str] = &["ch_1", "pi_1"];
 
 impl World {
+    /// With a payment whose processor did not answer when it was registered.
     async fn at_stripe() -> Self {
-        Self::at(ProcessorName::Stripe, "pi_1").await
+        let world = Self::at(ProcessorName::Stripe, "pi_1").await;
+        let pending = Payment { verification: Some(Verification::Pending), ..world.payment.clone() };
+        assert_eq!(world.store.keep_verification(&pending).await.unwrap(), Kept::Yes);
+        Self { payment: pending, ..world }
     }
 
     /// An audit where the processor says this of each charge, and how often it was asked.
@@ -80,6 +88,17 @@ async fn other_terms_at_stripe_are_named_and_a_verified_payment_stays_verified()
 }
 
 #[tokio::test]
+async fn what_an_earlier_version_registered_is_named_and_stays_refundable() {
+    let world = World::at(ProcessorName::Stripe, "pi_1").await;
+    for (told, drift) in [(charge(NAMES, 3000, 0), 1), (ChargeRead::Unclear, 0)] {
+        assert_eq!(world.audit_of_charges(told).await.0.drift, drift);
+        assert_eq!(world.verification().await, None);
+    }
+    assert_eq!(world.audit_of_charges(charge(NAMES, 3100, 0)).await.0.drift, 0);
+    assert_eq!(world.verification().await, Some(Verification::Verified(two_hours_later())));
+}
+
+#[tokio::test]
 async fn another_total_than_that_of_the_books_is_named() {
     let world = World::at_stripe().await;
     let refund = world.reserve_announced("key").await;
@@ -107,6 +126,19 @@ async fn another_total_than_that_of_the_books_is_named() {
 }
 
 #[tokio::test]
+async fn what_was_paid_otherwise_is_no_part_of_the_processors_total() {
+    let world = World::at_stripe().await;
+    let wanted = Wanted { external: Some(fixtures::external()), ..fixtures::wanted(&world.payment, None) };
+    let made = fixtures::decided(&world.payment, &wanted, "key");
+    world.store.reserve(&made).await.unwrap();
+    world.store.record_event(&Event::of_change(None, &made.refund), &[]).await.unwrap();
+    for (there, drift) in [(0, 0), (500, 1)] {
+        let (report, _) = world.audit_of_charges(charge(NAMES, 3100, there)).await;
+        assert_eq!(report.drift, drift, "{:?}", lines(&report.findings));
+    }
+}
+
+#[tokio::test]
 async fn a_refund_that_ends_between_two_reads_is_no_difference() {
     let world = World::at_stripe().await;
     let refund = world.reserve_announced("key").await;
@@ -117,7 +149,6 @@ async fn a_refund_that_ends_between_two_reads_is_no_difference() {
     let act = move || {
         let (store, tenant, payment) = (store.clone(), tenant.clone(), payment.clone());
         async move {
-            use recoup_ports::refunds::Reserve;
             let payment = store.payment(&tenant, &payment).await.unwrap().unwrap();
             if payment.refunds.len() < 2 {
                 let wanted = fixtures::wanted_of(&payment, 0, &[(fixtures::SELLER, 500)]);

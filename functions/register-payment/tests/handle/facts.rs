@@ -126,3 +126,54 @@ async fn two_facts_that_move_at_once_are_both_kept() {
     assert_eq!((&body["settlement"], &body["disputed"]), (&json!("settled"), &json!(true)));
     assert_eq!(world.payment().await.revision, 3);
 }
+
+#[tokio::test]
+async fn what_is_not_captured_yet_is_corrected_and_what_is_captured_is_not() {
+    let routed = |amount: u64, status: &str| {
+        let seller = json!([{"account_id": "a", "amount": amount - 100}]);
+        json!({"amount": amount, "status": status, "invoice_details": [{"id": "l1", "amount": amount}],
+               "routing": {"platform": {"amount": 100}, "merchants": seller}})
+    };
+    // Authorised 10.00, captured 9.00.
+    let world = World::saying(&routed(1000, "processing")).await;
+    let captured = world.put(&saying(&routed(900, "completed"))).await;
+    assert_eq!((captured.status, &captured.body["amount"]), (200, &json!(900)), "{}", captured.text);
+    let payment = world.payment().await;
+    assert_eq!(payment.contradiction(), None);
+    assert_eq!(payment.refundable, recoup_testing::fixtures::eur(900));
+    assert_eq!(
+        payment.seal_under(&recoup_testing::fixtures::seal_key()),
+        recoup_domain::seal::Sealed::Intact
+    );
+    let item = world.table.item("payment").await;
+    for (fields, param) in [
+        (routed(1000, "completed"), "amount"),
+        (json!({"amount": 900, "invoice_details": []}), "invoice_details"),
+    ] {
+        let refused = world.put(&saying(&fields)).await;
+        assert_eq!((refused.problem(), &refused.body["param"]), ((409, "payment_conflict"), &json!(param)));
+    }
+    assert_eq!(world.table.item("payment").await, item);
+}
+
+#[tokio::test]
+async fn a_correction_fits_what_it_leaves_and_changes_no_charge() {
+    let lines = json!([{"id": "l1", "amount": 5000}]);
+    let world = World::saying(&json!({"status": "processing", "invoice_details": lines})).await;
+    let item = world.table.item("payment").await;
+    let alone = world.put(&saying(&json!({"amount": 4000}))).await;
+    assert_eq!((alone.problem(), &alone.body["param"]), ((400, "invalid_parameter"), &json!("amount")));
+    for fields in [json!({"currency": "USD"}), json!({"processor": {"name": "http", "reference": "1"}})] {
+        assert_eq!(world.put(&saying(&fields)).await.problem(), (409, "payment_conflict"), "{fields}");
+    }
+    assert_eq!(world.table.item("payment").await, item);
+    // Lines may go, and then the amount stands alone.
+    let corrected = world.put(&saying(&json!({"amount": 4000, "invoice_details": []}))).await;
+    assert_eq!(
+        (corrected.status, &corrected.body["invoice_details"]),
+        (200, &json!([])),
+        "{}",
+        corrected.text
+    );
+    assert!(!world.table.item("payment").await.contains_key("lines"));
+}

@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 mod bodies;
+#[path = "../../../../tests/events/charges.rs"]
+mod charges;
 mod facts;
 #[path = "../../../../tests/events/gateway.rs"]
 mod gateway;
@@ -9,7 +11,9 @@ mod registering;
 #[path = "../../../../tests/events/seal_keys.rs"]
 mod seal_keys;
 mod sealing;
+mod verifying;
 
+use charges::Charges;
 use gateway::{Event, Reply};
 use recoup_domain::payment::Payment;
 use recoup_ports::payments::Payments;
@@ -38,15 +42,15 @@ fn saying(fields: &Value) -> Event {
 
 struct World {
     table: TestTable,
-    context: Context<Table, KeyStore>,
+    context: Context<Table, KeyStore, Charges>,
 }
 
 impl World {
     fn new() -> Self {
         let table = TestTable::new();
         let public_url = PublicUrl::new("https://api.example.com");
-        let (store, seal_keys) = (table.store(), KeyStore::default());
-        Self { context: Context { store, seal_keys, public_url, now: fixtures::now }, table }
+        let (store, seal_keys, charges) = (table.store(), KeyStore::default(), Charges::default());
+        Self { context: Context { store, seal_keys, charges, public_url, now: fixtures::now }, table }
     }
 
     /// With a payment registered by these fields.

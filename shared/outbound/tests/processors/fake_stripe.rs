@@ -58,6 +58,12 @@ fn answer(books: &Books, request: &Request) -> Reply {
         return Reply::json(400, &error("invalid_request_error", "no_version"));
     }
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    if let Some(name) =
+        path.strip_prefix("/base/v1/charges/").or(path.strip_prefix("/base/v1/payment_intents/"))
+    {
+        let (status, body) = books.refusal.clone().unwrap_or_else(|| charge(&books, name, query));
+        return Reply::json(status, &body);
+    }
     let (status, body) = match (request.method.as_str(), path.strip_prefix("/base/v1/refunds")) {
         ("POST", Some("")) => post(&mut books, request),
         ("GET", Some("")) => list(&books, &pairs(query)),
@@ -65,6 +71,29 @@ fn answer(books: &Books, request: &Request) -> Reply {
         _ => (404, error("invalid_request_error", "")),
     };
     Reply::json(status, &body)
+}
+
+/// The charge, by its own name or within its payment intent.
+fn charge(books: &Inner, name: &str, query: &str) -> (u16, Value) {
+    let given: u64 = books.refunds.iter().map(|refund| refund["amount"].as_u64().unwrap()).sum();
+    let charge = json!({
+        "id": CHARGE, "object": "charge", "amount": CHARGED, "amount_captured": CHARGED, "amount_refunded": given,
+        "application_fee": null, "captured": true, "currency": "eur", "on_behalf_of": null,
+        "payment_intent": PAYMENT_INTENT, "status": "succeeded", "transfer_data": null,
+    });
+    let is_expanded = value(&pairs(query), "expand[]") == Some("latest_charge");
+    let latest = if is_expanded { charge.clone() } else { json!(CHARGE) };
+    match name {
+        CHARGE => (200, charge),
+        PAYMENT_INTENT => {
+            let intent = json!({
+                "id": PAYMENT_INTENT, "object": "payment_intent", "amount": CHARGED, "amount_received": CHARGED,
+                "currency": "eur", "latest_charge": latest,
+            });
+            (200, intent)
+        }
+        _ => (404, error("invalid_request_error", "resource_missing")),
+    }
 }
 
 fn pairs(form: &str) -> Vec<(String, String)> {

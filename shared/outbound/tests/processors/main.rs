@@ -4,6 +4,7 @@
 
 mod adapter;
 mod books;
+mod charges;
 mod clock;
 mod contract;
 mod dispatch;

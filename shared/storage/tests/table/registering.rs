@@ -1,11 +1,11 @@
 //! Payments: registered once, and their facts moved under the eyes of whoever refunds.
 
-use recoup_domain::payment::{Facts, Settlement};
+use recoup_domain::payment::{CaptureStatus, Facts, Settlement, Terms};
 use recoup_domain::text::Metadata;
 use recoup_ports::payments::{Moved, Payments, Register, Registered};
 use recoup_testing::Fault;
 use recoup_testing::fixtures::{
-    self, decided, facts, getpaid_payment, getpaid_wanted, later, payment, wanted,
+    self, decided, eur, facts, getpaid_payment, getpaid_wanted, later, payment, wanted,
 };
 
 use crate::bench::{Bench, assert_operations};
@@ -96,4 +96,24 @@ async fn an_unsettled_payment_is_reversed_and_says_so_when_read_back() {
     let stored = bench.stored_refund(&granted.refund).await.unwrap();
     assert_eq!(stored.kind, recoup_domain::refund::Kind::Reversal);
     assert_eq!(stored.created_at, fixtures::now());
+}
+
+#[tokio::test]
+async fn a_correction_decided_before_a_capture_or_a_refund_changes_nothing() {
+    let mut created = payment("pay_1", 1000);
+    created.facts.status = CaptureStatus::Processing;
+    let bench = Bench::with(created).await;
+    let terms = |amount| Terms { amount: eur(amount), ..bench.payment.terms() };
+    let processing = bench.payment.facts.clone();
+    let corrected = bench.payment.corrected_to(terms(900), processing, later(1)).unwrap();
+    let captured = bench.payment.moved_to(facts(), later(2)).unwrap().unwrap();
+    assert_eq!(bench.store.move_facts(&captured).await.unwrap(), Moved::Applied);
+    let granted = decided(&captured, &wanted(&captured, Some(950)), "key");
+    bench.make(&granted).await;
+    assert_eq!(bench.store.correct(&corrected).await.unwrap(), Moved::Overtaken);
+    // Not even one that was decided on what is captured.
+    let late = captured.corrected_to(terms(900), facts(), later(3)).unwrap();
+    assert_eq!(bench.store.correct(&late).await.unwrap(), Moved::Overtaken);
+    let stored = bench.stored_payment().await;
+    assert_eq!((stored.amount, stored.refundable), (eur(1000), eur(50)));
 }

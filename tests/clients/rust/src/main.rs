@@ -28,7 +28,9 @@ fn caller_of_the_stack() -> Configuration {
 }
 
 fn register(caller: &Configuration, payment_id: &str) {
-    let mut registration = PaymentRegistration::new(GivenAmount::Integer(3100), Currency::Eur);
+    let mut registration = PaymentRegistration::new();
+    registration.amount = Some(Box::new(GivenAmount::Integer(3100)));
+    registration.currency = Some(Currency::Eur);
     let mut routing = PaymentRouting::new();
     routing.platform = Some(Some(Box::new(PlatformPart::new(GivenPart::Integer(100)))));
     let seller = MerchantPart::new("seller".to_owned(), GivenPart::GivenDecimal("30.00".to_owned()));

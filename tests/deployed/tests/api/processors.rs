@@ -159,6 +159,20 @@ async fn without_keys_that_work_a_refund_waits_and_its_amount_is_held() {
     }
 }
 
+/// What is compared with Stripe when a payment is registered.
+async fn claims_and_terms(caller: &Account) {
+    // Another of a charge's names is the same payment, and nothing but a name adopts one.
+    let adopt = |reference: &str| json!({ "processor": { "name": "stripe", "reference": reference } });
+    let again = caller.register("pay_again", adopt("pi_yes")).await;
+    assert_eq!((again.status, again.text("code")), (409, "processor_reference_in_use"), "{:?}", again.body);
+    assert_eq!(again.body["payment_id"], "pay_yes");
+    let adopted = caller.register("pay_old", adopt("pi_old")).await;
+    assert_eq!((adopted.status, &adopted.body["amount"]), (201, &json!(1_000)), "{:?}", adopted.body);
+    let other = json!({ "amount": 999, "currency": "EUR", "processor": adopt("pi_other")["processor"] });
+    let other = caller.register("pay_other", other).await;
+    assert_eq!((other.status, other.text("code")), (422, "terms_differ_at_processor"), "{:?}", other.body);
+}
+
 #[tokio::test]
 async fn stripe_says_yes_no_and_later_and_an_answer_that_was_lost_is_looked_up() {
     let stripe = StandIn::listening().await;
@@ -171,7 +185,10 @@ async fn stripe_says_yes_no_and_later_and_an_answer_that_was_lost_is_looked_up()
         [("pay_yes", "ch_yes"), ("pay_no", "pi_no"), ("pay_later", "ch_later"), ("pay_lost", "pi_lost")]
     {
         registered(&caller, payment, "stripe", reference).await;
+        let seen = caller.payment(payment).await;
+        assert_eq!(seen["processor_verification"]["status"], "verified", "{seen}");
     }
+    claims_and_terms(&caller).await;
     let yes = refunded(&caller, "pay_yes", None).await;
     let refund = caller.refund_in(&yes, "succeeded").await;
     assert_eq!(refund["processor_reference"], stripe.name_of(&yes));

@@ -77,6 +77,7 @@ async fn serve(listener: TcpListener, books: Arc<Mutex<Books>>) {
                         order(&mut books, &body)
                     }
                     (_, "/v1/refunds") => (200, list(&books, head.uri.query().unwrap_or_default())),
+                    (&Method::GET, path) => charge(&books, path),
                     _ => (404, refusal("resource_missing")),
                 };
                 let answer = Full::new(Bytes::from(answer.to_string()));
@@ -133,6 +134,33 @@ fn list(books: &Books, query: &str) -> Value {
     let found: Vec<&Value> =
         books.refunds.iter().filter(|refund| refund["charge"] == payment.as_str()).collect();
     json!({ "object": "list", "url": "/v1/refunds", "has_more": false, "data": found })
+}
+
+/// Every charge is of 10.00 EUR, and its payment intent has the same letters.
+fn charge(books: &Books, path: &str) -> (u16, Value) {
+    let Some((kind, name)) = path.trim_start_matches("/v1/").split_once('/') else {
+        return (404, refusal("resource_missing"));
+    };
+    let Some((_, letters)) = name.split_once('_') else { return (404, refusal("resource_missing")) };
+    let of_it = books
+        .refunds
+        .iter()
+        .filter(|refund| refund["charge"].as_str().is_some_and(|of| of.ends_with(letters)));
+    let refunded: u64 = of_it.filter_map(|refund| refund["amount"].as_u64()).sum();
+    let charge = json!({
+        "id": format!("ch_{letters}"), "object": "charge", "amount": 1_000, "amount_captured": 1_000,
+        "amount_refunded": refunded, "currency": "eur", "status": "succeeded",
+        "payment_intent": format!("pi_{letters}"),
+    });
+    match kind {
+        "charges" => (200, charge),
+        "payment_intents" => {
+            let intent =
+                json!({ "id": name, "object": "payment_intent", "currency": "eur", "latest_charge": charge });
+            (200, intent)
+        }
+        _ => (404, refusal("resource_missing")),
+    }
 }
 
 fn refusal(code: &str) -> Value {
