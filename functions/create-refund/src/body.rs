@@ -1,11 +1,11 @@
 //! The body of a create, parsed into domain values. No later code checks a string again.
 
 use lambda_http::Request;
-use recoup_domain::ids::{LineId, PaymentId};
+use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::{External, Notes};
 use recoup_domain::split::Split;
-use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
+use recoup_domain::wanted::{Wanted, WantedLine, WantedPart, WantedParts, WantedRouting};
 use recoup_http::fields::{Entry, Fields, invalid};
 use recoup_http::payment::not_found;
 use recoup_http::problem::{Code, Problem};
@@ -20,6 +20,8 @@ const KNOWN: &[&str] = &[
     "amount",
     "currency",
     "invoice_detail_ids",
+    "lines[].id",
+    "lines[].amount",
     "routing.split",
     "routing.platform.amount",
     "routing.merchants[].id",
@@ -42,7 +44,7 @@ pub(crate) fn parse(request: &Request, reach: Reach) -> Result<Wanted, Problem> 
         payment_id: payment_id(request, &mut fields)?,
         amount: fields.take_said("amount")?.map(Entry::amount).transpose()?,
         currency: fields.take_said("currency")?.map(Entry::currency).transpose()?,
-        lines: fields.take_said("invoice_detail_ids")?.map(lines).transpose()?.unwrap_or_default(),
+        lines: lines(&mut fields)?,
         routing: fields.take_said("routing")?.map(routing).transpose()?,
         expected_refundable: fields
             .take_said("expected_refundable_amount")?
@@ -91,18 +93,37 @@ fn payment_id(request: &Request, fields: &mut Fields) -> Result<PaymentId, Probl
     })
 }
 
-fn lines(entry: Entry) -> Result<Vec<LineId>, Problem> {
-    let path = entry.path().to_owned();
-    let mut lines: Vec<LineId> = Vec::new();
-    for entry in entry.list(Payment::LINES_MAX)? {
-        let line: LineId = entry.id()?;
-        if lines.contains(&line) {
-            return Err(invalid(&path, format_args!("names {line} twice")));
+/// The lines that are refunded as far as they are left, then those of which the request says how much.
+fn lines(fields: &mut Fields) -> Result<Vec<WantedLine>, Problem> {
+    let mut lines: Vec<WantedLine> = Vec::new();
+    for name in ["invoice_detail_ids", "lines"] {
+        let Some(list) = fields.take_said(name)? else { continue };
+        let entries = list.list(Payment::LINES_MAX)?;
+        // Taken for an absent field, a list that came out empty would refund all that is left.
+        if entries.is_empty() {
+            return Err(invalid(name, "must name at least one line"));
         }
-        lines.push(line);
+        for entry in entries {
+            let line = if name == "lines" {
+                part_of_line(entry)?
+            } else {
+                WantedLine { id: entry.id()?, amount: None }
+            };
+            if lines.iter().any(|other| other.id == line.id) {
+                return Err(invalid(name, format_args!("names {} twice", line.id)));
+            }
+            lines.push(line);
+        }
     }
-    // Taken for an absent field, a list that came out empty would refund all that is left.
-    if lines.is_empty() { Err(invalid(&path, "must name at least one line")) } else { Ok(lines) }
+    Ok(lines)
+}
+
+fn part_of_line(entry: Entry) -> Result<WantedLine, Problem> {
+    let mut fields = entry.object()?;
+    let line =
+        WantedLine { id: fields.require("id")?.id()?, amount: Some(fields.require("amount")?.amount()?) };
+    fields.finish()?;
+    Ok(line)
 }
 
 fn routing(entry: Entry) -> Result<WantedRouting, Problem> {

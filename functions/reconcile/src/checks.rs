@@ -266,7 +266,7 @@ pub(crate) fn books<'a>(payment: &Payment, refunds: &[Refund]) -> Vec<Discrepanc
             Discrepancy { refund: Some(refund), ..found }
         }
         Imbalance::Line(line) => {
-            let detail = format!("the mark of line {line} and the refunds that cover it do not agree");
+            let detail = format!("what line {line} has left and what refunds take of it are not its amount");
             Discrepancy::of_payment(Mismatch::LineAstray, &payment.id, detail)
         }
     };

@@ -26,7 +26,7 @@ pub enum Imbalance {
     Contradiction(&'static str),
     /// The payment names a refund that does not exist, or that belongs to another payment.
     Refund(RefundId),
-    /// A line is marked as refunded but no refund covers it, or is covered twice or without the mark.
+    /// The amount of a line is not what it has left with what its refunds took of it.
     Line(LineId),
 }
 
@@ -56,8 +56,11 @@ pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
     found.extend(amounts);
 
     let lines = payment.lines.iter().filter(|line| {
-        let covering = ours.iter().filter(|refund| keeps_money(refund) && refund.lines.contains(&line.id));
-        covering.count() != usize::from(line.refunded)
+        let parts = ours.iter().filter(|refund| keeps_money(refund)).flat_map(|refund| &refund.lines);
+        let taken = parts.filter(|part| part.id == line.id);
+        let taken = taken.map(|part| part.taken.map_or(line.amount, |(_, amount)| amount));
+        let together = Money::sum(line.amount.currency(), taken.chain([line.refundable()]));
+        together != Some(line.amount)
     });
     found.extend(lines.map(|line| Imbalance::Line(line.id.clone())));
     found

@@ -2,13 +2,15 @@
 //!
 //! It rests on a read that may be stale; [`Reservation`] carries what must still hold when the refund is written.
 
+mod lines;
+
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
 use crate::ids::{ActorId, LineId, PaymentId, RefundId};
 use crate::money::{Currency, Money, MoneyError};
-use crate::payment::{CaptureStatus, PartialRefunds, Payment, Payout, Routing, Settlement};
+use crate::payment::{CaptureStatus, LinesTaken, PartialRefunds, Payment, Payout, Routing, Settlement};
 use crate::refund::{Fingerprint, Kind, Origin, Refund, State, Version};
 use crate::split::{Actor, MerchantPart, Split};
 use crate::time::Timestamp;
@@ -93,11 +95,26 @@ pub enum Refusal {
     #[error("{0}")]
     RoutingMismatch(RoutingProblem),
     /// The payment has no such line.
-    #[error("the payment has no line {0}")]
-    LineUnknown(LineId),
-    /// Another refund covers the line, or the request names the line twice.
+    #[error("the payment has no line {line}")]
+    LineUnknown {
+        /// The line.
+        line: LineId,
+        /// Whether the request says how much of it.
+        by_amount: bool,
+    },
+    /// Nothing is left of the line, or the request names the line twice.
     #[error("line {0} is already refunded or its refund is on the way")]
     LineTaken(LineId),
+    /// The amount is more than is left of the line.
+    #[error("of line {line}, {}", too_much(Some(.wanted), *.left))]
+    LineExceeds {
+        /// The line.
+        line: LineId,
+        /// The requested part of it.
+        wanted: Money,
+        /// What can still be refunded of it.
+        left: Money,
+    },
 }
 
 /// The refusal of a sum that no payment can have.
@@ -150,6 +167,8 @@ pub struct Reservation {
     /// What must be refundable, exactly, where the decision depends on it: a refund of all that is left, a
     /// proportional split, a caller's expectation. Otherwise the refundable amount must only cover the refund.
     pub exactly: Option<Money>,
+    /// The payment's lines, if the refund takes something of them. They must be as they were seen.
+    pub lines: Option<LinesTaken>,
 }
 
 impl Reservation {
@@ -161,7 +180,7 @@ impl Reservation {
 
 /// Decides on a refund.
 ///
-/// The refund's amount is the one requested; else the sum of the lines; else the sum of the routing; else all that
+/// The refund's amount is the one requested; else the sum of the lines' parts; else the sum of the routing; else all that
 /// is left. An amount equal to all that is left is a full refund, wherever it came from: every actor gives what
 /// it has left.
 pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<Reservation, Refusal> {
@@ -169,7 +188,8 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         return Err(Refusal::Contradiction { payment: payment.id.clone(), why });
     }
     may_be_refunded(payment, wanted, identity.now)?;
-    let lines_sum = lines_sum(payment, &wanted.lines)?;
+    let lines = lines::parts(payment, &wanted.lines)?;
+    let lines_sum = lines::sum(payment, &lines);
     let parts = match &wanted.routing {
         Some(WantedRouting::Parts(parts)) => Some(split_of(payment, parts)?),
         Some(WantedRouting::Proportional) | None => None,
@@ -197,7 +217,7 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
             Settlement::Settled => Kind::Refund,
         },
         split,
-        lines: wanted.lines.clone(),
+        lines,
         notes: wanted.notes.clone(),
         origin,
         processor: payment.processor.clone(),
@@ -214,7 +234,11 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         created_at: identity.now,
     };
     let exactly = depends_on_the_rest.then_some(payment.refundable);
-    Ok(Reservation { refund, revision: payment.revision, exactly })
+    let lines = match refund.lines.as_slice() {
+        [] => None,
+        [..] => Some(payment.lines_taken(&refund).ok_or_else(|| beyond(payment))?),
+    };
+    Ok(Reservation { refund, revision: payment.revision, exactly, lines })
 }
 
 /// How much each actor gives: in a full refund all it has left, else what the routing says.
@@ -273,22 +297,6 @@ fn may_be_refunded(payment: &Payment, wanted: &Wanted, now: Timestamp) -> Result
         }
     }
     if payment.refundable.is_zero() { Err(Refusal::NothingLeft) } else { Ok(()) }
-}
-
-fn lines_sum(payment: &Payment, wanted: &[LineId]) -> Result<Option<Money>, Refusal> {
-    let mut sum = None;
-    for (index, id) in wanted.iter().enumerate() {
-        let line = payment.lines.iter().find(|line| &line.id == id);
-        let line = line.ok_or_else(|| Refusal::LineUnknown(id.clone()))?;
-        // A line named twice would count twice in the sum.
-        if line.refunded || wanted.iter().take(index).any(|earlier| earlier == id) {
-            return Err(Refusal::LineTaken(id.clone()));
-        }
-        let so_far = sum.unwrap_or(Money::zero(payment.amount.currency()));
-        // The lines add up to the payment's amount, so their sum cannot pass the bound.
-        sum = Some(so_far.plus(line.amount).ok_or_else(|| beyond(payment))?);
-    }
-    Ok(sum)
 }
 
 /// The wanted parts in the payment's own order of merchants; a merchant that is not named gives nothing.

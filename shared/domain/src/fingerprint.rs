@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::money::{Currency, WrittenAmount};
 use crate::refund::{External, Fingerprint, Notes};
 use crate::text::{TargetUrl, Text};
-use crate::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
+use crate::wanted::{Wanted, WantedLine, WantedPart, WantedParts, WantedRouting};
 
 /// Hashes fields with their lengths, so that no two lists of fields give the same bytes.
 struct Feed(Sha256);
@@ -82,8 +82,9 @@ impl Wanted {
         feed.field("payment_id", payment_id.as_str());
         feed.amount("amount", amount.as_ref(), currency);
         feed.optional("currency", wanted_currency.map(Currency::code));
-        for line in lines {
-            feed.field("line", line.as_str());
+        for WantedLine { id, amount } in lines {
+            feed.field("line", id.as_str());
+            feed.amount("line_amount", amount.as_ref(), currency);
         }
         feed.routing(routing.as_ref(), currency);
         feed.amount("expected_refundable_amount", expected_refundable.as_ref(), currency);

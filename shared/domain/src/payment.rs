@@ -3,7 +3,7 @@
 use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
 use crate::or_abort::OrAbort;
-use crate::refund::Refund;
+use crate::refund::{LinePart, Refund};
 use crate::seal::Seal;
 use crate::split::Split;
 use crate::text::{Metadata, Text};
@@ -142,8 +142,45 @@ pub struct Line {
     pub id: LineId,
     /// Its amount.
     pub amount: Money,
-    /// Whether a refund that has not failed covers it.
-    pub refunded: bool,
+    /// What refunds that take a part of it have left.
+    pub left: Money,
+    /// Whether a refund of version 0.1, which took lines whole, covers it.
+    pub covered: bool,
+}
+
+impl Line {
+    /// What the line itself still has to give.
+    pub fn refundable(&self) -> Money {
+        if self.covered { Money::zero(self.amount.currency()) } else { self.left }
+    }
+
+    /// The line after a refund took its part of it; `None` if the line has less.
+    fn after_taking(&self, part: &LinePart) -> Option<Self> {
+        match part.taken {
+            Some((_, amount)) => {
+                self.refundable().minus(amount)?;
+                Some(Self { left: self.left.minus(amount)?, ..self.clone() })
+            }
+            None if self.refundable() == self.amount => Some(Self { covered: true, ..self.clone() }),
+            None => None,
+        }
+    }
+
+    /// The line after it got a refund's part back; `None` if that were more than it ever had.
+    fn after_giving_back(&self, part: &LinePart) -> Option<Self> {
+        let Some((_, amount)) = part.taken else { return Some(Self { covered: false, ..self.clone() }) };
+        let left = self.left.plus(amount)?;
+        (!left.exceeds(self.amount)).then(|| Self { left, ..self.clone() })
+    }
+}
+
+/// The lines of a payment of which a refund takes something: as they were seen, and as it leaves them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinesTaken {
+    /// Before it.
+    pub seen: Vec<Line>,
+    /// After it.
+    pub after: Vec<Line>,
 }
 
 /// The actors' parts, as routed and as left.
@@ -233,7 +270,7 @@ impl Payment {
             amount: terms.amount,
             refundable: terms.amount,
             routing: terms.routing.map(|split| Routing { original: split.clone(), refundable: split }),
-            lines: lines.map(|(id, amount)| Line { id, amount, refunded: false }).collect(),
+            lines: lines.map(|(id, amount)| Line { id, amount, left: amount, covered: false }).collect(),
             processor: terms.processor,
             claims: Vec::new(),
             verification: None,
@@ -279,9 +316,18 @@ impl Payment {
                 return Some("an actor has more left than was routed to it");
             }
         }
+        if self.lines.iter().any(|line| line.left.exceeds(line.amount)) {
+            return Some("a line has more left than it had");
+        }
         let lines = Money::sum(self.amount.currency(), self.lines.iter().map(|line| line.amount));
         let add_up = self.lines.is_empty() || lines == Some(self.amount);
         (!add_up).then_some("the lines do not add up to the amount")
+    }
+
+    /// What can still be refunded of a line: what it has left itself, and no more than the payment has.
+    pub fn refundable_of(&self, line: &Line) -> Money {
+        let left = line.refundable();
+        if left.exceeds(self.refundable) { self.refundable } else { left }
     }
 
     /// What was fixed at registration.
@@ -330,20 +376,31 @@ impl Payment {
     }
 
     /// The payment after a refund of it took its amounts, which it may have given back before; `None` if it does not
-    /// hold that much, or another refund covers the lines.
+    /// hold that much, or a line does not.
     pub fn after_taking(&self, refund: &Refund) -> Option<Self> {
         let mut after = self.clone();
         after.refundable = self.refundable.minus(refund.amount)?;
         if let (Some(routing), Some(split)) = (&mut after.routing, &refund.split) {
             routing.refundable = routing.refundable.minus(split)?;
         }
-        for line in after.lines.iter_mut().filter(|line| refund.lines.contains(&line.id)) {
-            if line.refunded {
-                return None;
-            }
-            line.refunded = true;
-        }
+        after.lines = self.lines_after(refund, Line::after_taking)?;
         Some(after)
+    }
+
+    /// The lines before and after a refund takes its parts of them; `None` if one has less.
+    pub fn lines_taken(&self, refund: &Refund) -> Option<LinesTaken> {
+        let after = self.lines_after(refund, Line::after_taking)?;
+        Some(LinesTaken { seen: self.lines.clone(), after })
+    }
+
+    fn lines_after(
+        &self,
+        refund: &Refund,
+        change: fn(&Line, &LinePart) -> Option<Line>,
+    ) -> Option<Vec<Line>> {
+        let part_of = |line: &Line| refund.lines.iter().find(|part| part.id == line.id);
+        let changed = |line: &Line| part_of(line).map_or(Some(line.clone()), |part| change(line, part));
+        self.lines.iter().map(changed).collect()
     }
 
     /// The payment after a refund of it failed or was cancelled; `None` if that were more than it ever had.
@@ -356,9 +413,7 @@ impl Payment {
         if let (Some(routing), Some(split)) = (&mut after.routing, &refund.split) {
             routing.refundable = routing.refundable.plus(split)?;
         }
-        for line in after.lines.iter_mut().filter(|line| refund.lines.contains(&line.id)) {
-            line.refunded = false;
-        }
+        after.lines = self.lines_after(refund, Line::after_giving_back)?;
         Some(after)
     }
 }

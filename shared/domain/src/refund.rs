@@ -118,6 +118,15 @@ pub struct Notes {
 /// SHA-256 of what a request asked for; tells a retry from another request under the same key.
 pub type Fingerprint = [u8; 32];
 
+/// What a refund takes of one line of its payment's invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinePart {
+    /// The line.
+    pub id: LineId,
+    /// Its position among the payment's lines, and how much; none in a refund of version 0.1, which covers all of it.
+    pub taken: Option<(usize, Money)>,
+}
+
 /// A refund as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
@@ -134,8 +143,8 @@ pub struct Refund {
     /// Which actor gives how much, with the payment's merchants in the payment's order; there if and only
     /// if the payment was routed.
     pub split: Option<Split>,
-    /// The invoice lines it covers.
-    pub lines: Vec<LineId>,
+    /// The invoice lines it takes from, each once.
+    pub lines: Vec<LinePart>,
     /// What its caller said about it.
     pub notes: Notes,
     /// Who asked for it, or made it.

@@ -147,7 +147,7 @@ impl Payment {
         if let Some(Routing { original, refundable: _ }) = routing {
             feed.split(original);
         }
-        for Line { id, amount, refunded: _ } in lines {
+        for Line { id, amount, left: _, covered: _ } in lines {
             feed.field("line", id.as_str());
             feed.number("line_amount", amount.minor());
         }

@@ -32,6 +32,15 @@ pub struct WantedParts {
     pub merchants: Vec<WantedPart>,
 }
 
+/// A line of the invoice, of which the caller wants something back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedLine {
+    /// The line.
+    pub id: LineId,
+    /// How much of it; none means all that is left of it.
+    pub amount: Option<WrittenAmount>,
+}
+
 /// The refund that a caller wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -41,8 +50,8 @@ pub struct Wanted {
     pub amount: Option<WrittenAmount>,
     /// A cross-check: it must be the payment's currency.
     pub currency: Option<Currency>,
-    /// The invoice lines to refund.
-    pub lines: Vec<LineId>,
+    /// The invoice lines to refund, those without an amount first.
+    pub lines: Vec<WantedLine>,
     /// Which actors give the money.
     pub routing: Option<WantedRouting>,
     /// A cross-check: what the caller believes is still refundable.

@@ -124,6 +124,8 @@ codes! {
     InvoiceDetailUnknown = 422 "invoice_detail_unknown" "No such invoice line";
     /// Another refund covers the line.
     InvoiceDetailAlreadyRefunded = 422 "invoice_detail_already_refunded" "The invoice line is already refunded";
+    /// More of a line than is left of it.
+    LineAmountExceedsRefundable = 422 "line_amount_exceeds_refundable" "More than is left of a line";
     /// The payment's processor makes no refund in this currency, or of this amount.
     ProcessorCannot = 422 "processor_cannot" "The processor cannot make this refund";
     /// More requests than there may be in this time.

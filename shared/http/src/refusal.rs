@@ -67,8 +67,14 @@ impl From<Refusal> for Problem {
             Refusal::PartialBeforePayout => problem(Code::PartialRefundBeforePayout),
             Refusal::RoutingRequired => problem(Code::RoutingRequired).about("routing"),
             Refusal::RoutingMismatch(_) => problem(Code::RoutingMismatch).about("routing"),
-            Refusal::LineUnknown(_) => problem(Code::InvoiceDetailUnknown).about("invoice_detail_ids"),
+            Refusal::LineUnknown { by_amount, .. } => {
+                let param = if by_amount { "lines" } else { "invoice_detail_ids" };
+                problem(Code::InvoiceDetailUnknown).about(param)
+            }
             Refusal::LineTaken(_) => problem(Code::InvoiceDetailAlreadyRefunded).about("invoice_detail_ids"),
+            Refusal::LineExceeds { left: money, .. } => {
+                left(problem(Code::LineAmountExceedsRefundable).about("lines"), money)
+            }
         }
     }
 }

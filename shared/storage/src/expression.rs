@@ -69,9 +69,8 @@ impl Expression {
     }
 
     pub(crate) fn update(&self) -> String {
-        let clause = |verb: &str, parts: &[String]| {
-            (!parts.is_empty()).then(|| format!("{verb} {}", parts.join(", ")))
-        };
+        let clause =
+            |verb: &str, parts: &[String]| (!parts.is_empty()).then(|| format!("{verb} {}", parts.join(",")));
         let clauses = [
             clause("SET", &self.sets),
             clause("REMOVE", &self.removes),

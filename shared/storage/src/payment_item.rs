@@ -26,6 +26,9 @@ pub(crate) const REFUNDABLE_UNTIL: &str = "refundable_until";
 pub(crate) const REVISION: &str = "revision";
 /// The list of actors, the platform first; their positions never change.
 pub(crate) const ACTORS: &str = "actors";
+/// What refunds have left of each line, in the order of the lines; absent as long as none has taken anything.
+pub(crate) const LINES_LEFT: &str = "lines_left";
+/// The lines that refunds of version 0.1 cover, which took lines whole. Nothing is added to it now.
 pub(crate) const LINES_REFUNDED: &str = "lines_refunded";
 pub(crate) const SEAL: &str = "seal";
 pub(crate) const PROCESSOR: &str = "processor";
@@ -120,6 +123,8 @@ pub(crate) struct PaymentItem {
     actors: Vec<ActorItem>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lines: Vec<LineItem>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lines_left: Vec<u64>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "serde_dynamo::string_set")]
     lines_refunded: BTreeSet<LineId>,
     processor: ProcessorName,
@@ -157,7 +162,9 @@ impl From<&Payment> for PaymentItem {
         } = payment;
         let Key { pk, sk } = Key::payment(tenant, id);
         let (list, place) = payment_by_time(tenant, *created_at, id);
-        let refunded = lines.iter().filter(|line| line.refunded);
+        let covered = lines.iter().filter(|line| line.covered);
+        let is_touched = lines.iter().any(|line| line.left != line.amount);
+        let left = lines.iter().filter(|_| is_touched).map(|line| line.left.minor());
         Self {
             pk,
             sk,
@@ -167,7 +174,8 @@ impl From<&Payment> for PaymentItem {
             refundable: refundable.minor(),
             currency: amount.currency(),
             actors: routing.as_ref().map(actors).unwrap_or_default(),
-            lines_refunded: refunded.map(|line| line.id.clone()).collect(),
+            lines_left: left.collect(),
+            lines_refunded: covered.map(|line| line.id.clone()).collect(),
             lines: lines.iter().map(LineItem::from).collect(),
             processor: *name,
             processor_payment: reference.clone(),
@@ -183,8 +191,8 @@ impl From<&Payment> for PaymentItem {
 
 impl From<&Line> for LineItem {
     fn from(line: &Line) -> Self {
-        // The refunded lines are a separate set, so that a condition can test it.
-        let Line { id, amount, refunded: _ } = line;
+        // What is left of the lines is a separate list, so that one condition can compare it.
+        let Line { id, amount, left: _, covered: _ } = line;
         Self { id: id.clone(), amount: amount.minor() }
     }
 }
@@ -254,10 +262,14 @@ impl PaymentItem {
     pub(crate) fn into_payment(self) -> Result<Payment, &'static str> {
         let (tenant, id) = owner_and_id(&self.pk, PAYMENT).ok_or("pk is not a payment's")?;
         let money = |minor| Money::of_minor(minor, self.currency).map_err(|_| "an amount is too large");
+        if ![0, self.lines.len()].contains(&self.lines_left.len()) {
+            return Err("lines_left has another length than lines");
+        }
         let mut lines = Vec::with_capacity(self.lines.len());
+        let mut left = self.lines_left.into_iter();
         for LineItem { id, amount } in self.lines {
-            let refunded = self.lines_refunded.contains(&id);
-            lines.push(Line { id, amount: money(amount)?, refunded });
+            let (left, covered) = (left.next().unwrap_or(amount), self.lines_refunded.contains(&id));
+            lines.push(Line { id, amount: money(amount)?, left: money(left)?, covered });
         }
         Ok(Payment {
             tenant,

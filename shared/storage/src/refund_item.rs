@@ -5,7 +5,7 @@ use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
 use recoup_domain::refund::{
-    Change, External, Flag, Kind, Notes, Origin, OriginName, Refund, Ruling, State, Status, Verdict,
+    Change, External, Flag, Kind, LinePart, Notes, Origin, OriginName, Refund, Ruling, State, Status, Verdict,
 };
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::{TargetUrl, Text};
@@ -59,6 +59,13 @@ pub(crate) struct VerdictItem {
     at: Timestamp,
 }
 
+/// What the refund takes of one line: the line's position in the payment, and how much.
+#[derive(Debug, Serialize, Deserialize)]
+struct LinePartItem {
+    at: usize,
+    amount: u64,
+}
+
 /// A refund's attributes besides its version's. Money is `N` in minor units, so that conditions can compare it.
 #[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,6 +81,9 @@ struct RefundItem {
     split: Option<SplitItem>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lines: Vec<LineId>,
+    /// The part of each line; version 0.1, which took lines whole, wrote none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    line_parts: Vec<LinePartItem>,
     reason: Option<Text<255>>,
     information: Option<Text<1000>>,
     description: Option<Text<255>>,
@@ -156,7 +166,12 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         currency: amount.currency(),
         kind: *kind,
         split: split.as_ref().map(SplitItem::from),
-        lines: lines.clone(),
+        lines: lines.iter().map(|part| part.id.clone()).collect(),
+        line_parts: lines
+            .iter()
+            .filter_map(|part| part.taken)
+            .map(|(at, amount)| LinePartItem { at, amount: amount.minor() })
+            .collect(),
         reason,
         information,
         description,
@@ -190,7 +205,7 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
     let mut item: RefundItem = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
     let (tenant, id) = owner_and_id(&item.pk, REFUND).ok_or("pk is not a refund's")?;
     let id = RefundId::try_from(id).map_err(|_| "pk has no refund id")?;
-    let (history, wait) = (item.history(), item.wait());
+    let (history, wait, lines) = (item.history(), item.wait(), item.lines()?);
     let external = item.external.map(|ExternalItem { method, reference }| External { method, reference });
     Ok(Refund {
         tenant,
@@ -199,7 +214,7 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
         amount: money(item.amount, item.currency)?,
         kind: item.kind,
         split: item.split.map(|split| split.read(item.currency)).transpose()?,
-        lines: item.lines,
+        lines,
         notes: Notes {
             reason: item.reason,
             information: item.information,
@@ -265,6 +280,19 @@ impl SplitItem {
 }
 
 impl RefundItem {
+    fn lines(&mut self) -> Result<Vec<LinePart>, &'static str> {
+        let (ids, parts) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.line_parts));
+        if ![0, ids.len()].contains(&parts.len()) {
+            return Err("line_parts has another length than lines");
+        }
+        let mut parts = parts.into_iter();
+        let read = |id| {
+            let part = parts.next().map(|part| Ok::<_, &str>((part.at, money(part.amount, self.currency)?)));
+            Ok(LinePart { id, taken: part.transpose()? })
+        };
+        ids.into_iter().map(read).collect()
+    }
+
     fn wait(&self) -> Option<Wait> {
         let at = self.ask_at?;
         Some(Wait { at, rests: self.rests.unwrap_or(false), woken_at: self.woken_at })

@@ -7,6 +7,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 use recoup_domain::decide::Reservation;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
+use recoup_domain::payment::{Line, LinesTaken};
 use recoup_domain::refund::Refund;
 use recoup_ports::ReadError;
 use recoup_ports::payments::Payments;
@@ -14,7 +15,7 @@ use recoup_ports::refunds::{Found, Reserve, ReserveError, Reserved};
 
 use crate::expression::{Expression, number, text};
 use crate::keys::Key;
-use crate::payment_item::{ACTORS, LINES_REFUNDED, REFUNDABLE, REFUNDS, REVISION};
+use crate::payment_item::{ACTORS, LINES_LEFT, LINES_REFUNDED, REFUNDABLE, REFUNDS, REVISION};
 use crate::refund_item;
 use crate::table::{Table, read_payment, read_refund, sort};
 use crate::write::{Transacted, condition_failed, in_conflict};
@@ -85,15 +86,15 @@ fn take(reservation: &Reservation) -> Expression {
         let left = expression.value(number(left.minor()));
         expression.require(format!("{refundable} = {left}"));
     }
-    amounts_taken(&mut expression, refund);
+    amounts_taken(&mut expression, refund, reservation.lines.as_ref());
     let refunds = expression.name(REFUNDS);
     let id = expression.value(AttributeValue::L(vec![text(refund.id.as_str())]));
     expression.set(format!("{refunds} = list_append({refunds}, {id})"));
     expression
 }
 
-/// Takes each actor's amount and the lines, if the actors still have enough and the lines are unused.
-pub(crate) fn amounts_taken(expression: &mut Expression, refund: &Refund) {
+/// Takes each actor's amount and the lines' parts, if the actors still have enough and the lines are as they were seen.
+pub(crate) fn amounts_taken(expression: &mut Expression, refund: &Refund, lines: Option<&LinesTaken>) {
     let refundable = expression.name(REFUNDABLE);
     let amount = expression.value(number(refund.amount.minor()));
     expression.require(format!("{refundable} >= {amount}"));
@@ -106,72 +107,49 @@ pub(crate) fn amounts_taken(expression: &mut Expression, refund: &Refund) {
         expression.require(format!("{left}>={part}"));
         expression.set(format!("{left}={left}-{part}"));
     }
-    lines(expression, refund, |expression, taken, lines| {
-        expression.add(format!("{taken} {lines}"));
-    });
-    for line in &refund.lines {
-        let taken = expression.name(LINES_REFUNDED);
-        let line = expression.value(text(line.as_str()));
-        expression.require(format!("NOT contains({taken},{line})"));
+    if let Some(LinesTaken { seen, after }) = lines {
+        lines_unchanged(expression, seen);
+        expression.assign(LINES_LEFT, Some(left_of(after)));
+        if let Some(covered) = covered(refund) {
+            let name = expression.name(LINES_REFUNDED);
+            let covered = expression.value(covered);
+            expression.add(format!("{name} {covered}"));
+        }
     }
 }
 
-/// Changes the set of refunded lines, if the refund covers any.
-pub(crate) fn lines(
-    expression: &mut Expression,
-    refund: &Refund,
-    change: impl FnOnce(&mut Expression, &str, &str),
-) {
-    if refund.lines.is_empty() {
-        return;
+/// Requires of all lines together what was seen of them. A condition for each would be more operators than DynamoDB takes
+/// in one expression (300), of a payment with a hundred lines and fifty merchants.
+fn lines_unchanged(expression: &mut Expression, seen: &[Line]) {
+    let left = expression.name(LINES_LEFT);
+    let as_seen = expression.value(left_of(seen));
+    if seen.iter().all(|line| line.left == line.amount) {
+        expression.require(format!("(attribute_not_exists({left}) OR {left} = {as_seen})"));
+    } else {
+        expression.require(format!("{left} = {as_seen}"));
     }
-    let taken = expression.name(LINES_REFUNDED);
-    let lines = refund.lines.iter().map(ToString::to_string).collect();
-    let lines = expression.value(AttributeValue::Ss(lines));
-    change(expression, &taken, &lines);
+    let whole = expression.name(LINES_REFUNDED);
+    let covered = seen.iter().filter(|line| line.covered).map(|line| line.id.to_string());
+    match set(covered) {
+        None => expression.require(format!("attribute_not_exists({whole})")),
+        Some(covered) => {
+            let covered = expression.value(covered);
+            expression.require(format!("{whole} = {covered}"));
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use recoup_domain::decide::Identity;
-    use recoup_domain::payment::{Payment, Terms};
-    use recoup_domain::split::{MerchantPart, Split};
-    use recoup_domain::wanted::WantedRouting;
-    use recoup_testing::fixtures::{self, eur};
+fn left_of(lines: &[Line]) -> AttributeValue {
+    AttributeValue::L(lines.iter().map(|line| number(line.left.minor())).collect())
+}
 
-    use super::*;
+/// The lines that a refund of version 0.1 covers whole.
+pub(crate) fn covered(refund: &Refund) -> Option<AttributeValue> {
+    set(refund.lines.iter().filter(|part| part.taken.is_none()).map(|part| part.id.to_string()))
+}
 
-    /// The longest expression that DynamoDB reads.
-    const EXPRESSION_BYTES_MAX: usize = 4_096;
-
-    #[test]
-    fn the_largest_refund_there_can_be_still_fits_into_an_expression() {
-        let small = fixtures::getpaid_payment();
-        let merchant = |number: usize| MerchantPart {
-            account: format!("acc_{number}").as_str().try_into().unwrap(),
-            amount: eur(100),
-        };
-        let merchants = (0..Split::MERCHANTS_MAX).map(merchant).collect();
-        let split = Split::new(eur(5_000), merchants).unwrap();
-        let lines = (0..Payment::LINES_MAX)
-            .map(|number| (format!("line_{number}").as_str().try_into().unwrap(), eur(100)));
-        let terms =
-            Terms { amount: split.total(), routing: Some(split), lines: lines.collect(), ..small.terms() };
-        let payment = Payment::registered(
-            small.tenant.clone(),
-            small.id.clone(),
-            terms,
-            small.facts.clone(),
-            small.created_at,
-        );
-        let mut wanted = fixtures::wanted(&payment, Some(9_999));
-        wanted.lines = payment.lines.iter().map(|line| line.id.clone()).collect();
-        wanted.routing = Some(WantedRouting::Proportional);
-        let identity = Identity { id: RefundId::from_bits(1), fingerprint: [0; 32], now: payment.created_at };
-        let reservation = recoup_domain::decide::decide(&payment, &wanted, identity).unwrap();
-        let expression = take(&reservation);
-        assert_eq!(reservation.refund.takes().count(), 51);
-        assert!(expression.condition().len() <= EXPRESSION_BYTES_MAX, "{}", expression.condition().len());
-        assert!(expression.update().len() <= EXPRESSION_BYTES_MAX, "{}", expression.update().len());
-    }
+/// A set of texts; DynamoDB knows no empty one.
+fn set(texts: impl Iterator<Item = String>) -> Option<AttributeValue> {
+    let texts: Vec<String> = texts.collect();
+    (!texts.is_empty()).then_some(AttributeValue::Ss(texts))
 }

@@ -6,21 +6,27 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use recoup_domain::payment::LinesTaken;
 use recoup_domain::refund::{Amounts, Flag, Move, Question, Refund, State, Status};
 use recoup_domain::time::Timestamp;
+use recoup_ports::payments::Payments;
+use recoup_ports::refunds::Refunds;
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_ports::{BoxError, WriteError};
 
 use crate::expression::{Expression, number, text};
 use crate::keys::{DUE_PK, DUE_SK, Key, PK, RESTS, TURN, WOKEN_AT, found_in_index};
-use crate::payment_item::{ACTORS, REFUNDABLE};
+use crate::payment_item::{ACTORS, LINES_LEFT, LINES_REFUNDED, REFUNDABLE};
 use crate::refund_item::{
     ASK_AT, CHANGED_AT, FLAG, HANDED_OVER_AT, HISTORY, POSTPONED, VERDICT, VerdictItem,
 };
-use crate::reserve::{amounts_taken, lines};
+use crate::reserve::{amounts_taken, covered};
 use crate::table::{Item, Table, cause, read_refund};
 use crate::version_item::{ChangeItem, SEQUENCE, STATUS, to_attributes};
 use crate::write::{Transacted, condition_failed, past_transactions};
+
+/// How often lines are read again that others change meanwhile; then the caller's own retry comes.
+const TAKINGS_MAX: usize = 5;
 
 /// The write of a refund's next state, if it still is where the move starts.
 fn next_state(change: &Move) -> Result<Expression, BoxError> {
@@ -115,13 +121,6 @@ fn require_turn(expression: &mut Expression, from: &Refund) {
     }
 }
 
-/// The write that takes every amount again that had gone back.
-fn amounts_again(refund: &Refund) -> Expression {
-    let mut expression = Expression::default();
-    amounts_taken(&mut expression, refund);
-    expression
-}
-
 /// The write that puts every amount back where it came from.
 fn amounts_back(refund: &Refund) -> Expression {
     let mut expression = Expression::default();
@@ -133,11 +132,18 @@ fn amounts_back(refund: &Refund) -> Expression {
         let actors = expression.name(ACTORS);
         let part = expression.value(number(part.minor()));
         let left = format!("{actors}[{position}].{refundable}");
-        expression.set(format!("{left} = {left} + {part}"));
+        expression.set(format!("{left}={left}+{part}"));
     }
-    lines(&mut expression, refund, |expression, taken, lines| {
-        expression.delete(format!("{taken} {lines}"));
-    });
+    for (position, part) in refund.lines.iter().filter_map(|part| part.taken) {
+        let lines = expression.name(LINES_LEFT);
+        let part = expression.value(number(part.minor()));
+        expression.set(format!("{lines}[{position}]={lines}[{position}]+{part}"));
+    }
+    if let Some(covered) = covered(refund) {
+        let lines = expression.name(LINES_REFUNDED);
+        let covered = expression.value(covered);
+        expression.delete(format!("{lines} {covered}"));
+    }
     expression
 }
 
@@ -165,19 +171,15 @@ impl Settle for Table {
     }
 
     async fn carry_out(&self, change: &Move) -> Result<Settled, SettleError> {
-        let amounts = match change.amounts() {
-            Amounts::Stay => return self.move_alone(change).await,
-            Amounts::Return => amounts_back(change.from()),
-            Amounts::TakeAgain => amounts_again(change.from()),
-        };
-        match self.move_with_amounts(change, amounts).await? {
-            Settled::NothingLeft if change.amounts() == Amounts::TakeAgain => {
-                let marked = self.mark(change.from(), Some(Flag::SucceededAfterFailure)).await?;
-                Ok(if marked == Settled::Applied { Settled::NothingLeft } else { marked })
-            }
-            // The only condition of what returns is that the payment is there.
-            Settled::NothingLeft => Err(SettleError::Missing),
-            settled @ (Settled::Applied | Settled::Overtaken) => Ok(settled),
+        match change.amounts() {
+            Amounts::Stay => self.move_alone(change).await,
+            Amounts::Return => match self.move_with_amounts(change, amounts_back(change.from())).await? {
+                // The only condition of what returns is that the payment is there.
+                Settled::NothingLeft => Err(SettleError::Missing),
+                settled @ (Settled::Applied | Settled::Overtaken) => Ok(settled),
+            },
+            // Boxed, since its rare way would make every future larger that settles a refund.
+            Amounts::TakeAgain => Box::pin(self.take_again(change)).await,
         }
     }
 
@@ -218,6 +220,30 @@ impl Table {
         }
     }
 
+    /// Takes every amount again that had gone back. Lines must be as they were seen, so they are read first, and again
+    /// while others change them.
+    async fn take_again(&self, change: &Move) -> Result<Settled, SettleError> {
+        let from = change.from();
+        for _ in 0..TAKINGS_MAX {
+            let lines = if from.lines.is_empty() {
+                None
+            } else {
+                let payment = self.payment(&from.tenant, &from.payment_id).await?;
+                let payment = payment.ok_or(SettleError::Missing)?;
+                let Some(after) = payment.after_taking(from) else { return self.nothing_left(change).await };
+                Some(LinesTaken { seen: payment.lines, after: after.lines })
+            };
+            let mut amounts = Expression::default();
+            amounts_taken(&mut amounts, from, lines.as_ref());
+            match self.move_with_amounts(change, amounts).await? {
+                Settled::NothingLeft if lines.is_some() => {}
+                Settled::NothingLeft => return self.nothing_left(change).await,
+                settled @ (Settled::Applied | Settled::Overtaken) => return Ok(settled),
+            }
+        }
+        Err(SettleError::Contended)
+    }
+
     /// Writes a refund's next state and its payment's amounts, both or neither; [`Settled::NothingLeft`] if the refund
     /// could move and the payment could not.
     async fn move_with_amounts(&self, change: &Move, amounts: Expression) -> Result<Settled, SettleError> {
@@ -242,8 +268,19 @@ impl Table {
         }
     }
 
-    /// Marks a refund for a person, or takes the mark away, if it is still as it was. A mark that did not stick is no news for anybody: whoever
-    /// settles it looks again.
+    /// Calls a person to a refund whose money is gone, unless this very change was written before.
+    async fn nothing_left(&self, change: &Move) -> Result<Settled, SettleError> {
+        let from = change.from();
+        if self.mark(from, Some(Flag::SucceededAfterFailure)).await? == Settled::Applied {
+            return Ok(Settled::NothingLeft);
+        }
+        let stored = self.refund(&from.tenant, &from.id).await?;
+        let is_ours = stored.is_some_and(|stored| stored.version == change.to().version);
+        Ok(if is_ours { Settled::Applied } else { Settled::Overtaken })
+    }
+
+    /// Marks a refund for a person, or takes the mark away, if it is still as it was. A mark that did not stick is
+    /// no news for anybody: whoever settles it looks again.
     async fn mark(&self, refund: &Refund, flag: Option<Flag>) -> Result<Settled, SettleError> {
         let mut expression = Expression::default();
         let sequence = expression.name(SEQUENCE);

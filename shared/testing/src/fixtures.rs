@@ -24,7 +24,7 @@ use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::stored_key::{Grants, Proof, StoredKey};
 use recoup_domain::text::{Metadata, TargetUrl, Text};
 use recoup_domain::time::Timestamp;
-use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
+use recoup_domain::wanted::{Wanted, WantedLine, WantedPart, WantedParts, WantedRouting};
 
 /// The seller of the getpaid example.
 pub const SELLER: &str = "acc_4zjjxn0nm1tnweqbttedkvnsc8";
@@ -191,9 +191,19 @@ pub fn wanted_of(payment: &Payment, platform: u64, merchants: &[(&str, u64)]) ->
     }
 }
 
+/// All that is left of a line.
+pub fn whole_line(id: &str) -> WantedLine {
+    WantedLine { id: line_id(id), amount: None }
+}
+
+/// So many cents of a line.
+pub fn part_of_line(id: &str, minor: u64) -> WantedLine {
+    WantedLine { id: line_id(id), amount: Some(WrittenAmount::Minor(minor)) }
+}
+
 /// A wish for these lines.
 pub fn wanted_lines(payment: &Payment, lines: &[&str]) -> Wanted {
-    Wanted { lines: lines.iter().map(|id| line_id(id)).collect(), ..wanted(payment, None) }
+    Wanted { lines: lines.iter().map(|id| whole_line(id)).collect(), ..wanted(payment, None) }
 }
 
 /// The getpaid partial refund: 1000 of the seller and 500 of the supplier, with all its texts.

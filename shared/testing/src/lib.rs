@@ -90,6 +90,8 @@ mod calls;
 mod faults;
 #[cfg(feature = "table")]
 mod keyrings;
+#[cfg(feature = "table")]
+mod limits;
 #[cfg(feature = "planted")]
 pub mod planted;
 #[cfg(feature = "table")]
@@ -105,6 +107,8 @@ pub use calls::{Answer, Call, Calls};
 pub use faults::Fault;
 #[cfg(feature = "table")]
 pub use keyrings::TestKeyrings;
+#[cfg(feature = "table")]
+pub use limits::operators;
 #[cfg(feature = "table")]
 pub use size::item_bytes;
 #[cfg(feature = "table")]

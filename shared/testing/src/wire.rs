@@ -28,6 +28,7 @@ use tokio::runtime::Handle;
 
 use crate::calls::{Answer, Call, Calls};
 use crate::faults::{Fault, Plan};
+use crate::limits;
 
 /// What one test's wire remembers.
 #[derive(Debug, Default)]
@@ -109,6 +110,7 @@ impl Connection {
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        limits::hold(request.body().bytes().unwrap_or_default());
         let index = self.wire.begin(&operation);
         let fault = self.wire.faults.next(&operation);
         match fault {

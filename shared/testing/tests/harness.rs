@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{KeyType, StreamViewType};
 use recoup_ports::ReadError;
 use recoup_ports::payments::{Payments, Register, Registered};
-use recoup_testing::{Answer, Fault, TestTable, fixtures, item_bytes};
+use recoup_testing::{Answer, Fault, TestTable, fixtures, item_bytes, operators};
 
 /// The template's lines about the table, without indentation.
 fn table_of_the_template() -> Vec<&'static str> {
@@ -117,4 +117,27 @@ fn an_items_size_follows_the_published_rules() {
     ];
     // 4 + 3, 1 + (5 digits: 3) + 1, 1 + 3 + (1 + 1) + (1 + 3 + 1 + 1 + 1)
     assert_eq!(item_bytes(&item.into()), 7 + 5 + 13);
+}
+
+#[test]
+fn operators_and_functions_are_counted_as_dynamodb_documents() {
+    for (expression, count) in [
+        ("SET a = :b + :c + :d", 2),
+        ("SET #a[0].#b=#a[0].#b-:c,#d = list_append(#d, :e),#f = if_not_exists(#f, :g) REMOVE h", 3),
+        ("attribute_exists(pk)", 1),
+        ("#a = :b AND #c >= :d AND #e<>:f", 5),
+        ("NOT contains(#a,:b) AND (attribute_not_exists(#c) OR #c = :d)", 6),
+        ("#a IN (:b, :c, :d) OR #e BETWEEN :f AND :g", 3),
+    ] {
+        assert_eq!(operators(expression), count, "{expression}");
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "ConditionExpression has 301 operators and functions")]
+async fn a_request_that_dynamodb_would_refuse_fails_its_test() {
+    let table = TestTable::new();
+    let condition = vec!["attribute_exists(pk)"; 151].join(" AND ");
+    let delete = table.plain().delete_item().table_name(table.name()).condition_expression(condition);
+    drop(delete.send().await);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use recoup_domain::balance::{Balance, Balances};
 use recoup_domain::ids::Environment;
-use recoup_domain::payment::Payment;
+use recoup_domain::payment::{Line, Payment};
 use recoup_domain::split::Actor;
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
@@ -57,7 +57,22 @@ struct LineView {
     id: String,
     #[serde(flatten)]
     amount: Amount,
+    refundable_amount: u64,
+    refundable_amount_decimal: String,
     refunded: bool,
+}
+
+impl LineView {
+    fn of(payment: &Payment, line: &Line) -> Self {
+        let left = payment.refundable_of(line);
+        Self {
+            id: line.id.to_string(),
+            amount: line.amount.into(),
+            refundable_amount: left.minor(),
+            refundable_amount_decimal: left.decimal(),
+            refunded: left.is_zero(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -124,7 +139,6 @@ impl PaymentView {
     pub fn of(payment: &Payment, balances: &Balances, public_url: &PublicUrl) -> Self {
         let facts = &payment.facts;
         let total = &balances.total;
-        let lines = payment.lines.iter();
         Self {
             id: payment.id.to_string(),
             object: "payment",
@@ -144,13 +158,7 @@ impl PaymentView {
             partial_refunds: facts.partial_refunds.as_str(),
             refundable_until: facts.refundable_until.map(Timestamp::rfc3339),
             routing: payment.routing.is_some().then(|| routing(balances)),
-            invoice_details: lines
-                .map(|line| LineView {
-                    id: line.id.to_string(),
-                    amount: line.amount.into(),
-                    refunded: line.refunded,
-                })
-                .collect(),
+            invoice_details: payment.lines.iter().map(|line| LineView::of(payment, line)).collect(),
             processor: ProcessorView {
                 name: payment.processor.name.as_str(),
                 reference: payment.processor.reference.as_str().into(),

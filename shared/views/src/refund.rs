@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use recoup_domain::ids::Environment;
+use recoup_domain::money::Money;
 use recoup_domain::refund::{
-    BankReference, External, Failure, Flag, Pending, ReasonCode, Refund, State, Verdict,
+    BankReference, External, Failure, Flag, LinePart, Pending, ReasonCode, Refund, State, Verdict,
 };
 use recoup_domain::split::Split;
 use serde::Serialize;
@@ -43,6 +44,25 @@ impl From<&Split> for RoutingView {
                     amount: part.amount.into(),
                 })
                 .collect(),
+        }
+    }
+}
+
+/// A line of the invoice. How much of it is null where version 0.1 made the refund, which took lines whole.
+#[derive(Clone, Debug, Serialize)]
+struct LinePartView {
+    id: String,
+    amount: Option<u64>,
+    amount_decimal: Option<String>,
+}
+
+impl From<&LinePart> for LinePartView {
+    fn from(part: &LinePart) -> Self {
+        let amount = part.taken.map(|(_, amount)| amount);
+        Self {
+            id: part.id.to_string(),
+            amount: amount.map(Money::minor),
+            amount_decimal: amount.map(Money::decimal),
         }
     }
 }
@@ -165,6 +185,7 @@ pub struct RefundView {
     reference: Option<String>,
     metadata: BTreeMap<String, String>,
     invoice_detail_ids: Vec<String>,
+    lines: Vec<LinePartView>,
     routing: Option<RoutingView>,
     urls: UrlsView,
     processor_reference: Option<String>,
@@ -209,7 +230,8 @@ impl RefundView {
             description: notes.description.as_ref().map(|text| text.as_str().into()),
             reference: notes.reference.as_ref().map(|text| text.as_str().into()),
             metadata: version.metadata.pairs().clone(),
-            invoice_detail_ids: refund.lines.iter().map(ToString::to_string).collect(),
+            invoice_detail_ids: refund.lines.iter().map(|part| part.id.to_string()).collect(),
+            lines: refund.lines.iter().map(LinePartView::from).collect(),
             routing: refund.split.as_ref().map(RoutingView::from),
             urls: UrlsView { webhook: notes.webhook_url.as_ref().map(|url| url.as_str().into()) },
             processor_reference: version.processor_reference.as_ref().map(|text| text.as_str().into()),

@@ -194,6 +194,10 @@ async fn a_value_of_the_wrong_kind_or_size_is_named_by_its_path() {
         ("invoice_detail_ids", json!(["l1", 2]), "invoice_detail_ids[1]"),
         ("invoice_detail_ids", json!(["l1", "l1"]), "invoice_detail_ids"),
         ("invoice_detail_ids", json!(many), "invoice_detail_ids"),
+        ("lines", json!([]), "lines"),
+        ("lines", json!(["l1"]), "lines[0]"),
+        ("lines", json!([{ "id": "l1", "amount": 1.5 }]), "lines[0].amount"),
+        ("lines", json!([{ "id": "l1", "amount": 1 }, { "id": "l1", "amount": 2 }]), "lines"),
         ("urls", json!("https://example.com/"), "urls"),
         ("urls", json!({"webhook": "http://example.com/"}), "urls.webhook"),
         ("urls", json!({"webhook": "https://user:secret@example.com/"}), "urls.webhook"),
@@ -219,7 +223,9 @@ async fn a_value_of_the_wrong_kind_or_size_is_named_by_its_path() {
 
 #[tokio::test]
 async fn a_null_where_money_is_decided_is_refused_and_never_means_all_of_it() {
-    for field in ["amount", "currency", "routing", "invoice_detail_ids", "expected_refundable_amount"] {
+    for field in
+        ["amount", "currency", "routing", "invoice_detail_ids", "lines", "expected_refundable_amount"]
+    {
         let reply = at_the_door(&asking(&json!({"payment_id": PAYMENT, field: null}))).await;
         assert_eq!(reply.problem(), (400, "invalid_parameter"), "{field}");
         assert_eq!(reply.body["param"], field);

@@ -138,6 +138,31 @@ async fn a_line_that_is_refunded_already() {
 }
 
 #[tokio::test]
+async fn more_of_a_line_than_it_has_left() {
+    let world = World::with(&with_lines()).await;
+    let ask = |id: &str, amount: u64, key: &str| {
+        let lines = json!([{ "id": id, "amount": amount }]);
+        asking(&json!({ "payment_id": PAYMENT, "lines": lines })).header("idempotency-key", key)
+    };
+    let first = world.post(&ask("l1", 500, "one")).await;
+    assert_eq!((first.status, &first.body["invoice_detail_ids"]), (201, &json!(["l1"])), "{}", first.text);
+    let part = json!([{ "id": "l1", "amount": 500, "amount_decimal": "5.00" }]);
+    assert_eq!((&first.body["lines"], &first.body["amount"]), (&part, &json!(500)));
+    let more = world.post(&ask("l1", 3_501, "two")).await;
+    assert_eq!(more.problem(), (422, "line_amount_exceeds_refundable"));
+    assert_eq!((&more.body["param"], &more.body["refundable_amount"]), (&json!("lines"), &json!(3_500)));
+    let unknown = world.post(&ask("l3", 1, "two")).await;
+    assert_eq!(unknown.problem(), (422, "invoice_detail_unknown"));
+    assert_eq!(unknown.body["param"], "lines");
+    // The same key and another part is another request.
+    assert_eq!(world.post(&ask("l1", 501, "one")).await.problem(), (422, "idempotency_key_reused"));
+    assert_eq!(world.post(&ask("l1", 3_500, "two")).await.status, 201);
+    let all = json!({ "payment_id": PAYMENT, "invoice_detail_ids": ["l1"] });
+    let all = world.post(&asking(&all).header("idempotency-key", "three")).await;
+    assert_eq!(all.problem(), (422, "invoice_detail_already_refunded"));
+}
+
+#[tokio::test]
 async fn an_expected_amount_that_is_not_what_is_left() {
     let fields = json!({"amount": 100, "expected_refundable_amount": "49.99"});
     let problem = refused(&plain(), fields, 409, "refundable_amount_changed").await;

@@ -40,7 +40,7 @@ async fn a_refund_that_the_processor_refuses_gives_everybody_his_part_back() {
 async fn a_failed_refund_frees_its_lines() {
     let world = World::new("sandbox_fail").await;
     let parts = fixtures::wanted_of(&world.payment, 0, &[(fixtures::SELLER, 1100)]);
-    let wanted = recoup_domain::wanted::Wanted { lines: vec![fixtures::line_id("iid_2")], ..parts };
+    let wanted = recoup_domain::wanted::Wanted { lines: vec![fixtures::whole_line("iid_2")], ..parts };
     let refund = world.reserve("key-1", &wanted).await;
     assert!(failed(&world.sandbox(), vec![message("m1", 1, &job(&refund))]).await.is_empty());
     // The same line may be refunded again.

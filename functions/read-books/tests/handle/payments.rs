@@ -76,7 +76,7 @@ async fn a_failed_refunds_money_is_refundable_again() {
 async fn a_line_is_marked_while_a_refund_covers_it() {
     let world = World::with(fixtures::getpaid_payment()).await;
     let parts = fixtures::wanted_of(&world.payment, 0, &[(SELLER, 1100)]);
-    let wanted = recoup_domain::wanted::Wanted { lines: vec![fixtures::line_id("iid_2")], ..parts };
+    let wanted = recoup_domain::wanted::Wanted { lines: vec![fixtures::whole_line("iid_2")], ..parts };
     let refund = world.refund("key-1", &wanted).await;
     let marks = |body: &Value| {
         let lines = body["invoice_details"].as_array().unwrap();

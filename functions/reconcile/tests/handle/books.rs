@@ -46,7 +46,17 @@ async fn a_line_that_was_marked_by_hand_is_named() {
     let found = after_edit("SET lines_refunded = :it", &[(":it", lines)]).await;
     assert_eq!(
         found,
-        ["line_astray none: the mark of line iid_1 and the refunds that cover it do not agree"]
+        ["line_astray none: what line iid_1 has left and what refunds take of it are not its amount"]
+    );
+}
+
+#[tokio::test]
+async fn what_was_taken_of_a_line_by_hand_is_named() {
+    let left = AttributeValue::L(vec![number(2_000), number(1_099)]);
+    let found = after_edit("SET lines_left = :it", &[(":it", left)]).await;
+    assert_eq!(
+        found,
+        ["line_astray none: what line iid_2 has left and what refunds take of it are not its amount"]
     );
 }
 

@@ -52,13 +52,14 @@ async fn a_success_after_a_failure_retakes_the_money_once_it_is_confirmed() {
 async fn lines_of_a_refund_that_succeeded_after_all_are_covered_again() {
     let world = World::with(crate::payment(ProcessorName::Stripe)).await;
     let parts = fixtures::wanted_of(&world.payment, 0, &[(fixtures::SELLER, 1_100)]);
-    let wanted = Wanted { lines: vec![fixtures::line_id("iid_2")], ..parts };
+    let wanted = Wanted { lines: vec![fixtures::whole_line("iid_2")], ..parts };
     let refund = world.reserve("key", &wanted).await;
     world.tell(&news(&refund, Word::Failed)).await;
-    assert!(world.payment().await.lines.iter().all(|line| !line.refunded));
+    assert!(world.payment().await.lines.iter().all(|line| line.refundable() == line.amount));
     world.context.processor.set(found(succeeded()));
     world.tell(&news(&refund, Word::Succeeded)).await;
-    let covered: Vec<bool> = world.payment().await.lines.iter().map(|line| line.refunded).collect();
+    let covered: Vec<bool> =
+        world.payment().await.lines.iter().map(|line| line.refundable().is_zero()).collect();
     assert_eq!(covered, [false, true]);
     world.check_books().await;
 }

@@ -2,18 +2,20 @@
 
 use recoup_domain::audit::{Imbalance, audit};
 use recoup_domain::balance::{Balances, Posting};
-use recoup_domain::payment::Payment;
+use recoup_domain::decide::Refusal;
+use recoup_domain::payment::{Line, Payment};
 use recoup_domain::refund::{Amounts, Kind, Outcome, Refund, Status};
 use recoup_domain::split::Actor;
+use recoup_domain::wanted::Wanted;
 use recoup_testing::fixtures::{
-    self, decided, eur, failed, getpaid_payment, getpaid_wanted, line_id, succeeded,
+    self, decided, eur, failed, getpaid_payment, getpaid_wanted, part_of_line, succeeded, wanted,
 };
 
-/// The getpaid example after a refund of 1,500 that covers the first line, and how that refund stands.
+/// The getpaid example after a refund of 1,500 of the first line, and how that refund stands.
 fn books(outcome: Outcome) -> (Payment, Refund) {
     let payment = getpaid_payment();
     let mut wanted = getpaid_wanted();
-    wanted.lines = vec![line_id("iid_1")];
+    wanted.lines = vec![part_of_line("iid_1", 1_500)];
     let refund = decided(&payment, &wanted, "key-1").refund;
     let mut payment = payment.after_reserving(&refund).unwrap();
     payment.refunds = vec![refund.id.clone()];
@@ -109,17 +111,38 @@ fn what_is_held_and_what_was_given_back_are_told_apart() {
 }
 
 #[test]
-fn a_line_is_covered_by_one_refund_that_keeps_its_money_or_not_marked() {
-    for (outcome, marked) in [(Outcome::Unknown, true), (succeeded(), true), (failed(), false)] {
+fn a_line_has_left_what_no_refund_that_keeps_its_money_takes_of_it() {
+    for (outcome, left) in [(Outcome::Unknown, 500), (succeeded(), 500), (failed(), 2_000)] {
         let (payment, refund) = books(outcome);
-        assert_eq!(payment.lines[0].refunded, marked);
+        assert_eq!(payment.lines[0].refundable(), eur(left));
         for line in 0..2 {
-            let mut wrong = payment.clone();
-            wrong.lines[line].refunded = !wrong.lines[line].refunded;
-            let found = audit(&wrong, std::slice::from_ref(&refund));
-            assert_eq!(found, [Imbalance::Line(payment.lines[line].id.clone())]);
+            let less = |line: &mut Line| line.left = eur(line.left.minor() - 1);
+            for wrong in [less, |line: &mut Line| line.covered = true] {
+                let mut bent = payment.clone();
+                wrong(&mut bent.lines[line]);
+                let found = audit(&bent, std::slice::from_ref(&refund));
+                assert_eq!(found, [Imbalance::Line(payment.lines[line].id.clone())]);
+            }
         }
     }
+}
+
+#[test]
+fn a_refund_of_version_0_1_takes_its_lines_whole() {
+    let before = fixtures::getpaid_payment();
+    let (_, mut refund) = books(succeeded());
+    refund.lines.iter_mut().for_each(|part| part.taken = None);
+    let payment = before.after_reserving(&refund).unwrap();
+    assert_eq!(payment.lines.iter().map(Line::refundable).collect::<Vec<_>>(), [eur(0), eur(1_100)]);
+    assert_eq!(audit(&payment, std::slice::from_ref(&refund)), []);
+    assert_eq!(payment.after_giving_back(&refund).unwrap().lines, before.lines);
+    // Nobody else takes anything of such a line, nor does such a refund of a line that has given something.
+    let part = Wanted { lines: vec![part_of_line("iid_1", 1)], ..wanted(&payment, None) };
+    let refused = fixtures::judged(&payment, &part, "another");
+    assert!(matches!(refused, Err(Refusal::LineExceeds { left, .. }) if left.is_zero()), "{refused:?}");
+    let mut given = before.clone();
+    given.lines[0].left = eur(1_999);
+    assert_eq!((payment.after_taking(&refund), given.after_taking(&refund)), (None, None));
 }
 
 #[test]

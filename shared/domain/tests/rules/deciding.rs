@@ -8,7 +8,9 @@ use recoup_domain::payment::{CaptureStatus, Facts, PartialRefunds, Payment, Payo
 use recoup_domain::refund::{Kind, State};
 use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::{Wanted, WantedRouting};
-use recoup_testing::fixtures::{self, eur, getpaid_payment, judged, now, wanted, wanted_lines};
+use recoup_testing::fixtures::{
+    self, eur, getpaid_payment, judged, line_id, now, part_of_line, wanted, wanted_lines, whole_line,
+};
 
 use crate::strategies::{any_facts, judge, payment, wish};
 
@@ -148,16 +150,24 @@ proptest! {
     }
 
     #[test]
-    fn a_line_is_granted_once_however_often_it_is_named(payment in payment(), wish in wish()) {
-        let wanted = wish.of(&payment);
-        let Ok(granted) = judge(&payment, &wanted, 1) else { return Ok(()) };
-        let mut lines = granted.refund.lines.clone();
-        lines.sort();
-        lines.dedup();
-        prop_assert_eq!(lines.len(), granted.refund.lines.len());
-        let known = payment.lines.iter().filter(|line| lines.contains(&line.id));
-        let sum = Money::sum(payment.amount.currency(), known.map(|line| line.amount)).unwrap();
-        prop_assert!(lines.is_empty() || !granted.refund.amount.exceeds(sum));
+    fn a_line_gives_once_in_a_refund_and_no_more_than_it_has_left(
+        payment in payment(), first in wish(), second in wish(),
+    ) {
+        let Ok(granted) = judge(&payment, &first.of(&payment), 1) else { return Ok(()) };
+        let payment = payment.after_reserving(&granted.refund).unwrap();
+        let Ok(granted) = judge(&payment, &second.of(&payment), 2) else { return Ok(()) };
+        let parts = &granted.refund.lines;
+        let mut sum = 0;
+        for (index, part) in parts.iter().enumerate() {
+            let (position, amount) = part.taken.unwrap();
+            let line = &payment.lines[position];
+            prop_assert_eq!(&line.id, &part.id);
+            prop_assert!(!amount.is_zero() && !amount.exceeds(line.refundable()));
+            prop_assert!(parts.iter().skip(index + 1).all(|other| other.id != part.id));
+            sum += amount.minor();
+        }
+        prop_assert!(parts.is_empty() || granted.refund.amount.minor() <= sum);
+        prop_assert_eq!(granted.lines.is_some(), !parts.is_empty());
     }
 }
 
@@ -203,6 +213,7 @@ fn bent() -> Vec<(&'static str, Payment)> {
             }),
         ),
         ("the lines do not add up to the amount", with(|it| it.lines[0].amount = eur(2001))),
+        ("a line has more left than it had", with(|it| it.lines[0].left = eur(2001))),
     ]
 }
 
@@ -253,4 +264,47 @@ fn no_split_gives_more_than_it_has_or_another_currency() {
     assert_eq!(split.proportional(eur(301)), None);
     let dollars = Money::of_minor(3, Currency::parse("USD").unwrap()).unwrap();
     assert_eq!(split.proportional(dollars), None);
+}
+
+#[test]
+fn a_line_gives_back_in_parts_until_nothing_of_it_is_left() {
+    let mut terms = getpaid_payment().terms();
+    terms.routing = None;
+    let mut payment = fixtures::registered("pay_1", terms);
+    let of = |payment: &Payment, lines| Wanted { lines, ..wanted(payment, None) };
+    let part = |minor| vec![part_of_line("iid_1", minor)];
+    for (number, minor, left) in [(1, 500, 1_500), (2, 1_500, 0)] {
+        let refund = judge(&payment, &of(&payment, part(minor)), number).unwrap().refund;
+        assert_eq!(refund.amount, eur(minor));
+        payment = payment.after_reserving(&refund).unwrap();
+        let line = &payment.lines[0];
+        assert_eq!(payment.refundable_of(line), eur(left));
+        let exceeds =
+            |wanted| Refusal::LineExceeds { line: line_id("iid_1"), wanted: eur(wanted), left: eur(left) };
+        let refused = judge(&payment, &of(&payment, part(left + 1)), 9);
+        assert_eq!(refused, Err(exceeds(left + 1)));
+    }
+    let taken = judge(&payment, &of(&payment, vec![whole_line("iid_1")]), 9);
+    assert_eq!(taken, Err(Refusal::LineTaken(line_id("iid_1"))));
+    // After a refund of everything else, no line has anything left, though none of it was taken by lines.
+    let rest = judge(&payment, &wanted(&payment, None), 3).unwrap().refund;
+    let payment = payment.after_reserving(&rest).unwrap();
+    assert_eq!(payment.lines[1].refundable(), eur(1_100));
+    assert!(payment.lines.iter().all(|line| payment.refundable_of(line).is_zero()));
+}
+
+#[test]
+fn what_is_wrong_with_a_line_is_named_by_its_place() {
+    let payment = fixtures::payment("pay_1", 1_000);
+    let lines = vec![(line_id("iid_1"), eur(600)), (line_id("iid_2"), eur(400))];
+    let payment = fixtures::registered("pay_1", recoup_domain::payment::Terms { lines, ..payment.terms() });
+    let refused = |lines| judge(&payment, &Wanted { lines, ..wanted(&payment, None) }, 1).unwrap_err();
+    let zero = refused(vec![whole_line("iid_1"), part_of_line("iid_2", 0)]);
+    assert!(matches!(&zero, Refusal::Amount { param, .. } if param == "lines[0].amount"), "{zero:?}");
+    let unknown = refused(vec![part_of_line("iid_3", 1)]);
+    assert_eq!(unknown, Refusal::LineUnknown { line: line_id("iid_3"), by_amount: true });
+    let twice = refused(vec![whole_line("iid_1"), part_of_line("iid_1", 1)]);
+    assert_eq!(twice, Refusal::LineTaken(line_id("iid_1")));
+    let said = refused(vec![part_of_line("iid_2", 401)]).to_string();
+    assert_eq!(said, "of line iid_2, the amount is 4.01 EUR, and at most 4.00 EUR can still be refunded");
 }

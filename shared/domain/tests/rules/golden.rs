@@ -2,15 +2,17 @@
 
 use data_encoding::HEXLOWER;
 use recoup_domain::api_key::{ApiKey, Scope};
-use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, LineId, RefundId, Tenant};
+use recoup_domain::ids::{AccountId, EndpointId, Environment, EventId, RefundId, Tenant};
 use recoup_domain::keyring::{Keyring, RingKey};
 use recoup_domain::money::{Currency, WrittenAmount};
 use recoup_domain::signing::Secret;
 use recoup_domain::stored_key::Proof;
 use recoup_domain::time::Timestamp;
 use recoup_domain::token::Claims;
-use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
-use recoup_testing::fixtures::{actor_id, external, getpaid_wanted, now, stored_key, text};
+use recoup_domain::wanted::{Wanted, WantedLine, WantedPart, WantedParts, WantedRouting};
+use recoup_testing::fixtures::{
+    actor_id, external, getpaid_wanted, now, part_of_line, stored_key, text, whole_line,
+};
 
 fn fingerprint(wanted: &Wanted) -> String {
     HEXLOWER.encode(&wanted.fingerprint("POST /v1/refunds", Currency::parse("EUR").unwrap()))
@@ -20,7 +22,7 @@ fn fingerprint(wanted: &Wanted) -> String {
 fn wanted() -> Wanted {
     let mut wanted = getpaid_wanted();
     wanted.currency = Currency::parse("EUR");
-    wanted.lines = ["l1", "l2"].map(|line| LineId::try_from(line).unwrap()).to_vec();
+    wanted.lines = ["l1", "l2"].map(whole_line).to_vec();
     wanted.expected_refundable = Some(WrittenAmount::Major("31.00".to_owned()));
     wanted.notes.reason = Some(text("customer_request"));
     wanted.notes.information = Some(text("two of three came broken"));
@@ -44,6 +46,19 @@ fn a_request_has_the_fingerprint_it_always_had() {
     ] {
         assert_eq!(fingerprint(&wanted), expected, "{wanted:?}");
     }
+}
+
+#[test]
+fn how_much_of_a_line_is_asked_for_tells_requests_apart() {
+    let of = |lines| fingerprint(&Wanted { lines, ..wanted() });
+    let part = of(vec![part_of_line("l1", 500)]);
+    let written = WrittenAmount::Major("5.00".to_owned());
+    let same = WantedLine { amount: Some(written), ..whole_line("l1") };
+    assert_eq!(part, of(vec![same]));
+    for other in [vec![part_of_line("l1", 501)], vec![part_of_line("l2", 500)], vec![whole_line("l1")]] {
+        assert_ne!(part, of(other));
+    }
+    assert_eq!(part, "83fe11bd65c305e68777b3ad472d0ed5c0c0c6bab3f2fda08bec0be027c120b2");
 }
 
 #[test]

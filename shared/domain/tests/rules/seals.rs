@@ -42,7 +42,8 @@ fn routed(original: Split, payment: &mut Payment) {
 
 fn bent() -> Vec<(&'static str, Payment)> {
     let yen = Money::of_minor(3100, Currency::parse("JPY").unwrap()).unwrap();
-    let line = |id: &str, amount| Line { id: line_id(id), amount: eur(amount), refunded: false };
+    let line =
+        |id: &str, amount| Line { id: line_id(id), amount: eur(amount), left: eur(amount), covered: false };
     let other = |name, reference: &str| Processor { name, reference: text(reference) };
     vec![
         ("environment", with(|it| it.tenant = tenant_of(Environment::Live, 1))),
@@ -103,7 +104,7 @@ fn what_refunds_change_leaves_the_seal_as_it_is() {
 }
 
 fn marked(line: Line) -> Line {
-    Line { refunded: true, ..line }
+    Line { left: eur(1), covered: true, ..line }
 }
 
 #[test]

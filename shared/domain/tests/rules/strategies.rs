@@ -8,7 +8,7 @@ use recoup_domain::payment::{CaptureStatus, Facts, PartialRefunds, Payment, Payo
 use recoup_domain::refund::{BankReference, BankReferenceKind, External, Notes, Outcome};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::Metadata;
-use recoup_domain::wanted::{Wanted, WantedPart, WantedParts, WantedRouting};
+use recoup_domain::wanted::{Wanted, WantedLine, WantedPart, WantedParts, WantedRouting};
 use recoup_testing::fixtures::{
     self, actor_id, eur, external, facts, later, line_id, now, registered, terms, text,
 };
@@ -74,7 +74,7 @@ pub(crate) struct Wish {
     amount: Option<u64>,
     routing: Option<(u64, Vec<u64>)>,
     proportional: bool,
-    lines: Vec<usize>,
+    lines: Vec<(usize, Option<u64>)>,
     stranger: bool,
     expected: Option<bool>,
     in_major: bool,
@@ -87,7 +87,10 @@ pub(crate) fn wish() -> impl Strategy<Value = Wish> {
         prop::option::weighted(0.6, share()),
         prop::option::weighted(0.5, (share(), prop::collection::vec(share(), 0..=4))),
         prop::bool::weighted(0.4),
-        prop_oneof![4 => Just(Vec::new()), 3 => prop::collection::vec(0_usize..5, 1..=3)],
+        prop_oneof![
+            4 => Just(Vec::new()),
+            5 => prop::collection::vec((0_usize..5, prop::option::weighted(0.6, share())), 1..=3),
+        ],
         prop::bool::weighted(0.03),
         prop::option::weighted(0.1, prop::bool::weighted(0.8)),
         any::<bool>(),
@@ -101,13 +104,7 @@ pub(crate) fn wish() -> impl Strategy<Value = Wish> {
 impl Wish {
     /// What is wanted of this payment as it stands.
     pub(crate) fn of(&self, payment: &Payment) -> Wanted {
-        let written = |money: Money| {
-            if self.in_major {
-                WrittenAmount::Major(money.decimal())
-            } else {
-                WrittenAmount::Minor(money.minor())
-            }
-        };
+        let written = |money| self.written(money);
         let share = |of: Money, share: u64| eur((of.minor() * share).div_ceil(1000));
         let mut sum = 0;
         let routing = self.routing.as_ref().map(|(platform, merchants)| {
@@ -139,7 +136,7 @@ impl Wish {
             payment_id: payment.id.clone(),
             amount: amount.map(written),
             currency: None,
-            lines: self.lines.iter().map(|line| line_id(&format!("l{line}"))).collect(),
+            lines: self.lines.iter().map(|(line, part)| self.line(payment, *line, *part)).collect(),
             routing,
             expected_refundable: self.expected.map(|right| {
                 let expected = if right { payment.refundable } else { eur(payment.refundable.minor() + 1) };
@@ -148,6 +145,23 @@ impl Wish {
             external: self.external.clone(),
             notes: Notes::default(),
             metadata: Metadata::default(),
+        }
+    }
+}
+
+impl Wish {
+    /// A line, and a share of what it has left where the wish says how much.
+    fn line(&self, payment: &Payment, line: usize, part: Option<u64>) -> WantedLine {
+        let left = payment.lines.get(line).map_or(1_000, |line| line.refundable().minor());
+        let amount = part.map(|part| eur((left * part).div_ceil(1000)));
+        WantedLine { id: line_id(&format!("l{line}")), amount: amount.map(|amount| self.written(amount)) }
+    }
+
+    fn written(&self, money: Money) -> WrittenAmount {
+        if self.in_major {
+            WrittenAmount::Major(money.decimal())
+        } else {
+            WrittenAmount::Minor(money.minor())
         }
     }
 }

@@ -86,8 +86,9 @@ impl Bench {
         assert_eq!(payment.routing, expected.routing);
         assert_eq!(payment.lines, expected.lines);
         for line in &payment.lines {
-            let covering = alive.clone().filter(|refund| refund.lines.contains(&line.id)).count();
-            assert_eq!(covering, usize::from(line.refunded), "line {}", line.id);
+            let parts = alive.clone().flat_map(|refund| &refund.lines).filter(|part| part.id == line.id);
+            let taken = parts.map(|part| part.taken.map_or(line.amount, |(_, amount)| amount).minor());
+            assert_eq!(line.refundable().minor() + taken.sum::<u64>(), line.amount.minor(), "{}", line.id);
         }
         let balances = Balances::of(&payment, &refunds.iter().map(Posting::from).collect::<Vec<_>>())
             .expect("the reads belong together");

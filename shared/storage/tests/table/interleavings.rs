@@ -16,8 +16,8 @@ use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_storage::TableImages;
 use recoup_testing::Fault;
 use recoup_testing::fixtures::{
-    SELLER, SUPPLIER, decided, failed, getpaid_payment, identity, later, line_id, refund_id, registered,
-    succeeded, wanted, wanted_of,
+    SELLER, SUPPLIER, decided, failed, getpaid_payment, identity, later, part_of_line, refund_id, registered,
+    succeeded, wanted, wanted_of, whole_line,
 };
 
 use crate::bench::Bench;
@@ -41,7 +41,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => Just(succeeded()), 3 => Just(failed()), 1 => Just(Outcome::Pending), 1 => Just(Outcome::Unknown),
     ];
     prop_oneof![
-        3 => (0..KEYS.len(), 0_usize..6, 1_u64..900)
+        3 => (0..KEYS.len(), 0_usize..9, 1_u64..900)
             .prop_map(|(key, wish, amount)| Deed::Request { key, wish, amount }),
         4 => (0..KEYS.len(), outcome).prop_map(|(key, outcome)| Deed::Settle { key, outcome }),
         1 => (0..KEYS.len()).prop_map(|key| Deed::Cancel { key }),
@@ -82,20 +82,23 @@ impl Bench {
         };
         let line = |line, part| {
             let whole = of(0, &[(SELLER, part)]);
-            let lines = if payment.lines.is_empty() { Vec::new() } else { vec![line_id(line)] };
+            let lines = if payment.lines.is_empty() { Vec::new() } else { vec![line] };
             Wanted { amount: Some(WrittenAmount::Minor(part)), lines, ..whole }
         };
         match wish {
             0 => wanted(payment, None),
             1 => of(amount % 50, &[(SUPPLIER, amount / 2)]),
-            2 => line("iid_2", 1100),
-            3 => line("iid_1", 1 + amount % 700),
+            2 => line(whole_line("iid_2"), 1100),
+            3 => line(whole_line("iid_1"), 1 + amount % 700),
+            4 => line(part_of_line("iid_1", amount), amount),
+            // A fee was kept: more of the line is given up than is paid.
+            5 => line(part_of_line("iid_2", amount), 1 + amount / 2),
             _ => of(0, &[(SELLER, amount), (SUPPLIER, amount / 4)]),
         }
     }
 
     /// As create-refund does it.
-    async fn request(&self, key: &str, wish: &Wanted) {
+    pub(crate) async fn request(&self, key: &str, wish: &Wanted) {
         let id = refund_id(key);
         let found = self.store.payment_and_refund(&self.payment.tenant, &self.payment.id, Some(&id)).await;
         let Ok(found) = found else { return };
@@ -264,7 +267,7 @@ fn one_key_decided_at_once_holds_its_amount_once() {
     paused(async {
         for (routed, lined) in KINDS {
             let bench = Bench::with(kind(routed, lined)).await;
-            let wish = bench.wish(5, 100);
+            let wish = bench.wish(9, 100);
             assert_eq!(at_once(&bench, [("k0", wish.clone()), ("k0", wish)]).await, 1);
             assert_eq!(bench.stored_payment().await.refundable.minor(), 3_100 - 125);
         }
@@ -275,7 +278,7 @@ fn one_key_decided_at_once_holds_its_amount_once() {
 fn twenty_requests_with_one_key_at_once_leave_one_refund() {
     paused(async {
         let bench = Bench::with(getpaid_payment()).await;
-        let wish = bench.wish(5, 100);
+        let wish = bench.wish(9, 100);
         join_all((0..20).map(|_| bench.request("k0", &wish))).await;
         let payment = bench.stored_payment().await;
         assert_eq!((payment.refunds.len(), payment.refundable.minor()), (1, 3100 - 125));

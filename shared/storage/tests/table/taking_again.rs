@@ -155,7 +155,7 @@ async fn lines_are_covered_again() {
     let (bench, failed) = failed_one(|bench| of_line(bench, "iid_1")).await;
     bench.store.carry_out(&after_all(&failed)).await.unwrap();
     let payment = bench.stored_payment().await;
-    let covered: Vec<bool> = payment.lines.iter().map(|line| line.refunded).collect();
+    let covered: Vec<bool> = payment.lines.iter().map(|line| line.refundable().is_zero()).collect();
     assert_eq!(covered, [true, false]);
     let again = fixtures::judged(&payment, &of_line(&bench, "iid_1"), "another");
     assert!(matches!(again, Err(Refusal::LineTaken(_))), "{again:?}");

@@ -51,6 +51,7 @@ async fn the_same_payment_and_refund_ids_live_side_by_side_and_share_nothing() {
             refund: Refund { tenant: tenant.clone(), ..refund.clone() },
             revision: 1,
             exactly: None,
+            lines: None,
         };
         assert!(matches!(bench.store.reserve(&reservation).await, Ok(Reserved::New)));
         let gone = moved(&reservation.refund, recoup_testing::fixtures::failed());

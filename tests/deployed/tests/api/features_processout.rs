@@ -183,6 +183,35 @@ async fn p8_a_part_of_an_invoice_is_refunded_by_its_lines_each_of_them_once() {
 }
 
 #[tokio::test]
+async fn p8_a_line_is_refunded_in_parts_until_nothing_of_it_is_left() {
+    let account = with_invoice("tr_1", "sandbox_succeed").await;
+    let part =
+        |amount: &str| json!({ "transaction_id": "tr_1", "lines": [{ "id": "iid_1", "amount": amount }] });
+    let left = async || {
+        let payment = account.payment("tr_1").await;
+        let lines = payment["invoice_details"].as_array().unwrap();
+        lines.iter().map(|line| line["refundable_amount_decimal"].clone()).collect::<Value>()
+    };
+    let first = account.refund(None, part("5.00")).await;
+    assert_eq!(
+        (first.status, &first.body["invoice_detail_ids"]),
+        (201, &json!(["iid_1"])),
+        "{:?}",
+        first.body
+    );
+    assert_eq!(first.body["lines"], json!([{ "id": "iid_1", "amount": 500, "amount_decimal": "5.00" }]));
+    assert_eq!(left().await, json!(["15.00", "11.00", "0.50"]));
+    let more = account.refund(None, part("15.01")).await;
+    assert_eq!((more.status, more.text("code")), (422, "line_amount_exceeds_refundable"));
+    assert_eq!(more.body["refundable_amount"], 1_500);
+    assert_eq!(account.refund(None, part("15.00")).await.status, 201);
+    assert_eq!(left().await, json!(["0.00", "11.00", "0.50"]));
+    // A refund of everything leaves nothing of any line.
+    assert_eq!(account.refund(None, json!({ "transaction_id": "tr_1" })).await.status, 201);
+    assert_eq!(left().await, json!(["0.00", "0.00", "0.00"]));
+}
+
+#[tokio::test]
 async fn p8_an_empty_list_of_lines_is_refused_and_is_not_the_whole_payment() {
     let account = with_invoice("tr_1", "sandbox_succeed").await;
     for wish in [

@@ -185,6 +185,12 @@ fn refused() -> Vec<Case> {
             Some("invoice_detail_ids"),
             &of("pay_lines", line("line_1")),
         ),
+        refund(
+            422,
+            "line_amount_exceeds_refundable",
+            Some("lines"),
+            &of("pay_lines", json!({ "lines": [{ "id": "line_2", "amount": 401 }] })),
+        ),
     ];
     // A quote gives the very problem that the create would give.
     let quotes: Vec<Case> = cases
@@ -218,7 +224,7 @@ async fn every_problem_has_its_status_code_parameter_and_request_id() {
     // With those of the next two tests, these are all codes that a caller can provoke.
     codes.sort_unstable();
     codes.dedup();
-    assert_eq!(codes.len(), 28);
+    assert_eq!(codes.len(), 29);
     // Nothing that was refused has taken anything.
     for (id, left) in [("pay_plain", 900), ("pay_routed", 3_100), ("pay_whole", 1_000), ("pay_lines", 400)] {
         assert_eq!(account.payment(id).await["refundable_amount"], left, "{id}");
