@@ -227,12 +227,12 @@ fn jitter() -> u32 {
 #[tokio::test]
 async fn thirty_refunds_of_one_charge_settle_soon_and_hold_up_nobody() {
     let mut world = World::new("any").await;
-    let at_stripe = |payment: &recoup_domain::payment::Payment| {
-        let processor = PaymentProcessor { name: ProcessorName::Http, reference: fixtures::text("pay") };
-        Terms { processor, ..payment.terms() }
+    let at = |reference: &str| Terms {
+        processor: PaymentProcessor { name: ProcessorName::Http, reference: fixtures::text(reference) },
+        ..world.payment.terms()
     };
-    let one = fixtures::registered("pay_one", at_stripe(&world.payment));
-    let other = fixtures::registered("pay_other", at_stripe(&world.payment));
+    let one = fixtures::registered("pay_one", at("bank-1"));
+    let other = fixtures::registered("pay_other", at("bank-2"));
     world.register(other).await;
     let innocent = world.reserve("innocent", &fixtures::getpaid_wanted()).await;
     world.register(one).await;
