@@ -46,11 +46,15 @@ class Bank:
 
     def _move(self, order: dict) -> dict:
         if order["payment_reference"].startswith("closed"):
-            return {"status": "failed", "failure": {"code": "expired_or_closed_account", "message": "Closed."}}
+            own_words = {"processor_code": "AC04", "processor_message": "Closed account number"}
+            failure = {"code": "expired_or_closed_account", "message": "Closed.", **own_words}
+            return {"status": "failed", "failure": failure}
         if order["payment_reference"].startswith("slow"):
             threading.Thread(target=self._settle_later, args=(order,), daemon=True).start()
             return {"status": "pending"}
-        return {"status": "succeeded", "reference": "bank-" + order["refund_id"]}
+        # The number by which the customer's bank finds the money, if yours has one.
+        number = {"kind": "trace_id", "value": "trace-" + order["refund_id"]}
+        return {"status": "succeeded", "reference": "bank-" + order["refund_id"], "bank_reference": number}
 
     def _settle_later(self, order: dict) -> None:
         answer = {"status": "succeeded", "reference": "bank-" + order["refund_id"]}

@@ -110,8 +110,8 @@ pub(crate) fn job<'a>(refund: &'a Refund, scope: &Scope) -> Option<Discrepancy<'
         return Some(Discrepancy { repair, ..Discrepancy::of_refund(mismatch, refund, detail) });
     }
     (scope.started.since(refund.created_at) > UNSETTLED_AFTER).then(|| {
-        let detail =
-            format!("{state} since {}, asked about {} times", refund.created_at.rfc3339(), refund.turn);
+        let asked = refund.turn.saturating_sub(refund.postponed);
+        let detail = format!("{state} since {}, asked about {asked} times", refund.created_at.rfc3339());
         Discrepancy::of_refund(Mismatch::Unsettled, refund, detail)
     })
 }

@@ -75,6 +75,25 @@ fn no_function_that_a_tenants_caller_reaches_opens_a_secret() {
     }
 }
 
+/// What may open no secret has done, by invoking another function, what takes one; so whoever invokes opens nothing.
+#[test]
+fn who_invokes_another_function_opens_no_secret_itself() {
+    let mut invoked = BTreeMap::new();
+    for (function, statements) in statements() {
+        let may = |action: &str| -> Vec<String> {
+            let of_action = statements
+                .iter()
+                .filter(|statement| texts(&statement["Action"]).iter().any(|found| found == action));
+            of_action.flat_map(|statement| texts(&statement["Resource"])).collect()
+        };
+        let invokes = may("lambda:InvokeFunction");
+        assert!(invokes.is_empty() || may("kms:Decrypt").is_empty(), "{function}");
+        invoked.insert(function, invokes);
+    }
+    assert_eq!(invoked["admin"], ["ProcessRefundFunction.Arn"]);
+    assert_eq!(invoked["manage-webhooks"], ["DispatchWebhookFunction.Arn"]);
+}
+
 #[test]
 fn each_purpose_has_the_form_that_the_roles_are_limited_to() {
     let endpoint = Purpose::Endpoint(EndpointId::from_bits(1)).to_string();

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use process_refund::{OPEN_FOR, SILENCES_MAX};
 use recoup_domain::payment::{Processor, ProcessorName};
-use recoup_domain::refund::{Outcome, Pending, Refund, State, Version};
+use recoup_domain::refund::{BankReference, BankReferenceKind, Outcome, Pending, Refund, State, Version};
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_testing::fixtures;
 
-use crate::{World, failed, job, message};
+use crate::{Context, World, failed, job, message};
 
 #[tokio::test]
 async fn a_job_about_another_question_is_stale_and_asks_nobody() {
@@ -124,6 +124,53 @@ async fn any_other_success_is_the_end_of_it() {
     assert!(failed(&world.sandbox(), vec![message("m1", 1, &job(&refund))]).await.is_empty());
     let done = world.refund(&refund).await;
     assert_eq!((done.version.state, done.turn, done.wait), (State::Succeeded, 0, None));
+}
+
+/// A success whose bank has this number.
+fn paid(value: Option<&str>) -> Outcome {
+    let value = value.map(fixtures::text);
+    let bank_reference = Some(BankReference { kind: BankReferenceKind::Arn, value });
+    Outcome::Succeeded { reference: fixtures::text("re_1"), bank_reference }
+}
+
+const DAY: Duration = Duration::from_hours(24);
+
+#[tokio::test]
+async fn the_banks_number_is_asked_for_until_it_is_there() {
+    let (world, refund) = World::with_refund("any").await;
+    let context = world.script([paid(None), paid(None), paid(Some("74"))]);
+    for turn in 1..=2 {
+        let stands = world.refund(&refund).await;
+        assert!(failed(&context, vec![message("m1", 1, &job(&stands))]).await.is_empty());
+        let done = world.refund(&refund).await;
+        assert_eq!((&done.version.state, done.version.sequence, done.turn), (&State::Succeeded, 2, turn));
+        let wait = done.wait.unwrap();
+        assert_eq!((wait.at, wait.rests), (fixtures::later(5_000).plus(DAY), true));
+    }
+    let stands = world.refund(&refund).await;
+    assert!(failed(&context, vec![message("m1", 1, &job(&stands))]).await.is_empty());
+    let done = world.refund(&refund).await;
+    assert_eq!((&done.version.state, done.version.sequence, done.wait), (&State::Succeeded, 3, None));
+    assert_eq!(done.version.bank_reference.unwrap().value, Some(fixtures::text("74")));
+    assert_eq!(world.left().await.0, 1600, "no money moved for it");
+    let asked = context.processor.asked().len();
+    assert!(failed(&context, vec![message("m1", 1, &job(&world.refund(&refund).await))]).await.is_empty());
+    assert_eq!(context.processor.asked().len(), asked);
+}
+
+#[tokio::test]
+async fn a_bank_that_gives_no_number_is_not_asked_for_ever() {
+    let (world, refund) = World::with_refund("any").await;
+    let context = world.script([paid(None)]);
+    assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty());
+    let later = Context { now: || fixtures::later(5_000).plus(DAY.saturating_mul(15)), ..context };
+    let stands = world.refund(&refund).await;
+    assert!(failed(&later, vec![message("m1", 1, &job(&stands))]).await.is_empty());
+    let done = world.refund(&refund).await;
+    assert_eq!(
+        (&done.version.state, done.wait, done.version.bank_reference),
+        (&State::Succeeded, None, None)
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use recoup_domain::refund::{FailureCode, Outcome, Refund};
+use recoup_domain::refund::{BankReference, BankReferenceKind, FailureCode, Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_outbound::http_adapter::HttpAdapter;
 use recoup_ports::processor::{LookedUp, Processor};
@@ -74,13 +74,19 @@ async fn the_example_refunds_once_and_knows_it_by_its_id() {
     let example = Example::running().await;
     let refund = handed_over(&fresh("key", "payment-1"));
     assert_eq!(example.client.look_up(&refund).await, LookedUp::NeverReceived);
+    let value = Some(recoup_testing::fixtures::text(&format!("trace-{}", refund.id)));
+    let number = BankReference { kind: BankReferenceKind::TraceId, value };
+    let Outcome::Succeeded { reference, .. } = succeeded(&refund) else { panic!("it is a success") };
+    let succeeded = Outcome::Succeeded { reference, bank_reference: Some(number) };
     for _ in 0..2 {
-        assert_eq!(example.client.refund(&refund).await, succeeded(&refund));
-        assert_eq!(example.client.look_up(&refund).await, LookedUp::Stands(succeeded(&refund)));
+        assert_eq!(example.client.refund(&refund).await, succeeded);
+        assert_eq!(example.client.look_up(&refund).await, LookedUp::Stands(succeeded.clone()));
     }
     let closed = handed_over(&fresh("another", "closed-1"));
     let Outcome::Failed(failure) = example.client.refund(&closed).await else { panic!("it did not fail") };
     assert_eq!(failure.code, FailureCode::ExpiredOrClosedAccount);
+    assert_eq!(failure.said.code.unwrap().as_str(), "AC04");
+    assert_eq!(failure.said.message.unwrap().as_str(), "Closed account number");
 }
 
 #[tokio::test]
