@@ -70,7 +70,13 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "relay-events": {"endpoints": {READ}, "events": {PUT}},
     "process-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}, "processor keys": {READ}},
-    "settle-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}, "processor keys": {READ}, "account": {READ}},
+    "settle-refund": {
+        "payment": {READ, UPDATE},
+        "charge": {READ},
+        "refund": {READ, PUT, UPDATE},
+        "processor keys": {READ},
+        "account": {READ},
+    },
     "dispatch-webhook": {
         "refund": {READ},
         "account": {READ},

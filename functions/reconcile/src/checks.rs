@@ -86,10 +86,20 @@ pub(crate) fn unreadable_refund<'a>(row: &UnreadableRow) -> Discrepancy<'a> {
 
 /// Whether a person has to look at the refund, as its flag says.
 pub(crate) fn flag(refund: &Refund) -> Option<Discrepancy<'_>> {
-    let Flag::SucceededAfterFailure = refund.flag?;
-    let detail =
-        "the processor says that it succeeded after it had failed, and its money is not there any more";
-    Some(Discrepancy::of_refund(Mismatch::SucceededAfterFailure, refund, detail))
+    let (mismatch, detail) = match refund.flag? {
+        Flag::SucceededAfterFailure => {
+            let detail = "the processor says that it succeeded after it had failed, and its money is not there any more";
+            (Mismatch::SucceededAfterFailure, detail.to_owned())
+        }
+        Flag::ExceedsRefundable => {
+            let excess = refund.origin.excess().map(Money::decimal).unwrap_or_default();
+            let (amount, code) = (refund.amount.decimal(), refund.amount.currency().code());
+            let detail =
+                format!("made at the processor: {excess} of its {amount} {code} were no longer refundable");
+            (Mismatch::ExceedsRefundable, detail)
+        }
+    };
+    Some(Discrepancy::of_refund(mismatch, refund, detail))
 }
 
 /// Whether the refund is on its way and has a job, or waits for one that is not due.

@@ -1,7 +1,7 @@
 //! Verifying a notification: only its signature counts, and a refusal never tells a stranger which accounts exist.
 
-use lambda_http::{Body, Request};
-use recoup_domain::ids::Tenant;
+use lambda_http::{Body, Request, RequestExt};
+use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::time::Timestamp;
 use recoup_http::problem::{Code, Problem};
@@ -21,7 +21,8 @@ pub(crate) async fn notification<K: ProcessorKeys>(
     request: &Request,
     now: Timestamp,
 ) -> Result<Option<Notification>, Problem> {
-    let message = Message { body: text(request)?, headers: request.headers() };
+    let account = account(request)?;
+    let message = Message { body: text(request)?, headers: request.headers(), account: account.as_ref() };
     let notification = recoup_processors::notification(sender, keys, message, now).await;
     if let Ok(None) = notification {
         tracing::info!("notification ignored: it is about no refund of ours");
@@ -54,6 +55,21 @@ fn problem(refused: Refused) -> Problem {
             refusal(why)
         }
     }
+}
+
+/// The account that the sender was told to name: what was made without us carries no names of ours. Whose signature it
+/// bears is decided by that account's own secrets.
+fn account(request: &Request) -> Result<Option<Tenant>, Problem> {
+    let query = request.query_string_parameters();
+    let (environment, account) = (query.first("environment"), query.first("account_id"));
+    let (environment, account) = match (environment, account) {
+        (None, None) => return Ok(None),
+        (environment, account) => (environment.unwrap_or_default(), account.unwrap_or_default()),
+    };
+    let named = Environment::parse(environment).zip(AccountId::try_from(account).ok());
+    let (environment, account) =
+        named.ok_or_else(|| unreadable(Unreadable("its address names no account as we do")))?;
+    Ok(Some(Tenant { environment, account }))
 }
 
 /// The bytes that were signed. Every processor of ours signs text.

@@ -4,6 +4,7 @@
 //! it is judged by where its refund stands, and every write is conditional on just that. After a 5xx the processor sends
 //! the notification again. One that would be no clearer the next time is answered with 200 and logged for a person.
 
+mod entering;
 mod genuine;
 mod known;
 mod settle;
@@ -18,8 +19,10 @@ use recoup_domain::time::Timestamp;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request::path_parameter;
 use recoup_http::respond::{Answer, respond_within};
+use recoup_ports::payments::Charges;
 use recoup_ports::processor::Processor;
 use recoup_ports::processor_keys::ProcessorKeys;
+use recoup_ports::refunds::Reserve;
 use recoup_ports::settlement::Settle;
 use serde::Serialize;
 
@@ -45,7 +48,7 @@ pub struct Context<S, K, P> {
 /// One notification.
 pub async fn handle<S, K, P>(context: &Context<S, K, P>, request: Request) -> Response<Body>
 where
-    S: Settle + Sync,
+    S: Settle + Reserve + Charges + Sync,
     K: ProcessorKeys + Sync,
     P: Processor + Sync,
 {

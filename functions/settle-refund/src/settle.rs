@@ -5,18 +5,20 @@ use recoup_domain::refund::{Amounts, Move, Outcome, Refund};
 use recoup_http::problem::Problem;
 use recoup_http::refund::not_found;
 use recoup_ports::causes;
+use recoup_ports::payments::Charges;
 use recoup_ports::processor::{LookedUp, Processor};
+use recoup_ports::refunds::Reserve;
 use recoup_ports::settlement::{Settle, SettleError, Settled};
 use recoup_processors::notification::Notification;
 use tracing::Instrument;
 
-use crate::{AttemptOutcome, Context, unavailable};
+use crate::{AttemptOutcome, Context, entering, unavailable};
 
 /// How often a notification is judged anew because somebody else moved its refund.
 pub const STARTS_MAX: usize = 3;
 
 /// Judges a notification by where its refund stands, and writes what follows.
-pub(crate) async fn carry_out<S: Settle + Sync, K, P: Processor>(
+pub(crate) async fn carry_out<S: Settle + Reserve + Charges + Sync, K, P: Processor>(
     context: &Context<S, K, P>,
     sender: ProcessorName,
     notification: &Notification,
@@ -42,13 +44,17 @@ pub(crate) async fn carry_out<S: Settle + Sync, K, P: Processor>(
 }
 
 /// `None` if the refund moved between reading and writing.
-async fn once<S: Settle + Sync, K, P: Processor>(
+async fn once<S: Settle + Reserve + Charges + Sync, K, P: Processor>(
     context: &Context<S, K, P>,
     sender: ProcessorName,
     notification: &Notification,
 ) -> Result<Option<AttemptOutcome>, Problem> {
     let refund =
-        context.store.refund(&notification.tenant, &notification.refund).await?.ok_or_else(not_found)?;
+        match (context.store.refund(&notification.tenant, &notification.refund).await?, &notification.made) {
+            (Some(refund), _) => refund,
+            (None, Some(made)) => return entering::enter(context, sender, notification, made).await,
+            (None, None) => return Err(not_found()),
+        };
     let Some(outcome) = outcome(sender, notification, &refund) else {
         return Ok(Some(AttemptOutcome::ignored()));
     };

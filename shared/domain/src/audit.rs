@@ -78,7 +78,7 @@ impl Books {
         let Self { actor, amount, refundable } = self;
         let zero = Money::zero(amount.currency());
         let part = |refund: &&Refund| match &actor {
-            None => refund.amount,
+            None => refund.taken(),
             Some(actor) => refund.split.as_ref().map_or(zero, |split: &Split| split.part_of(actor)),
         };
         let sum = |state: fn(&State) -> bool| {

@@ -52,7 +52,7 @@ pub struct Posting {
     pub payment: PaymentId,
     /// How far it has come.
     pub status: Status,
-    /// Its amount.
+    /// What it takes of the payment.
     pub amount: Money,
     /// Refund or reversal.
     pub kind: Kind,
@@ -66,7 +66,7 @@ impl From<&Refund> for Posting {
             refund: refund.id.clone(),
             payment: refund.payment_id.clone(),
             status: refund.version.state.status(),
-            amount: refund.amount,
+            amount: refund.taken(),
             kind: refund.kind,
             split: refund.split.clone(),
         }

@@ -174,7 +174,7 @@ pub struct Reservation {
 impl Reservation {
     /// Whether the refund leaves nothing refundable.
     pub fn takes_all(&self) -> bool {
-        self.exactly == Some(self.refund.amount)
+        self.exactly == Some(self.refund.taken())
     }
 }
 

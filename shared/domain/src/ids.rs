@@ -8,6 +8,8 @@ use thiserror::Error;
 use ulid::{ULID_LEN, Ulid};
 
 use crate::or_abort::OrAbort;
+use crate::payment::ProcessorName;
+use crate::text::Text;
 use crate::text_form::text_form;
 use crate::time::Timestamp;
 
@@ -139,6 +141,13 @@ impl RefundId {
     pub fn of_key(tenant: &Tenant, key: &IdempotencyKey) -> Self {
         let account = tenant.account.as_str();
         Self::from_bits(hashed(&["refund", tenant.environment.as_str(), account, key.as_str()]))
+    }
+
+    /// The id of a refund that was made at a processor without us: the same whoever tells of it, however often.
+    pub fn of_processor(tenant: &Tenant, processor: ProcessorName, reference: &Text<255>) -> Self {
+        let (environment, account) = (tenant.environment.as_str(), tenant.account.as_str());
+        let parts = ["processor refund", environment, account, processor.as_str(), reference.as_str()];
+        Self::from_bits(hashed(&parts))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod currency;
 pub mod decide;
 pub mod delivery;
 pub mod endpoint;
+pub mod enter;
 pub mod event;
 mod fingerprint;
 pub mod ids;

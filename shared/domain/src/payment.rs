@@ -379,7 +379,7 @@ impl Payment {
     /// hold that much, or a line does not.
     pub fn after_taking(&self, refund: &Refund) -> Option<Self> {
         let mut after = self.clone();
-        after.refundable = self.refundable.minus(refund.amount)?;
+        after.refundable = self.refundable.minus(refund.taken())?;
         if let (Some(routing), Some(split)) = (&mut after.routing, &refund.split) {
             routing.refundable = routing.refundable.minus(split)?;
         }
@@ -406,7 +406,7 @@ impl Payment {
     /// The payment after a refund of it failed or was cancelled; `None` if that were more than it ever had.
     pub fn after_giving_back(&self, refund: &Refund) -> Option<Self> {
         let mut after = self.clone();
-        after.refundable = self.refundable.plus(refund.amount)?;
+        after.refundable = self.refundable.plus(refund.taken())?;
         if after.refundable.exceeds(after.amount) {
             return None;
         }

@@ -79,7 +79,9 @@ fact!(
     /// Why a person has to look at a refund.
     Flag {
         /// The processor says that the money went back after all, but its payment no longer has it.
-        SucceededAfterFailure = "succeeded_after_failure"
+        SucceededAfterFailure = "succeeded_after_failure",
+        /// It was made at the processor without us, and its payment no longer had as much.
+        ExceedsRefundable = "exceeds_refundable"
     }
 );
 
@@ -193,6 +195,11 @@ impl Refund {
         (self.notes, self.history) = (Notes::default(), Vec::new());
         self.version.metadata = Metadata::default();
         self
+    }
+
+    /// What it takes of its payment: all of it, but for what was no longer there when the processor moved it.
+    pub fn taken(&self) -> Money {
+        self.origin.excess().and_then(|excess| self.amount.minus(excess)).unwrap_or(self.amount)
     }
 
     /// The positions among the payment's actors (the platform is 0) of those who give, with what each gives.

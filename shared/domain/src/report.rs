@@ -36,6 +36,8 @@ fact!(
         TwiceAtProcessor = "twice_at_processor",
         /// A refund succeeded after it had failed, and its amount is no longer refundable.
         SucceededAfterFailure = "succeeded_after_failure",
+        /// A refund made at the processor is more than its payment had left.
+        ExceedsRefundable = "exceeds_refundable",
         /// A payment's terms or facts are not those that were sealed when they were written.
         TermsChanged = "terms_changed",
         /// A payment has no seal.

@@ -1,7 +1,7 @@
 //! Reading and registering payments.
 
 use recoup_domain::ids::{PaymentId, Tenant};
-use recoup_domain::payment::Payment;
+use recoup_domain::payment::{Payment, Processor};
 
 use crate::rows::Rows;
 use crate::{ReadError, WriteError};
@@ -21,6 +21,16 @@ pub trait Payments {
         tenant: &Tenant,
         ids: &[PaymentId],
     ) -> impl Future<Output = Result<Rows<Payment>, ReadError>> + Send;
+}
+
+/// Finds payments by their names at their processors.
+pub trait Charges: Payments {
+    /// The payment of this tenant that has this charge.
+    fn payment_of_charge(
+        &self,
+        tenant: &Tenant,
+        charge: &Processor,
+    ) -> impl Future<Output = Result<Option<PaymentId>, ReadError>> + Send;
 }
 
 /// The outcome of a registration.

@@ -2,7 +2,9 @@
 
 use http::HeaderMap;
 use recoup_domain::ids::{AccountId, Environment, RefundId, Tenant};
+use recoup_domain::money::Money;
 use recoup_domain::refund::{Outcome, Refund};
+use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
 use thiserror::Error;
@@ -56,6 +58,19 @@ pub struct Message<'request> {
     pub body: &'request str,
     /// Its headers; the signature is among them.
     pub headers: &'request HeaderMap,
+    /// The account to whose address it was sent, where that names one.
+    pub account: Option<&'request Tenant>,
+}
+
+/// A refund that was made at the processor without us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeThere {
+    /// The processor's name for it.
+    pub reference: Text<255>,
+    /// The names of its payment there, any of which may be the registered one.
+    pub payments: Vec<Text<255>>,
+    /// How much, if it is exact in our minor units.
+    pub amount: Option<Money>,
 }
 
 impl<'request> Message<'request> {
@@ -79,11 +94,18 @@ pub struct Notification {
     pub tenant: Tenant,
     /// Which one.
     pub refund: RefundId,
+    /// What it is where it was made without us.
+    pub made: Option<MadeThere>,
     pub(crate) outcome: Outcome,
     pub(crate) amount: Option<StripeAmount>,
 }
 
 impl Notification {
+    /// The outcome, whatever refund it is about.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
     /// What it means for this refund. [`Outcome::Unknown`] if it is about another refund, or about another
     /// amount than was asked for: a person has to look at that.
     pub fn outcome_of(&self, refund: &Refund) -> Outcome {

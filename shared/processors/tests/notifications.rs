@@ -53,7 +53,7 @@ fn now_seconds() -> u64 {
 fn of_stripe(event: &Value) -> Notification {
     let body = event.to_string();
     let signature = stripe_signature(&body, now_seconds());
-    let Ok(Some(claim)) = UnverifiedEvent::parse(&body) else { panic!("{body}") };
+    let Ok(Some(claim)) = UnverifiedEvent::parse(&body, None) else { panic!("{body}") };
     assert_eq!(*claim.tenant(), fixtures::tenant());
     claim.verified(&[stripe_secret()], &signature, fixtures::now()).unwrap()
 }
@@ -86,7 +86,7 @@ fn what_is_not_about_a_refund_of_ours_is_not_for_us() {
     let mut charge = event("charge.refunded", &refund);
     charge["data"]["object"]["object"] = json!("charge");
     for body in [foreign, charge, event("payment_intent.succeeded", &refund)] {
-        assert_eq!(UnverifiedEvent::parse(&body.to_string()), Ok(None));
+        assert_eq!(UnverifiedEvent::parse(&body.to_string(), None), Ok(None));
     }
 }
 
@@ -110,7 +110,7 @@ fn an_event_that_contradicts_itself_cannot_be_read() {
         String::new(),
         "[]".to_owned(),
     ] {
-        assert!(matches!(UnverifiedEvent::parse(&body), Err(Unreadable(_))), "{body}");
+        assert!(matches!(UnverifiedEvent::parse(&body, None), Err(Unreadable(_))), "{body}");
     }
 }
 
@@ -134,7 +134,7 @@ fn news_of_another_amount_or_refund_says_nothing() {
 #[test]
 fn an_event_is_believed_only_with_a_recent_signature_of_its_own_body() {
     let body = event("refund.updated", &refund()).to_string();
-    let claim = || match UnverifiedEvent::parse(&body) {
+    let claim = || match UnverifiedEvent::parse(&body, None) {
         Ok(Some(claim)) => claim,
         other => panic!("{other:?}"),
     };

@@ -92,6 +92,8 @@ struct RefundItem {
     /// Absent where the API asked for it, as everything did at first.
     origin: Option<OriginName>,
     external: Option<ExternalItem>,
+    /// What a refund made at the processor moved beyond what was refundable.
+    excess: Option<u64>,
     processor: ProcessorName,
     processor_payment: Text<255>,
     fingerprint: ByteArray<32>,
@@ -115,7 +117,8 @@ struct RefundItem {
 }
 
 /// The attributes that [`posting`] reads. `status` is a word that DynamoDB reserves.
-pub(crate) const POSTING: [&str; 7] = ["pk", "payment_id", "amount", "currency", "kind", "split", STATUS];
+pub(crate) const POSTING: [&str; 8] =
+    ["pk", "payment_id", "amount", "excess", "currency", "kind", "split", STATUS];
 
 /// What balances need of a refund's item.
 #[derive(Debug, Deserialize)]
@@ -123,6 +126,7 @@ struct PostingItem {
     pk: String,
     payment_id: PaymentId,
     amount: u64,
+    excess: Option<u64>,
     currency: Currency,
     kind: Kind,
     split: Option<SplitItem>,
@@ -133,11 +137,12 @@ struct PostingItem {
 pub(crate) fn posting(item: Item) -> Result<Posting, String> {
     let item: PostingItem = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
     let (_, id) = owner_and_id(&item.pk, REFUND).ok_or("pk is not a refund's")?;
+    let taken = item.amount.checked_sub(item.excess.unwrap_or(0)).ok_or("excess is more than the amount")?;
     Ok(Posting {
         refund: RefundId::try_from(id).map_err(|_| "pk has no refund id")?,
         payment: item.payment_id,
         status: item.status,
-        amount: money(item.amount, item.currency)?,
+        amount: money(taken, item.currency)?,
         kind: item.kind,
         split: item.split.map(|split| split.read(item.currency)).transpose()?,
     })
@@ -179,6 +184,7 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         webhook_url,
         origin: Some(origin.name()).filter(|name| *name != OriginName::Api),
         external: origin.external().cloned().map(ExternalItem::from),
+        excess: origin.excess().filter(|excess| !excess.is_zero()).map(Money::minor),
         processor: processor.name,
         processor_payment: processor.reference.clone(),
         fingerprint: ByteArray::new(*fingerprint),
@@ -206,6 +212,7 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
     let (tenant, id) = owner_and_id(&item.pk, REFUND).ok_or("pk is not a refund's")?;
     let id = RefundId::try_from(id).map_err(|_| "pk has no refund id")?;
     let (history, wait, lines) = (item.history(), item.wait(), item.lines()?);
+    let excess = money(item.excess.unwrap_or(0), item.currency)?;
     let external = item.external.map(|ExternalItem { method, reference }| External { method, reference });
     Ok(Refund {
         tenant,
@@ -222,7 +229,7 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
             reference: item.reference,
             webhook_url: item.webhook_url,
         },
-        origin: Origin::of_parts(item.origin.unwrap_or(OriginName::Api), external)?,
+        origin: Origin::of_parts(item.origin.unwrap_or(OriginName::Api), external, excess)?,
         processor: Processor { name: item.processor, reference: item.processor_payment },
         fingerprint: item.fingerprint.into_array(),
         version,

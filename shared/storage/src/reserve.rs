@@ -96,7 +96,7 @@ fn take(reservation: &Reservation) -> Expression {
 /// Takes each actor's amount and the lines' parts, if the actors still have enough and the lines are as they were seen.
 pub(crate) fn amounts_taken(expression: &mut Expression, refund: &Refund, lines: Option<&LinesTaken>) {
     let refundable = expression.name(REFUNDABLE);
-    let amount = expression.value(number(refund.amount.minor()));
+    let amount = expression.value(number(refund.taken().minor()));
     expression.require(format!("{refundable} >= {amount}"));
     expression.set(format!("{refundable} = {refundable} - {amount}"));
 

@@ -126,7 +126,7 @@ fn amounts_back(refund: &Refund) -> Expression {
     let mut expression = Expression::default();
     expression.require(format!("attribute_exists({PK})"));
     let refundable = expression.name(REFUNDABLE);
-    let amount = expression.value(number(refund.amount.minor()));
+    let amount = expression.value(number(refund.taken().minor()));
     expression.set(format!("{refundable} = {refundable} + {amount}"));
     for (position, part) in refund.takes() {
         let actors = expression.name(ACTORS);

@@ -8,9 +8,9 @@ use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use recoup_domain::balance::Posting;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
-use recoup_domain::payment::Payment;
+use recoup_domain::payment::{Payment, Processor};
 use recoup_domain::refund::Refund;
-use recoup_ports::payments::Payments;
+use recoup_ports::payments::{Charges, Payments};
 use recoup_ports::refunds::Refunds;
 use recoup_ports::rows::Rows;
 use recoup_ports::{BoxError, ReadError, causes, refusal, without_values};
@@ -160,6 +160,19 @@ impl Payments for Table {
             }
         }
         Ok(payments)
+    }
+}
+
+impl Charges for Table {
+    async fn payment_of_charge(
+        &self,
+        tenant: &Tenant,
+        charge: &Processor,
+    ) -> Result<Option<PaymentId>, ReadError> {
+        let key = Key::charge(tenant, charge.name, &charge.reference);
+        let Some(claim) = self.item(&key).await? else { return Ok(None) };
+        let id = PaymentId::try_from(key_text(&claim, "payment_id"));
+        id.map(Some).map_err(|why| unreadable(&key.pk, why))
     }
 }
 

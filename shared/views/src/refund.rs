@@ -177,6 +177,8 @@ pub struct RefundView {
     verdict: Option<VerdictView>,
     origin: &'static str,
     external: Option<ExternalView>,
+    excess_amount: u64,
+    excess_amount_decimal: String,
     sandbox: bool,
     reason: Option<String>,
     reason_code: Option<&'static str>,
@@ -204,6 +206,7 @@ impl RefundView {
     /// Shows a refund.
     pub fn of(refund: &Refund, public_url: &PublicUrl) -> Self {
         let (notes, version) = (&refund.notes, &refund.version);
+        let excess = refund.origin.excess().unwrap_or(Money::zero(refund.amount.currency()));
         let (earliest, latest) = Self::ARRIVAL_DAYS;
         let failure = version.state.failure().map(FailureView::from);
         Self {
@@ -223,6 +226,8 @@ impl RefundView {
             verdict: refund.verdict.as_ref().map(VerdictView::from),
             origin: refund.origin.name().as_str(),
             external: refund.origin.external().map(ExternalView::from),
+            excess_amount: excess.minor(),
+            excess_amount_decimal: excess.decimal(),
             sandbox: refund.tenant.environment == Environment::Sandbox,
             reason: notes.reason.as_ref().map(|text| text.as_str().into()),
             reason_code: notes.reason.as_ref().map(|reason| ReasonCode::of(reason).as_str()),

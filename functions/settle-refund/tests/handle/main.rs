@@ -4,6 +4,7 @@
 mod believing;
 mod contradicting;
 mod doubles;
+mod entering;
 mod failing;
 #[path = "../../../../tests/events/gateway.rs"]
 mod gateway;
@@ -137,7 +138,10 @@ impl World {
             .expect("the reads belong together");
         let held = refunds.iter().filter(|refund| refund.version.state.holds_money());
         let held: Vec<&Refund> = held.collect();
-        assert_eq!(balances.total.held.minor(), held.iter().map(|refund| refund.amount.minor()).sum::<u64>());
+        assert_eq!(
+            balances.total.held.minor(),
+            held.iter().map(|refund| refund.taken().minor()).sum::<u64>()
+        );
         for (actor, balance) in &balances.actors {
             let parts = held.iter().map(|refund| refund.split.as_ref().unwrap().part_of(actor).minor());
             assert_eq!(balance.held.minor(), parts.sum::<u64>(), "{actor:?}");

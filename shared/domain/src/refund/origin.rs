@@ -1,5 +1,6 @@
 //! Where a refund comes from, and so who moves its money.
 
+use crate::money::Money;
 use crate::payment::fact;
 use crate::text::Text;
 
@@ -34,7 +35,10 @@ pub enum Origin {
     /// Asked for in the console; the processor is asked.
     Console,
     /// Made at the processor without us.
-    Processor,
+    Processor {
+        /// What of it was no longer refundable: it moved, and the books have nothing to take it from.
+        excess: Money,
+    },
     /// Already paid otherwise; no processor knows of it.
     External(External),
 }
@@ -45,17 +49,21 @@ impl Origin {
         match self {
             Self::Api => OriginName::Api,
             Self::Console => OriginName::Console,
-            Self::Processor => OriginName::Processor,
+            Self::Processor { .. } => OriginName::Processor,
             Self::External(_) => OriginName::External,
         }
     }
 
     /// The origin of these parts; the error names what is missing.
-    pub fn of_parts(name: OriginName, external: Option<External>) -> Result<Self, &'static str> {
+    pub fn of_parts(
+        name: OriginName,
+        external: Option<External>,
+        excess: Money,
+    ) -> Result<Self, &'static str> {
         Ok(match name {
             OriginName::Api => Self::Api,
             OriginName::Console => Self::Console,
-            OriginName::Processor => Self::Processor,
+            OriginName::Processor => Self::Processor { excess },
             OriginName::External => Self::External(external.ok_or("external is missing")?),
         })
     }
@@ -64,7 +72,15 @@ impl Origin {
     pub fn external(&self) -> Option<&External> {
         match self {
             Self::External(external) => Some(external),
-            Self::Api | Self::Console | Self::Processor => None,
+            Self::Api | Self::Console | Self::Processor { .. } => None,
+        }
+    }
+
+    /// What moved at the processor and could not be taken.
+    pub fn excess(&self) -> Option<Money> {
+        match self {
+            Self::Processor { excess } => Some(*excess),
+            Self::Api | Self::Console | Self::External(_) => None,
         }
     }
 }

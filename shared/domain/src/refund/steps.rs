@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BankReference, Change, Failure, Pending, Refund, State, Verdict, Version};
+use super::{BankReference, Change, Failure, Flag, Pending, Refund, State, Verdict, Version};
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
 use crate::waiting::{Wait, jittered, spread};
@@ -349,6 +349,8 @@ impl Refund {
         let at = now.max(self.version.updated_at);
         let mut to = self.clone();
         to.wait = self.wait.filter(|_| state.holds_money() || state == self.version.state);
+        // What did not move in the end exceeds nothing.
+        to.flag = self.flag.filter(|flag| *flag != Flag::ExceedsRefundable || state.failure().is_none());
         to.history.push(Change { at, state: Some(state.clone()) });
         let forgotten = to.history.len().saturating_sub(Self::CHANGES_KEPT);
         to.history.drain(..forgotten);

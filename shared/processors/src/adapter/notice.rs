@@ -71,7 +71,7 @@ impl<'body> UnverifiedNotice<'body> {
         let (tenant, refund) = named.ok_or(Unreadable("it names no refund as we do"))?;
         let outcome = outcome(status, reference, bank_reference, failure);
         let outcome = outcome.ok_or(Unreadable("its status, reference and failure do not agree"))?;
-        let claim = Notification { tenant, refund, outcome, amount: None };
+        let claim = Notification { tenant, refund, made: None, outcome, amount: None };
         Ok(Self { body, claim })
     }
 

@@ -1,6 +1,7 @@
 //! Stripe's signed events about refunds.
 
-use recoup_domain::ids::{Environment, Tenant};
+use recoup_domain::ids::{Environment, RefundId, Tenant};
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor_keys::ProcessorKeys;
 use serde::Deserialize;
@@ -17,7 +18,7 @@ pub(crate) async fn notification<K: ProcessorKeys>(
     now: Timestamp,
 ) -> Result<Option<Notification>, Refused> {
     let signature = message.signature("stripe-signature")?;
-    let event = UnverifiedEvent::parse(message.body).map_err(Refused::Unreadable)?;
+    let event = UnverifiedEvent::parse(message.body, message.account).map_err(Refused::Unreadable)?;
     let Some(event) = event else { return Ok(None) };
     let tenant = event.tenant().clone();
     let access: StripeAccess = keys_of(keys, &tenant).await?;
@@ -45,9 +46,9 @@ struct Data {
 }
 
 impl<'body> UnverifiedEvent<'body> {
-    /// Reads a body; `None` where it is about no refund of ours. `refund.created`, `refund.updated`, `refund.failed` and
+    /// Reads a body; `None` where it is about no refund of ours, nor of the account to whose address it was sent. `refund.created`, `refund.updated`, `refund.failed` and
     /// `charge.refund.updated` carry the refund itself; `charge.refunded` carries the charge and adds nothing to them.
-    pub fn parse(body: &'body str) -> Result<Option<Self>, Unreadable> {
+    pub fn parse(body: &'body str, account: Option<&Tenant>) -> Result<Option<Self>, Unreadable> {
         let event: Envelope =
             serde_json::from_str(body).map_err(|_| Unreadable("it is no event of Stripe's"))?;
         match event.r#type.as_str() {
@@ -56,17 +57,29 @@ impl<'body> UnverifiedEvent<'body> {
         }
         let refund: StripeRefund = serde_json::from_value(event.data.object)
             .map_err(|_| Unreadable("its object is no refund of Stripe's"))?;
-        let Some(id) = refund.named(metadata::REFUND) else { return Ok(None) };
-        // What is missing is no name of ours, and refused as such.
-        let environment = refund.named(metadata::ENVIRONMENT).unwrap_or_default();
-        let account = refund.named(metadata::ACCOUNT).unwrap_or_default();
-        let named = names(environment, account, id);
-        let (tenant, id) = named.ok_or(Unreadable("it names no refund as we do"))?;
+        let made = refund.made();
+        let (tenant, id) = match (refund.named(metadata::REFUND), &made, account) {
+            (Some(id), ..) => {
+                // What is missing is no name of ours, and refused as such.
+                let environment = refund.named(metadata::ENVIRONMENT).unwrap_or_default();
+                let account = refund.named(metadata::ACCOUNT).unwrap_or_default();
+                names(environment, account, id).ok_or(Unreadable("it names no refund as we do"))?
+            }
+            // Somebody made it at Stripe: it names nobody, so the address has to.
+            (None, Some(made), Some(account)) => {
+                (account.clone(), RefundId::of_processor(account, ProcessorName::Stripe, &made.reference))
+            }
+            (None, ..) => return Ok(None),
+        };
+        // Two accounts may share one of Stripe's: each hears of the other's refunds, too.
+        if account.is_some_and(|account| *account != tenant) {
+            return Ok(None);
+        }
         if event.livemode != (tenant.environment == Environment::Live) {
             return Err(Unreadable("test mode and sandbox, or live mode and live, do not agree"));
         }
         let (outcome, amount) = (refund.outcome(), Some(refund.amount()));
-        let claim = Notification { tenant, refund: id, outcome, amount };
+        let claim = Notification { tenant, refund: id, made, outcome, amount };
         Ok(Some(Self { body, claim }))
     }
 

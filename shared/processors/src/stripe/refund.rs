@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use recoup_domain::ids::Tenant;
-use recoup_domain::refund::{BankReference, BankReferenceKind, Failure, FailureCode, Outcome, Refund, Said};
+use recoup_domain::refund::{
+    BankReference, BankReferenceKind, Failure, FailureCode, Origin, Outcome, Refund, Said,
+};
 use recoup_domain::text::Text;
 use recoup_ports::processor::Listed;
 use serde::Deserialize;
@@ -11,7 +13,7 @@ use serde_json::Value;
 
 use super::{Order, StripeAmount, metadata};
 use crate::failure;
-use crate::notification::names;
+use crate::notification::{MadeThere, names};
 
 /// Stripe's refund object, as far as we read it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -26,6 +28,9 @@ pub struct StripeRefund {
     failure_reason: Option<String>,
     destination_details: Option<Destination>,
     metadata: Option<BTreeMap<String, String>>,
+    /// The charge that it gives back, and the payment intent of that, or either as an object where it was expanded.
+    charge: Option<Value>,
+    payment_intent: Option<Value>,
 }
 
 /// Where the money went. The payment method's own part bears its name; of the others, only some have a number.
@@ -89,9 +94,26 @@ impl StripeRefund {
         serde_json::from_slice(body).ok()
     }
 
-    /// Whether it carries this refund's id.
+    /// Whether it is this refund: it carries its id, or it was made at Stripe and has its name there.
     pub fn is_of(&self, refund: &Refund) -> bool {
-        self.named(metadata::REFUND) == Some(refund.id.as_str())
+        match refund.origin {
+            Origin::Api | Origin::Console => self.named(metadata::REFUND) == Some(refund.id.as_str()),
+            Origin::Processor { .. } => {
+                let name = refund.version.processor_reference.as_ref().map(Text::as_str);
+                self.named(metadata::REFUND).is_none() && name == Some(self.id.as_str())
+            }
+            Origin::External(_) => false,
+        }
+    }
+
+    /// What it is where it was made at Stripe without us: of which payment, by its names there, and how much.
+    pub(crate) fn made(&self) -> Option<MadeThere> {
+        let is_ours = self.named(metadata::REFUND).is_some();
+        let reference = Text::new(self.id.clone()).ok().filter(|_| !is_ours)?;
+        let named = [&self.charge, &self.payment_intent].into_iter().flatten();
+        let names = named.filter_map(|name| name.as_str().or_else(|| name.get("id")?.as_str()));
+        let payments = names.filter_map(|name| Text::new(name.to_owned()).ok()).collect();
+        Some(MadeThere { reference, payments, amount: self.amount().money() })
     }
 
     /// What it means for our refund. [`Outcome::Unknown`] where it is not the refund that was asked for: under
