@@ -20,10 +20,12 @@ pub(crate) async fn enter<S: Reserve + Charges, K, P>(
 ) -> Result<Option<AttemptOutcome>, Problem> {
     let has_moved = match notification.outcome() {
         Outcome::Succeeded { .. } => true,
-        Outcome::Pending => false,
+        Outcome::Pending | Outcome::PendingFunds => false,
         // It moved nothing, and was never here.
         Outcome::Failed(_) => return Ok(Some(AttemptOutcome::ignored())),
-        Outcome::Unknown => return Ok(Some(not_believed("its status says nothing"))),
+        Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured => {
+            return Ok(Some(not_believed("its status says nothing")));
+        }
     };
     let Some(amount) = made.amount else { return Ok(Some(not_believed("its amount cannot be told"))) };
     let Some(payment) = payment_of(context, sender, notification, made).await? else {

@@ -5,7 +5,7 @@ use crate::ids::RefundId;
 use crate::money::Money;
 use crate::or_abort::OrAbort;
 use crate::payment::{Payment, Routing, Settlement};
-use crate::refund::{Flag, Kind, Notes, Origin, Pending, Refund, State, Version};
+use crate::refund::{Flag, Kind, Notes, Origin, Outcome, Pending, Refund, State, Version};
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
 
@@ -69,13 +69,18 @@ pub fn enter(payment: &Payment, made: &Made, now: Timestamp) -> Result<Reservati
         history: Vec::new(),
         handed_over_at: Some(now),
         turn: 0,
+        postponed: 0,
         wait: None,
         flag: (!excess.is_zero()).then_some(Flag::ExceedsRefundable),
         verdict: None,
         created_at: now,
     };
     // It is the processor that says how it ends; where that is not told, it is asked.
-    let refund = if made.has_moved { refund } else { refund.asking(refund.asked_again(now, 1_000)) };
+    let refund = if made.has_moved {
+        refund
+    } else {
+        refund.asking(refund.asked_again(&Outcome::Pending, now, 1_000))
+    };
     let exactly = depends_on_the_rest.then_some(payment.refundable);
     Ok(Reservation { refund, revision: payment.revision, exactly })
 }

@@ -75,7 +75,7 @@ fn no_function_that_a_tenants_caller_reaches_opens_a_secret() {
     }
 }
 
-/// What may open no secret has done, by invoking another function, what takes one; so whoever invokes opens nothing.
+/// What may open no secret has done, by invoking another function, what takes one; so whoever allowed opens nothing.
 #[test]
 fn who_invokes_another_function_opens_no_secret_itself() {
     let mut invoked = BTreeMap::new();
@@ -86,9 +86,9 @@ fn who_invokes_another_function_opens_no_secret_itself() {
                 .filter(|statement| texts(&statement["Action"]).iter().any(|found| found == action));
             of_action.flat_map(|statement| texts(&statement["Resource"])).collect()
         };
-        let invokes = may("lambda:InvokeFunction");
-        assert!(invokes.is_empty() || may("kms:Decrypt").is_empty(), "{function}");
-        invoked.insert(function, invokes);
+        let allowed = may("lambda:InvokeFunction");
+        assert!(allowed.is_empty() || may("kms:Decrypt").is_empty(), "{function}");
+        invoked.insert(function, allowed);
     }
     assert_eq!(invoked["admin"], ["ProcessRefundFunction.Arn"]);
     assert_eq!(invoked["manage-webhooks"], ["DispatchWebhookFunction.Arn"]);

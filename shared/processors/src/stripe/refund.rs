@@ -110,8 +110,8 @@ impl StripeRefund {
     pub(crate) fn made(&self) -> Option<MadeThere> {
         let is_ours = self.named(metadata::REFUND).is_some();
         let reference = Text::new(self.id.clone()).ok().filter(|_| !is_ours)?;
-        let named = [&self.charge, &self.payment_intent].into_iter().flatten();
-        let names = named.filter_map(|name| name.as_str().or_else(|| name.get("id")?.as_str()));
+        let there = [&self.charge, &self.payment_intent].into_iter().flatten();
+        let names = there.filter_map(|name| name.as_str().or_else(|| name.get("id")?.as_str()));
         let payments = names.filter_map(|name| Text::new(name.to_owned()).ok()).collect();
         Some(MadeThere { reference, payments, amount: self.amount().money() })
     }
