@@ -82,5 +82,5 @@ pub fn enter(payment: &Payment, made: &Made, now: Timestamp) -> Result<Reservati
         refund.asking(refund.asked_again(&Outcome::Pending, now, 1_000))
     };
     let exactly = depends_on_the_rest.then_some(payment.refundable);
-    Ok(Reservation { refund, revision: payment.revision, exactly })
+    Ok(Reservation { refund, revision: payment.revision, exactly, lines: None })
 }
