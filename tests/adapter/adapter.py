@@ -54,10 +54,19 @@ class Bank:
             return {"status": "pending"}
         # The number by which the customer's bank finds the money, if yours has one.
         number = {"kind": "trace_id", "value": "trace-" + order["refund_id"]}
-        return {"status": "succeeded", "reference": "bank-" + order["refund_id"], "bank_reference": number}
+        paid = {"status": "succeeded", "reference": "bank-" + order["refund_id"], "bank_reference": number}
+        return paid | self._recovery(order)
+
+    def _recovery(self, order: dict) -> dict:
+        """Who has given its part. This bank takes it with the refund; a real one says who lacks the money."""
+        if order.get("split") != "executed":
+            return {}
+        taken = [{"account_id": part["account_id"], "status": "recovered", "reference": "debit-" + part["account_id"]}
+                 for part in order["routing"]["merchants"]]
+        return {"recovery": taken}
 
     def _settle_later(self, order: dict) -> None:
-        answer = {"status": "succeeded", "reference": "bank-" + order["refund_id"]}
+        answer = {"status": "succeeded", "reference": "bank-" + order["refund_id"]} | self._recovery(order)
         with self.lock:  # not before the order itself was written down
             self.refunds[order["refund_id"]]["answer"] = answer
         notify(order, answer)

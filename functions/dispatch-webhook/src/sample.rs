@@ -65,7 +65,7 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Refund {
         lines: Vec::new(),
         notes: Notes { description: Some(Text::cut(description)), ..Notes::default() },
         origin: Origin::Api,
-        processor: Processor { name: ProcessorName::Sandbox, reference: Text::cut("sandbox_succeed") },
+        processor: Processor::of(ProcessorName::Sandbox, Text::cut("sandbox_succeed")),
         fingerprint: [0; 32],
         version: Version {
             sequence: 2,
@@ -81,6 +81,7 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Refund {
         turn: 0,
         postponed: 0,
         wait: None,
+        recovery: Vec::new(),
         flag: None,
         verdict: None,
         created_at: now,

@@ -6,9 +6,12 @@
 //!
 //! What has no end yet is asked about again: the refund's own item says when, with the number of the question, and
 //! the stream sends the next job. So a job ends with its one question, and waits for hours hold no message.
+//!
+//! Once the customer is paid, the same jobs have the actors' parts taken from them (`parts`).
 
 mod charges;
 mod circuit;
+mod parts;
 mod rates;
 
 use std::time::Duration;
@@ -182,7 +185,12 @@ async fn work<S: Settle + Sync, P: Processor, V>(
                 Err(done) => return done,
             },
         };
-        match ask_and_settle(context, charges, refund).await {
+        let asked = if parts::are_due(context, &refund) {
+            parts::recover(context, charges, refund).await
+        } else {
+            ask_and_settle(context, charges, refund).await
+        };
+        match asked {
             Asked::Settled(done) => return done,
             Asked::Overtaken => tracing::info!("the refund moved meanwhile; looking again"),
         }
@@ -197,7 +205,8 @@ async fn due<S: Settle, P: Processor, V>(
 ) -> Result<Refund, Done> {
     let refund = read(context, &job.tenant, &job.refund).await?;
     let status = refund.version.state.as_str();
-    if !refund.version.state.holds_money() && asked_once_more(context, &refund).is_none() {
+    let once_more = asked_once_more(context, &refund);
+    if !refund.version.state.holds_money() && once_more.is_none() && !parts::are_due(context, &refund) {
         tracing::info!(refund.status = status, "nothing to do: the refund has ended");
         return Err(Done::Finished);
     }
@@ -329,6 +338,8 @@ async fn write<S: Settle, P: Processor, V>(
         };
     };
     let question = match change.amounts() {
+        // The next question is about them.
+        _ if change.to().has_open_parts() => None,
         Amounts::Stay => again(change.to()),
         Amounts::Return | Amounts::TakeAgain => None,
     };

@@ -35,6 +35,8 @@ fn sentence(mismatch: Mismatch) -> &'static str {
         Mismatch::Unreadable => "An item of the table cannot be read.",
         Mismatch::OutcomeDiffers => "The processor says otherwise about how a refund ended.",
         Mismatch::MissingAtProcessor => "The processor does not know a refund that it said had succeeded.",
+        Mismatch::NotRecovered => "An actor has not given its part of the refund.",
+        Mismatch::NotReturned => "An actor has given its part of a refund that failed.",
         Mismatch::UnknownHere => "The processor knows a refund of ours that is not here.",
         Mismatch::TwiceAtProcessor => "The processor has moved the money of one refund more than once.",
         Mismatch::SucceededAfterFailure => {

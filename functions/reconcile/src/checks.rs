@@ -107,9 +107,9 @@ pub(crate) fn is_waiting(refund: &Refund, scope: &Scope) -> bool {
     refund.version.state.holds_money() && lost_job(refund, scope).is_none()
 }
 
-/// Whether a refund on its way has a job; if not, one is sent for.
+/// Whether a refund on its way, or one whose parts are still to be taken, has a job; if not, one is sent for.
 pub(crate) fn job<'a>(refund: &'a Refund, scope: &Scope) -> Option<Discrepancy<'a>> {
-    if !refund.version.state.holds_money() {
+    if !refund.version.state.holds_money() && !refund.has_open_parts() {
         return None;
     }
     let state = refund.version.state.as_str();
@@ -119,7 +119,8 @@ pub(crate) fn job<'a>(refund: &'a Refund, scope: &Scope) -> Option<Discrepancy<'
         let repair = if is_sent_for { Repair::AlreadySentFor } else { Repair::SendFor(refund) };
         return Some(Discrepancy { repair, ..Discrepancy::of_refund(mismatch, refund, detail) });
     }
-    (scope.started.since(refund.created_at) > UNSETTLED_AFTER).then(|| {
+    let is_old = scope.started.since(refund.created_at) > UNSETTLED_AFTER;
+    (is_old && refund.version.state.holds_money()).then(|| {
         let asked = refund.turn.saturating_sub(refund.postponed);
         let detail = format!("{state} since {}, asked about {asked} times", refund.created_at.rfc3339());
         Discrepancy::of_refund(Mismatch::Unsettled, refund, detail)

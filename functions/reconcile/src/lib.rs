@@ -9,6 +9,7 @@ mod audit;
 mod charges;
 mod checks;
 mod findings;
+mod parts;
 mod reader;
 mod run;
 mod scope;

@@ -17,6 +17,7 @@ use recoup_ports::seal_keys::SealKeys;
 
 use crate::checks::{self, Discrepancy, KEEPS_A_LIST};
 use crate::findings::Findings;
+use crate::parts;
 use crate::reader::{Feed, PAGE, Reader};
 use crate::seals::{self, Seals};
 use crate::{Context, ReconcileError, Scope, Store};
@@ -155,6 +156,7 @@ impl<'a, S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'a, S, P, K> {
         checked.waiting = checked.waiting.saturating_add(u64::from(checks::is_waiting(refund, scope)));
         self.findings.add(checks::flag(refund)).await;
         self.findings.add(checks::job(refund, scope)).await;
+        self.findings.add(parts::astray(refund, scope)).await;
         let (from, until) = (self.scope.from, self.scope.until);
         let is_judged = |id: &EventId| (from..=until).contains(&id.time());
         let astray = feed.astray(refund);
@@ -165,7 +167,8 @@ impl<'a, S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'a, S, P, K> {
             self.findings.add(checks::event(refund, &id, record, &self.endpoints)).await;
         }
         if checks::asks_processor(refund, self.scope) {
-            if refund.processor.name == KEEPS_A_LIST {
+            // The list is of the account's own refunds, not of those made in a merchant's.
+            if refund.processor.name == KEEPS_A_LIST && refund.processor.account.is_none() {
                 self.to_look_for.push(refund.clone());
             } else {
                 self.ask(refund).await;

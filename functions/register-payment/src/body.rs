@@ -1,28 +1,27 @@
 //! The body of a registration. What is omitted has a default at first, and later stays as it was.
 
 use lambda_http::Request;
-use recoup_domain::ids::{ActorId, Environment, LineId};
+use recoup_domain::ids::{Environment, LineId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{
-    CaptureStatus, Conflict, Facts, PartialRefunds, Payment, Payout, Processor, ProcessorName, Settlement,
-    Terms,
+    CaptureStatus, Conflict, Facts, PartialRefunds, Payment, Payout, ProcessorName, Settlement, Terms,
 };
-use recoup_domain::split::{MerchantPart, Split};
-use recoup_domain::text::{Metadata, Text};
+use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_http::fields::{Entry, Fields, Given, invalid};
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request;
-use recoup_processors::BadReference;
+
+use crate::splits::{self, WantedProcessor, WantedRouting};
 
 /// A registration as asked for; `None` where it says nothing.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     /// None where the processor tells it.
     amount: Option<Money>,
-    routing: Option<Split>,
+    routing: Option<WantedRouting>,
     lines: Option<Vec<(LineId, Money)>>,
-    processor: Option<Processor>,
+    processor: Option<WantedProcessor>,
     status: Option<CaptureStatus>,
     settlement: Option<Settlement>,
     payout: Option<Payout>,
@@ -40,10 +39,13 @@ const KNOWN: &[&str] = &[
     "routing.platform.amount",
     "routing.merchants[].account_id",
     "routing.merchants[].amount",
+    "routing.merchants[].transfer",
     "invoice_details[].id",
     "invoice_details[].amount",
     "processor.name",
     "processor.reference",
+    "processor.account",
+    "processor.split",
     "status",
     "settlement",
     "payout",
@@ -55,10 +57,10 @@ const KNOWN: &[&str] = &[
 
 pub(crate) fn parse(request: &Request) -> Result<Wanted, Problem> {
     let mut fields = request::body(request, KNOWN)?;
-    let processor = fields.take("processor").map(processor).transpose()?;
+    let processor = fields.take("processor").map(splits::processor).transpose()?;
     let said = ["amount", "currency", "routing", "invoice_details"].iter().any(|name| fields.has(name));
     let amount = match &processor {
-        Some(Processor { name: ProcessorName::Stripe, .. }) if !said => None,
+        Some(WantedProcessor { name: ProcessorName::Stripe, .. }) if !said => None,
         Some(_) | None => {
             let currency = fields.require("currency")?.currency()?;
             Some(positive(fields.require("amount")?, currency)?)
@@ -69,7 +71,7 @@ pub(crate) fn parse(request: &Request) -> Result<Wanted, Problem> {
         routing: fields
             .take("routing")
             .zip(amount)
-            .map(|(entry, amount)| routing(entry, amount))
+            .map(|(entry, amount)| splits::routing(entry, amount))
             .transpose()?,
         lines: fields
             .take("invoice_details")
@@ -102,12 +104,17 @@ pub(crate) fn parse(request: &Request) -> Result<Wanted, Problem> {
 
 impl Wanted {
     /// Who captured it. In live the processor has to be named, and the sandbox's is none there.
-    pub(crate) fn first_processor(&self, environment: Environment) -> Result<Processor, Problem> {
+    pub(crate) fn first_processor(&self, environment: Environment) -> Result<WantedProcessor, Problem> {
         match (environment, &self.processor) {
             (Environment::Sandbox, Some(processor)) => Ok(processor.clone()),
             (Environment::Sandbox, None) => {
                 let name = ProcessorName::Sandbox;
-                Ok(Processor { name, reference: reference(name, None)? })
+                Ok(WantedProcessor {
+                    name,
+                    reference: splits::reference(name, None)?,
+                    account: None,
+                    split: None,
+                })
             }
             (Environment::Live, Some(processor)) if processor.name != ProcessorName::Sandbox => {
                 Ok(processor.clone())
@@ -129,7 +136,12 @@ impl Wanted {
     }
 
     /// What is fixed from now on, of an amount that was said or read.
-    pub(crate) fn first_terms(&self, processor: Processor, amount: Money) -> Result<Terms, Problem> {
+    pub(crate) fn first_terms(
+        &self,
+        processor: &WantedProcessor,
+        amount: Money,
+        environment: Environment,
+    ) -> Result<Terms, Problem> {
         let currency = amount.currency();
         if !currency.is_current() {
             let what = format!(
@@ -139,8 +151,9 @@ impl Wanted {
             return Err(invalid("currency", what));
         }
         taken(processor.name, amount)?;
-        let (routing, lines) = (self.routing.clone(), self.lines.clone().unwrap_or_default());
-        Ok(Terms { amount, routing, lines, processor })
+        let terms = processor.terms(self.routing.as_ref(), environment)?;
+        let routing = self.routing.as_ref().map(|routing| routing.split.clone());
+        Ok(Terms { amount, routing, lines: self.lines.clone().unwrap_or_default(), processor: terms })
     }
 
     pub(crate) fn first_facts(&self) -> Facts {
@@ -178,18 +191,23 @@ impl Wanted {
         if self.amount.is_some_and(|amount| amount.currency() != terms.amount.currency()) {
             return Err(Conflict::Fixed("currency"));
         }
-        if self.processor.as_ref().is_some_and(|processor| !payment.is_charge(processor)) {
+        if self.processor.as_ref().is_some_and(|processor| !processor.agrees_with(payment)) {
             return Err(Conflict::Fixed("processor"));
         }
+        let routing = self.routing.as_ref();
+        let processor = match routing.filter(|routing| !routing.agrees_with(&terms)) {
+            Some(routing) => routing.corrects(&terms.processor).ok_or(Conflict::Fixed("routing"))?,
+            None => terms.processor.clone(),
+        };
         let said = Terms {
             amount: self.amount.unwrap_or(terms.amount),
-            routing: self.routing.clone().or_else(|| terms.routing.clone()),
+            routing: routing.map(|routing| routing.split.clone()).or_else(|| terms.routing.clone()),
             lines: self.lines.clone().unwrap_or_else(|| terms.lines.clone()),
-            processor: terms.processor.clone(),
+            processor,
         };
         let differs = [
             ("amount", said.amount != terms.amount),
-            ("routing", said.routing != terms.routing),
+            ("routing", said.routing != terms.routing || said.processor != terms.processor),
             ("invoice_details", said.lines != terms.lines),
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
@@ -237,41 +255,9 @@ fn positive(entry: Entry, currency: Currency) -> Result<Money, Problem> {
     entry.amount()?.positive_in(currency).map_err(|why| invalid(&path, why))
 }
 
-fn money(entry: Entry, currency: Currency) -> Result<Money, Problem> {
+pub(crate) fn money(entry: Entry, currency: Currency) -> Result<Money, Problem> {
     let path = entry.path().to_owned();
     entry.amount()?.in_currency(currency).map_err(|why| invalid(&path, why))
-}
-
-fn routing(entry: Entry, amount: Money) -> Result<Split, Problem> {
-    let path = entry.path().to_owned();
-    let mut fields = entry.object()?;
-    let platform = match fields.take("platform") {
-        None => Money::zero(amount.currency()),
-        Some(entry) => {
-            let mut platform = entry.object()?;
-            let part = money(platform.require("amount")?, amount.currency())?;
-            platform.finish()?;
-            part
-        }
-    };
-    let mut merchants = Vec::new();
-    let listed = fields.take("merchants").map(|entry| entry.list(Split::MERCHANTS_MAX)).transpose()?;
-    for entry in listed.unwrap_or_default() {
-        let mut merchant = entry.object()?;
-        let account: ActorId = merchant.require("account_id")?.id()?;
-        let part = money(merchant.require("amount")?, amount.currency())?;
-        merchant.finish()?;
-        merchants.push(MerchantPart { account, amount: part });
-    }
-    fields.finish()?;
-    let split = Split::new(platform, merchants).map_err(|why| invalid(&path, why))?;
-    if split.total() != amount {
-        return Err(invalid(
-            &path,
-            format_args!("adds up to {}, not to the amount", split.total().decimal()),
-        ));
-    }
-    Ok(split)
 }
 
 fn lines(entry: Entry, amount: Money) -> Result<Vec<(LineId, Money)>, Problem> {
@@ -293,22 +279,4 @@ fn lines(entry: Entry, amount: Money) -> Result<Vec<(LineId, Money)>, Problem> {
         return Err(invalid(&path, format_args!("adds up to {}, not to the amount", sum.decimal())));
     }
     Ok(lines)
-}
-
-fn processor(entry: Entry) -> Result<Processor, Problem> {
-    let mut fields = entry.object()?;
-    let name = fields.require("name")?.one_of(ProcessorName::NAMES, ProcessorName::parse)?;
-    let reference = reference(name, fields.take("reference").map(Entry::text).transpose()?)?;
-    fields.finish()?;
-    Ok(Processor { name, reference })
-}
-
-fn reference(name: ProcessorName, given: Option<Text<255>>) -> Result<Text<255>, Problem> {
-    const PATH: &str = "processor.reference";
-    recoup_processors::reference(name, given).map_err(|bad| match bad {
-        BadReference::Missing => {
-            Problem::new(Code::MissingParameter, format!("{PATH} is required.")).about(PATH)
-        }
-        BadReference::Malformed(why) => invalid(PATH, why),
-    })
 }

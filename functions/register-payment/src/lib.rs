@@ -1,6 +1,7 @@
 //! Records a payment, or moves its facts forward. What has been fixed and what has been refunded stays.
 
 mod body;
+mod splits;
 mod verify;
 
 use std::time::Duration;
@@ -9,7 +10,7 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
 use recoup_domain::ids::{PaymentId, Tenant};
-use recoup_domain::payment::{CaptureStatus, Payment, ProcessorName};
+use recoup_domain::payment::{CaptureStatus, Payment, Processor, ProcessorName};
 use recoup_domain::seal::Sealed;
 use recoup_domain::time::Timestamp;
 use recoup_http::fields::invalid;
@@ -126,7 +127,7 @@ async fn first<S, K: SealKeys, C: ReadCharges>(
     now: Timestamp,
 ) -> Result<Payment, Problem> {
     let (processor, facts) = (wanted.first_processor(tenant.environment)?, wanted.first_facts());
-    let question = ChargeQuestion::new(tenant, &processor);
+    let question = ChargeQuestion::new(tenant, &Processor::of(processor.name, processor.reference.clone()));
     let is_captured = facts.status == CaptureStatus::Completed;
     let read = match wanted.amount() {
         // Whose amount is said and still to be captured is asked about later.
@@ -137,7 +138,7 @@ async fn first<S, K: SealKeys, C: ReadCharges>(
         Some(amount) => amount,
         None => verify::captured(&read, &question)?,
     };
-    let terms = wanted.first_terms(processor, amount)?;
+    let terms = wanted.first_terms(&processor, amount, tenant.environment)?;
     let new = Payment::registered(tenant.clone(), id.clone(), terms, facts, now);
     Ok(verify::first(new, &read, now)?.sealed(&context.seal_keys.seal_key().await?))
 }

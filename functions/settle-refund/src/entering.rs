@@ -60,7 +60,7 @@ async fn payment_of<S: Charges, K, P>(
     made: &MadeThere,
 ) -> Result<Option<Payment>, Problem> {
     for reference in &made.payments {
-        let charge = Processor { name: sender, reference: reference.clone() };
+        let charge = Processor::of(sender, reference.clone());
         if let Some(id) = context.store.payment_of_charge(&notification.tenant, &charge).await? {
             return Ok(context.store.payment(&notification.tenant, &id).await?);
         }

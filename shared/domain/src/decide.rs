@@ -207,6 +207,7 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         Some(external) => (Origin::External(external.clone()), State::Succeeded),
         None => (Origin::Api, State::Initiated),
     };
+    let whole = payment.routing.as_ref().map(|routing| &routing.original);
     let refund = Refund {
         tenant: payment.tenant.clone(),
         id: identity.id,
@@ -216,11 +217,11 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
             Settlement::Unsettled => Kind::Reversal,
             Settlement::Settled => Kind::Refund,
         },
+        processor: payment.processor.for_parts(whole, split.as_ref()),
         split,
         lines,
         notes: wanted.notes.clone(),
         origin,
-        processor: payment.processor.clone(),
         fingerprint: identity.fingerprint,
         version: Version::first(first.clone(), wanted.metadata.clone(), identity.now),
         first,
@@ -229,6 +230,7 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         turn: 0,
         postponed: 0,
         wait: None,
+        recovery: Vec::new(),
         flag: None,
         verdict: None,
         created_at: identity.now,

@@ -19,6 +19,7 @@ pub mod limit;
 pub mod money;
 pub mod or_abort;
 pub mod payment;
+pub mod recovery;
 pub mod refund;
 pub mod report;
 pub mod seal;

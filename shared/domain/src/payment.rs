@@ -3,6 +3,7 @@
 use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
 use crate::or_abort::OrAbort;
+use crate::recovery::SplitTerms;
 use crate::refund::{LinePart, Refund};
 use crate::seal::Seal;
 use crate::split::Split;
@@ -133,6 +134,17 @@ pub struct Processor {
     pub name: ProcessorName,
     /// The payment's name there.
     pub reference: Text<255>,
+    /// The merchant's account there, if the payment was made in it.
+    pub account: Option<Text<255>>,
+    /// How its split is carried out there; none where it was not routed, or an earlier version registered it.
+    pub split: Option<SplitTerms>,
+}
+
+impl Processor {
+    /// A payment of the account's own, not routed.
+    pub fn of(name: ProcessorName, reference: Text<255>) -> Self {
+        Self { name, reference, account: None, split: None }
+    }
 }
 
 /// A line of the invoice that was paid.
@@ -287,7 +299,7 @@ impl Payment {
     /// The payment with the name that it was registered under among its claims.
     #[must_use]
     pub fn claiming(mut self) -> Self {
-        let Processor { name, reference } = &self.processor;
+        let Processor { name, reference, .. } = &self.processor;
         if *name != ProcessorName::Sandbox && !self.claims.contains(reference) {
             self.claims.push(reference.clone());
         }
@@ -295,9 +307,9 @@ impl Payment {
     }
 
     /// Whether this names the payment's own charge.
-    pub fn is_charge(&self, processor: &Processor) -> bool {
-        let is_claimed = self.processor.name == processor.name && self.claims.contains(&processor.reference);
-        self.processor == *processor || is_claimed
+    pub fn is_charge(&self, name: ProcessorName, reference: &Text<255>) -> bool {
+        let is_its = self.processor.reference == *reference || self.claims.contains(reference);
+        self.processor.name == name && is_its
     }
 
     /// How the amounts of this payment contradict each other; none where they were written under the conditions.
@@ -358,9 +370,9 @@ impl Payment {
     /// nothing of it was refunded.
     pub fn corrected_to(&self, terms: Terms, facts: Facts, now: Timestamp) -> Result<Self, Conflict> {
         let moved = self.moved_to(facts.clone(), now)?.unwrap_or_else(|| self.revised(facts, now));
-        let Self { amount, refundable, routing, lines, .. } =
+        let Self { amount, refundable, routing, lines, processor, .. } =
             Self::registered(self.tenant.clone(), self.id.clone(), terms, moved.facts.clone(), now);
-        Ok(Self { amount, refundable, routing, lines, ..moved })
+        Ok(Self { amount, refundable, routing, lines, processor, ..moved })
     }
 
     fn revised(&self, facts: Facts, now: Timestamp) -> Self {

@@ -9,6 +9,7 @@ mod version;
 use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
 use crate::payment::{Processor, fact};
+use crate::recovery::Part;
 use crate::split::Split;
 use crate::text::{Metadata, TargetUrl, Text};
 use crate::time::Timestamp;
@@ -169,6 +170,8 @@ pub struct Refund {
     pub postponed: u32,
     /// When the processor is asked again, while it has not said how this ends.
     pub wait: Option<Wait>,
+    /// The actors' parts that are taken by requests of their own, from its first success on.
+    pub recovery: Vec<Part>,
     /// Why a person has to look at it, if one has.
     pub flag: Option<Flag>,
     /// What a person last said of its end, if one did.

@@ -38,6 +38,10 @@ fact!(
         SucceededAfterFailure = "succeeded_after_failure",
         /// A refund made at the processor is more than its payment had left.
         ExceedsRefundable = "exceeds_refundable",
+        /// An actor has not given its part of a refund that succeeded.
+        NotRecovered = "not_recovered",
+        /// An actor has given its part of a refund that failed after all.
+        NotReturned = "not_returned",
         /// A payment's terms or facts are not those that were sealed when they were written.
         TermsChanged = "terms_changed",
         /// A payment has no seal.

@@ -9,6 +9,7 @@ use sha2::Sha256;
 use crate::ids::Tenant;
 use crate::or_abort::OrAbort;
 use crate::payment::{Facts, Line, Payment, Processor, Routing};
+use crate::recovery::SplitTerms;
 use crate::signing::hmac_sha256;
 use crate::split::Split;
 use crate::time::Timestamp;
@@ -128,7 +129,7 @@ impl Payment {
             refundable: _,
             routing,
             lines,
-            processor: Processor { name, reference },
+            processor: Processor { name, reference, account, split },
             // Each is an item of its own, which holds it; and what was said of the terms is asked anew.
             claims: _,
             verification: _,
@@ -153,6 +154,16 @@ impl Payment {
         }
         feed.field("processor", name.as_str());
         feed.field("processor_payment", reference.as_str());
+        if let Some(account) = account {
+            feed.field("processor_account", account.as_str());
+        }
+        if let Some(SplitTerms { shape, transfers }) = split {
+            feed.field("split", shape.as_str());
+            for (merchant, transfer) in transfers {
+                feed.field("transfer_to", merchant.as_str());
+                feed.field("transfer", transfer.as_str());
+            }
+        }
         feed.facts(facts);
         feed.number("revision", *revision);
         feed.time("created_at", *created_at);

@@ -110,6 +110,8 @@ codes! {
     RoutingRequired = 422 "routing_required" "Routing is required";
     /// The routing does not fit.
     RoutingMismatch = 422 "routing_mismatch" "The routing does not fit";
+    /// The processor cannot carry the payment's split out.
+    SplitNotExecutable = 422 "split_not_executable" "The split cannot be carried out";
     /// The currency is not the payment's.
     CurrencyMismatch = 422 "currency_mismatch" "The currency differs";
     /// The payment is disputed.

@@ -6,13 +6,14 @@ use http::header::CONTENT_TYPE;
 use http::{Method, Request};
 use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::payment::ProcessorName;
+use recoup_domain::recovery::Taken;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::signing::sign;
 use recoup_domain::time::Timestamp;
 use recoup_ports::direct::KeysChecked;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, LookedUp, Processor};
 use recoup_ports::processor_keys::ProcessorKeys;
-use recoup_processors::adapter::{AdapterAccess, answer, order};
+use recoup_processors::adapter::{AdapterAccess, answer, order, parts};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
@@ -134,6 +135,15 @@ impl<K: ProcessorKeys + Sync> Processor for HttpAdapter<K> {
             Ok(answer) if matches!(answer.status, 401 | 403) => KeysChecked::Refused,
             Ok(_) | Err(_) => KeysChecked::Unclear,
         }
+    }
+
+    /// Nothing is asked for: the order said who gives what, and the look-up says who has given it.
+    async fn recover(&self, refund: &Refund) -> Vec<(usize, Taken)> {
+        let answer = self.ask(Question::LookUp(&refund.id), Unclear::of("http", refund)).await.ok();
+        let told =
+            answer.filter(|answer| answer.status == 200).and_then(|answer| parts(answer.json()?, refund));
+        let unknown = || refund.open_parts().map(|part| (part.position, Taken::Unknown)).collect();
+        told.unwrap_or_else(unknown)
     }
 }
 

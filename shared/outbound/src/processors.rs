@@ -5,6 +5,7 @@ use std::time::Duration;
 use recoup_domain::base_url::BaseUrl;
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
+use recoup_domain::recovery::Taken;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_ports::charges::{ChargeQuestion, ChargeRead};
@@ -51,6 +52,14 @@ impl<K: ProcessorKeys + Sync> Processor for Processors<K> {
             ProcessorName::Sandbox => Sandbox.look_up(refund).await,
             ProcessorName::Stripe => self.stripe.look_up(refund).await,
             ProcessorName::Http => self.adapter.look_up(refund).await,
+        }
+    }
+
+    async fn recover(&self, refund: &Refund) -> Vec<(usize, Taken)> {
+        match refund.processor.name {
+            ProcessorName::Sandbox => Sandbox.recover(refund).await,
+            ProcessorName::Stripe => self.stripe.recover(refund).await,
+            ProcessorName::Http => self.adapter.recover(refund).await,
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod charge;
 mod list;
+mod parts;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use http::{HeaderValue, Method, Request};
 use recoup_domain::base_url::BaseUrl;
 use recoup_domain::ids::{Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
+use recoup_domain::recovery::Taken;
 use recoup_domain::refund::{Failure, Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_ports::charges::{ChargeQuestion, ChargeRead};
@@ -156,15 +158,8 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
 
     async fn post(&self, key: &StripeKey, refund: &Refund, order: &Order) -> Result<StripeRefund, No> {
         let unclear = Unclear::of("stripe", refund);
-        let form = Serializer::new(String::new()).extend_pairs(order.parameters()).finish();
-        let request = self.request(key, Method::POST, "v1/refunds", form).and_then(|mut request| {
-            // Never without it: the second of two tries would move the money again.
-            request.headers_mut().insert("idempotency-key", HeaderValue::from_str(refund.id.as_str())?);
-            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-            request.headers_mut().insert(CONTENT_TYPE, form);
-            Ok(request)
-        });
-        self.ask(unclear, request, StripeRefund::parse).await
+        let request = self.post_request(key, "v1/refunds", refund.id.as_str(), &order.parameters());
+        self.ask(unclear, for_account(request, refund), StripeRefund::parse).await
     }
 
     /// The refund that carries our id: by Stripe's own name for it if we know that, else among all refunds of
@@ -174,7 +169,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         if let Some(name) = refund.version.processor_reference.as_ref().filter(|name| is_name(name.as_str()))
         {
             let path = format!("v1/refunds/{}", name.as_str());
-            let request = self.request(key, Method::GET, &path, String::new());
+            let request = for_account(self.request(key, Method::GET, &path, String::new()), refund);
             return match self.ask(unclear, request, StripeRefund::parse).await {
                 Ok(found) => Found::Refund(Box::new(found)),
                 Err(No::Word(why)) => Found::NoWord(why),
@@ -210,6 +205,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
     ) -> Result<StripeRefunds, Found> {
         let unclear = Unclear::of("stripe", refund);
         let request = self.request(key, Method::GET, &list_path(order, after), String::new());
+        let request = for_account(request, refund);
         self.ask(unclear, request, StripeRefunds::parse).await.map_err(|no| match no {
             No::SuchPayment(_) => Found::NoSuchPayment,
             No::Refused(_) => Found::NoWord(Wordless::Unknown),
@@ -233,6 +229,22 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             .header(AUTHORIZATION, bearer)
             .header("stripe-version", API_VERSION)
             .body(body)
+    }
+
+    /// What moves money, at most once under this key: never without it, or the second of two tries would move it again.
+    fn post_request(
+        &self,
+        key: &StripeKey,
+        path: &str,
+        idempotency_key: &str,
+        parameters: &[(String, String)],
+    ) -> Result<Request<String>, http::Error> {
+        let form = Serializer::new(String::new()).extend_pairs(parameters).finish();
+        let mut request = self.request(key, Method::POST, path, form)?;
+        request.headers_mut().insert("idempotency-key", HeaderValue::from_str(idempotency_key)?);
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(CONTENT_TYPE, form);
+        Ok(request)
     }
 
     /// What an answer says: only a 200 in JSON that can be read is a yes.
@@ -311,6 +323,10 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
         }
     }
 
+    async fn recover(&self, refund: &Refund) -> Vec<(usize, Taken)> {
+        self.recover_parts(refund).await
+    }
+
     async fn read_charge(&self, question: &ChargeQuestion) -> ChargeRead {
         self.charge(question).await
     }
@@ -343,6 +359,18 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
 fn refused(refund: &Refund, failure: Failure) -> Outcome {
     Unclear::of("stripe", refund).refused(&failure.said);
     Outcome::Failed(failure)
+}
+
+/// The same request to the merchant's account, if the payment was made in it.
+fn for_account(
+    request: Result<Request<String>, http::Error>,
+    refund: &Refund,
+) -> Result<Request<String>, http::Error> {
+    let mut request = request?;
+    if let Some(account) = &refund.processor.account {
+        request.headers_mut().insert("stripe-account", HeaderValue::from_str(account.as_str())?);
+    }
+    Ok(request)
 }
 
 /// What Stripe's refund means for ours.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::money::Money;
 use recoup_domain::payment::ProcessorName;
+use recoup_domain::recovery::Taken;
 use recoup_domain::refund::{Outcome, Pending, Refund, State};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
@@ -56,6 +57,13 @@ pub trait Processor {
     /// Reads the charge behind a payment's reference, if the processor tells of charges. Moves no money.
     fn read_charge(&self, _question: &ChargeQuestion) -> impl Future<Output = ChargeRead> + Send {
         async { ChargeRead::NotTold }
+    }
+
+    /// Takes each of the refund's open parts, unless that was done before, and says what became of it. Of a refund that
+    /// has failed nothing is taken: it only looks what was. Safe to ask any number of times and concurrently, as the
+    /// other questions are: a part that was asked for before is looked up first.
+    fn recover(&self, _refund: &Refund) -> impl Future<Output = Vec<(usize, Taken)>> + Send {
+        async { Vec::new() }
     }
 
     /// Asks for the processor's own list of a tenant's refunds since a moment, if it keeps one. Moves no money.

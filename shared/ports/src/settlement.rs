@@ -83,4 +83,12 @@ pub trait Settle: Refunds {
         from: &Refund,
         next: Question,
     ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
+
+    /// Writes the parts and the next question of `to`, provided that both still are those of `from`. Nobody is told of
+    /// it.
+    fn record_parts(
+        &self,
+        from: &Refund,
+        to: &Refund,
+    ) -> impl Future<Output = Result<Settled, SettleError>> + Send;
 }

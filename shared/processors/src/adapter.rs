@@ -5,7 +5,7 @@ mod keys;
 mod notice;
 mod order;
 
-pub use answer::answer;
+pub use answer::{answer, parts};
 pub use keys::AdapterAccess;
 pub(crate) use notice::notification;
 pub use notice::{SignatureHeaders, UnverifiedNotice};

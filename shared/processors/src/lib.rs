@@ -3,10 +3,12 @@
 //! [`stripe`], [`adapter`] and [`sandbox`] hold one processor's words each; here each question is put to the one that it
 //! is about. Whatever is unclear is `Outcome::Unknown`: a guess here would move money twice or lose it.
 
-use recoup_domain::ids::Environment;
+use recoup_domain::ids::{ActorId, Environment};
 use recoup_domain::money::{Currency, Money};
-use recoup_domain::payment::ProcessorName;
+use recoup_domain::payment::{Processor, ProcessorName};
+use recoup_domain::recovery::Shape;
 use recoup_domain::refund::{Failure, FailureCode, Said};
+use recoup_domain::split::{Actor, Split};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor_keys::{Access, ProcessorKeys};
@@ -72,6 +74,21 @@ pub fn takes(name: ProcessorName, amount: Money) -> Result<(), Cannot> {
         ProcessorName::Stripe => stripe::takes(amount),
         // An adapter's currencies are the team's own.
         ProcessorName::Sandbox | ProcessorName::Http => Ok(()),
+    }
+}
+
+/// How a payment's processor can carry this split out; `None` where it cannot.
+pub fn shape(processor: &Processor, split: &Split, transfers: &[(ActorId, Text<255>)]) -> Option<Shape> {
+    let has_transfer = |actor: &Actor| match actor {
+        Actor::Platform => false,
+        Actor::Merchant(id) => transfers.iter().any(|(to, _)| to == id),
+    };
+    match processor.name {
+        ProcessorName::Sandbox if processor.reference.as_str() == sandbox::ACTOR_SHORT => Some(Shape::Apart),
+        ProcessorName::Sandbox => Some(Shape::WithRefund),
+        ProcessorName::Stripe => stripe::shape(processor, split, has_transfer),
+        // It is told who gives what, and tells who has given it.
+        ProcessorName::Http => Some(Shape::Apart),
     }
 }
 

@@ -12,3 +12,5 @@ pub const FAIL_LATE: &str = "sandbox_fail_late";
 pub const TIMEOUT: &str = "sandbox_timeout";
 /// The refund never arrives, and succeeds when it is sent again.
 pub const TIMEOUT_LOST: &str = "sandbox_timeout_lost";
+/// The refund succeeds, and each merchant lacks the money for its part at first; asked again, it gives it.
+pub const ACTOR_SHORT: &str = "sandbox_actor_short";

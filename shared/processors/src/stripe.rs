@@ -5,6 +5,7 @@ mod charge;
 mod event;
 mod keys;
 mod order;
+mod part;
 mod refund;
 mod refusal;
 mod signature;
@@ -17,6 +18,8 @@ pub(crate) use event::notification;
 pub use keys::{StripeAccess, StripeKey, StripeSigningSecret};
 pub use order::Order;
 pub(crate) use order::reference;
+pub(crate) use part::shape;
+pub use part::{ChargeOfRefund, PartOrder, Source, StripePart, StripeParts, named};
 pub use refund::{StripeRefund, StripeRefunds};
 pub use refusal::{Beside, Refusal};
 
@@ -31,6 +34,8 @@ pub(crate) mod metadata {
     pub(crate) const ACCOUNT: &str = "recoup_account_id";
     /// `sandbox` or `live`.
     pub(crate) const ENVIRONMENT: &str = "recoup_environment";
+    /// Whose part of the refund it is: a merchant's id, or `platform`.
+    pub(crate) const ACTOR: &str = "recoup_actor";
     /// What the merchant wants on the statement; Stripe has no field of its own for a refund's.
     pub(crate) const DESCRIPTION: &str = "recoup_description";
 }

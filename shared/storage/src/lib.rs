@@ -22,6 +22,7 @@ mod list;
 mod payment_item;
 mod plain_secrets;
 mod processor_keys;
+mod recovery_item;
 mod refund_item;
 mod register;
 mod report_item;

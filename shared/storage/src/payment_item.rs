@@ -8,6 +8,7 @@ use recoup_domain::payment::{
     CaptureStatus, Facts, Line, PartialRefunds, Payment, Payout, Processor, ProcessorName, Routing,
     Settlement,
 };
+use recoup_domain::recovery::{Shape, SplitTerms};
 use recoup_domain::seal::Seal;
 use recoup_domain::split::{Actor, MerchantPart, Split};
 use recoup_domain::text::{Metadata, Text};
@@ -30,6 +31,8 @@ pub(crate) const ACTORS: &str = "actors";
 pub(crate) const LINES_LEFT: &str = "lines_left";
 /// The lines that refunds of version 0.1 cover, which took lines whole. Nothing is added to it now.
 pub(crate) const LINES_REFUNDED: &str = "lines_refunded";
+/// How its split is carried out.
+pub(crate) const SHAPE: &str = "shape";
 pub(crate) const SEAL: &str = "seal";
 pub(crate) const PROCESSOR: &str = "processor";
 pub(crate) const CLAIMS: &str = "claims";
@@ -42,6 +45,8 @@ struct ActorItem {
     id: Option<ActorId>,
     amount: u64,
     refundable: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transfer: Option<Text<255>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -129,6 +134,10 @@ pub(crate) struct PaymentItem {
     lines_refunded: BTreeSet<LineId>,
     processor: ProcessorName,
     processor_payment: Text<255>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    processor_account: Option<Text<255>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shape: Option<Shape>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     claims: Vec<Text<255>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,7 +159,7 @@ impl From<&Payment> for PaymentItem {
             refundable,
             routing,
             lines,
-            processor: Processor { name, reference },
+            processor: Processor { name, reference, account, split },
             claims,
             verification,
             facts,
@@ -173,12 +182,14 @@ impl From<&Payment> for PaymentItem {
             amount: amount.minor(),
             refundable: refundable.minor(),
             currency: amount.currency(),
-            actors: routing.as_ref().map(actors).unwrap_or_default(),
+            actors: routing.as_ref().map(|routing| actors(routing, split.as_ref())).unwrap_or_default(),
             lines_left: left.collect(),
             lines_refunded: covered.map(|line| line.id.clone()).collect(),
             lines: lines.iter().map(LineItem::from).collect(),
             processor: *name,
             processor_payment: reference.clone(),
+            processor_account: account.clone(),
+            shape: split.as_ref().map(|terms| terms.shape),
             claims: claims.clone(),
             verification: verification.as_ref().map(VerificationItem::from),
             refunds: refunds.clone(),
@@ -197,13 +208,17 @@ impl From<&Line> for LineItem {
     }
 }
 
-fn actors(routing: &Routing) -> Vec<ActorItem> {
+fn actors(routing: &Routing, terms: Option<&SplitTerms>) -> Vec<ActorItem> {
     let Routing { original, refundable } = routing;
     let parts = original.parts();
     parts
         .map(|(actor, amount)| ActorItem {
             refundable: refundable.part_of(&actor).minor(),
             amount: amount.minor(),
+            transfer: match &actor {
+                Actor::Platform => None,
+                Actor::Merchant(id) => terms.and_then(|terms| terms.transfer_to(id)).cloned(),
+            },
             id: match actor {
                 Actor::Platform => None,
                 Actor::Merchant(id) => Some(id),
@@ -271,6 +286,9 @@ impl PaymentItem {
             let (left, covered) = (left.next().unwrap_or(amount), self.lines_refunded.contains(&id));
             lines.push(Line { id, amount: money(amount)?, left: money(left)?, covered });
         }
+        let paid = self.actors.iter();
+        let transfers = paid.filter_map(|actor| Some((actor.id.clone()?, actor.transfer.clone()?)));
+        let split = self.shape.map(|shape| SplitTerms { shape, transfers: transfers.collect() });
         Ok(Payment {
             tenant,
             id: PaymentId::try_from(id).map_err(|_| "pk has no payment id")?,
@@ -278,7 +296,12 @@ impl PaymentItem {
             refundable: money(self.refundable)?,
             routing: routing(self.actors, self.currency)?,
             lines,
-            processor: Processor { name: self.processor, reference: self.processor_payment },
+            processor: Processor {
+                name: self.processor,
+                reference: self.processor_payment,
+                account: self.processor_account,
+                split,
+            },
             claims: self.claims,
             verification: self.verification.map(Verification::from),
             revision: self.facts.revision,

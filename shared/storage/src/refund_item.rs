@@ -4,6 +4,7 @@ use recoup_domain::balance::Posting;
 use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
+use recoup_domain::recovery::{Shape, SplitTerms};
 use recoup_domain::refund::{
     Change, External, Flag, Kind, LinePart, Notes, Origin, OriginName, Refund, Ruling, State, Status, Verdict,
 };
@@ -17,6 +18,7 @@ use serde_bytes::ByteArray;
 use serde_with::skip_serializing_none;
 
 use crate::keys::{Key, REFUND, by_time, owner_and_id};
+use crate::recovery_item::RecoveryItem;
 use crate::table::Item;
 use crate::version_item::{ChangeItem, STATUS, StateItem, from_attributes, take_attributes, to_attributes};
 
@@ -29,10 +31,12 @@ pub(crate) const FLAG: &str = "flag";
 pub(crate) const VERDICT: &str = "verdict";
 pub(crate) const POSTPONED: &str = "postponed";
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 struct PartItem {
     id: ActorId,
     amount: u64,
+    transfer: Option<Text<255>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,6 +100,8 @@ struct RefundItem {
     excess: Option<u64>,
     processor: ProcessorName,
     processor_payment: Text<255>,
+    processor_account: Option<Text<255>>,
+    shape: Option<Shape>,
     fingerprint: ByteArray<32>,
     /// Where it stood at first; absent where it was `initiated`.
     first: Option<StateItem>,
@@ -111,6 +117,8 @@ struct RefundItem {
     ask_at: Option<Timestamp>,
     rests: Option<bool>,
     woken_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    recovery: Vec<RecoveryItem>,
     flag: Option<Flag>,
     verdict: Option<VerdictItem>,
     created_at: Timestamp,
@@ -157,7 +165,7 @@ fn is_zero(count: &u32) -> bool {
 pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
     let Refund { tenant, id, payment_id, amount, kind, split, lines, notes, processor, .. } = refund;
     let Refund { origin, fingerprint, version, first, history, handed_over_at, turn, postponed, .. } = refund;
-    let Refund { wait, flag, verdict, created_at, .. } = refund;
+    let Refund { wait, recovery, flag, verdict, created_at, .. } = refund;
     let Notes { reason, information, description, reference, webhook_url } = notes.clone();
     let key = Key::refund(tenant, id);
     let (list, place) = by_time(tenant, *created_at, id);
@@ -170,7 +178,7 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         amount: amount.minor(),
         currency: amount.currency(),
         kind: *kind,
-        split: split.as_ref().map(SplitItem::from),
+        split: split.as_ref().map(|split| SplitItem::new(split, processor)),
         lines: lines.iter().map(|part| part.id.clone()).collect(),
         line_parts: lines
             .iter()
@@ -187,6 +195,8 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         excess: origin.excess().filter(|excess| !excess.is_zero()).map(Money::minor),
         processor: processor.name,
         processor_payment: processor.reference.clone(),
+        processor_account: processor.account.clone(),
+        shape: processor.split.as_ref().map(|terms| terms.shape),
         fingerprint: ByteArray::new(*fingerprint),
         first: (*first != State::Initiated).then(|| first.into()),
         history: history.iter().map(ChangeItem::from).collect(),
@@ -197,6 +207,7 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         ask_at: wait.map(|wait| wait.at),
         rests: wait.and_then(|wait| wait.rests.then_some(true)),
         woken_at: wait.and_then(|wait| wait.woken_at),
+        recovery: recovery.iter().map(RecoveryItem::from).collect(),
         flag: *flag,
         verdict: verdict.as_ref().map(VerdictItem::from),
         created_at: *created_at,
@@ -213,6 +224,8 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
     let id = RefundId::try_from(id).map_err(|_| "pk has no refund id")?;
     let (history, wait, lines) = (item.history(), item.wait(), item.lines()?);
     let excess = money(item.excess.unwrap_or(0), item.currency)?;
+    let processor = item.processor();
+    let recovery = item.recovery.into_iter().map(RecoveryItem::read).collect::<Result<_, _>>()?;
     let external = item.external.map(|ExternalItem { method, reference }| External { method, reference });
     Ok(Refund {
         tenant,
@@ -230,7 +243,7 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
             webhook_url: item.webhook_url,
         },
         origin: Origin::of_parts(item.origin.unwrap_or(OriginName::Api), external, excess)?,
-        processor: Processor { name: item.processor, reference: item.processor_payment },
+        processor,
         fingerprint: item.fingerprint.into_array(),
         version,
         first: item.first.map_or(Ok(State::Initiated), StateItem::read)?,
@@ -239,6 +252,7 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
         turn: item.turn,
         postponed: item.postponed,
         wait,
+        recovery,
         flag: item.flag,
         verdict: item.verdict.map(VerdictItem::read),
         created_at: item.created_at,
@@ -269,14 +283,17 @@ impl VerdictItem {
     }
 }
 
-impl From<&Split> for SplitItem {
-    fn from(split: &Split) -> Self {
-        let part = |part: &MerchantPart| PartItem { id: part.account.clone(), amount: part.amount.minor() };
+impl SplitItem {
+    fn new(split: &Split, processor: &Processor) -> Self {
+        let terms = processor.split.as_ref();
+        let part = |part: &MerchantPart| PartItem {
+            id: part.account.clone(),
+            amount: part.amount.minor(),
+            transfer: terms.and_then(|terms| terms.transfer_to(&part.account)).cloned(),
+        };
         Self { platform: split.platform().minor(), merchants: split.merchants().iter().map(part).collect() }
     }
-}
 
-impl SplitItem {
     fn read(self, currency: Currency) -> Result<Split, &'static str> {
         let mut merchants = Vec::with_capacity(self.merchants.len());
         for part in self.merchants {
@@ -298,6 +315,17 @@ impl RefundItem {
             Ok(LinePart { id, taken: part.transpose()? })
         };
         ids.into_iter().map(read).collect()
+    }
+
+    fn processor(&self) -> Processor {
+        let merchants = self.split.iter().flat_map(|split| &split.merchants);
+        let transfers = merchants.filter_map(|part| Some((part.id.clone(), part.transfer.clone()?)));
+        Processor {
+            name: self.processor,
+            reference: self.processor_payment.clone(),
+            account: self.processor_account.clone(),
+            split: self.shape.map(|shape| SplitTerms { shape, transfers: transfers.collect() }),
+        }
     }
 
     fn wait(&self) -> Option<Wait> {

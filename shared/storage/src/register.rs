@@ -14,7 +14,7 @@ use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
 use crate::payment_item::{
     ACTORS, AMOUNT, FactsItem, LINES, PaymentItem, REFUNDABLE, REFUNDABLE_UNTIL, REFUNDS, REVISION, SEAL,
-    VERIFICATION, VerificationItem,
+    SHAPE, VERIFICATION, VerificationItem,
 };
 use crate::table::{Item, Table, cause, read_payment, unavailable};
 use crate::write::{Transacted, condition_failed, past_transactions};
@@ -89,7 +89,7 @@ impl Register for Table {
         let mut expression = newer_facts(payment)?;
         let (refunds, none) = (expression.name(REFUNDS), expression.value(number(0_u32)));
         expression.require(format!("size({refunds}) = {none}"));
-        for attribute in [AMOUNT, REFUNDABLE, ACTORS, LINES] {
+        for attribute in [AMOUNT, REFUNDABLE, ACTORS, LINES, SHAPE] {
             expression.assign(attribute, item.remove(attribute));
         }
         self.change_facts(payment, expression).await

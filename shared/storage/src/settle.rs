@@ -17,6 +17,7 @@ use recoup_ports::{BoxError, WriteError};
 use crate::expression::{Expression, number, text};
 use crate::keys::{DUE_PK, DUE_SK, Key, PK, RESTS, TURN, WOKEN_AT, found_in_index};
 use crate::payment_item::{ACTORS, LINES_LEFT, LINES_REFUNDED, REFUNDABLE};
+use crate::recovery_item::{RECOVERY, to_attribute};
 use crate::refund_item::{
     ASK_AT, CHANGED_AT, FLAG, HANDED_OVER_AT, HISTORY, POSTPONED, VERDICT, VerdictItem,
 };
@@ -51,6 +52,10 @@ fn next_state(change: &Move) -> Result<Expression, BoxError> {
     // A mark leaves the sequence as it is, so who ends it may not have seen it.
     if next.flag != from.flag || next.version.state == State::Succeeded {
         expression.assign(FLAG, next.flag.map(|flag| text(flag.as_str())));
+    }
+    // Parts come with the first success, and no step touches them again: they have writes of their own.
+    if next.recovery != from.recovery {
+        expression.assign(RECOVERY, Some(to_attribute(&next.recovery)?));
     }
     // A wait is scheduled without a step of the sequence: who did not change it leaves what stands there, and an end
     // ends it, whoever scheduled it.
@@ -197,6 +202,31 @@ impl Settle for Table {
             Err(UpdateRefused::Condition(Some(item))) => {
                 let stored = read_refund(item)?;
                 let ours = stored.turn == next.turn() && stored.wait == Some(next.wait());
+                Ok(if ours { Settled::Applied } else { Settled::Overtaken })
+            }
+            Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),
+        }
+    }
+
+    async fn record_parts(&self, from: &Refund, to: &Refund) -> Result<Settled, SettleError> {
+        let mut expression = Expression::default();
+        require_turn(&mut expression, from);
+        // Who asked for a part, or heard of it, must not be overwritten: the part could be taken twice.
+        let recovery = expression.name(RECOVERY);
+        let seen = expression.value(to_attribute(&from.recovery).map_err(SettleError::Unavailable)?);
+        expression.require(format!("{recovery} = {seen}"));
+        if to.recovery != from.recovery {
+            expression.assign(RECOVERY, Some(to_attribute(&to.recovery).map_err(SettleError::Unavailable)?));
+        }
+        if (to.turn, to.wait) != (from.turn, from.wait) {
+            assign_wait(&mut expression, to);
+        }
+        match self.update_refund(from, expression).await {
+            Ok(()) => Ok(Settled::Applied),
+            Err(UpdateRefused::Condition(None)) => Err(SettleError::Missing),
+            Err(UpdateRefused::Condition(Some(item))) => {
+                let stored = read_refund(item)?;
+                let ours = stored.recovery == to.recovery && stored.turn == to.turn && stored.wait == to.wait;
                 Ok(if ours { Settled::Applied } else { Settled::Overtaken })
             }
             Err(UpdateRefused::Unavailable(cause)) => Err(SettleError::Unavailable(cause)),

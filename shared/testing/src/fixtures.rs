@@ -129,7 +129,7 @@ pub fn facts() -> Facts {
 
 /// The terms of an unrouted payment without lines, whose refunds succeed in the sandbox.
 pub fn terms(amount: u64) -> Terms {
-    let processor = Processor { name: ProcessorName::Sandbox, reference: text("sandbox_succeed") };
+    let processor = Processor::of(ProcessorName::Sandbox, text("sandbox_succeed"));
     Terms { amount: eur(amount), routing: None, lines: Vec::new(), processor }
 }
 

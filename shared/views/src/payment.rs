@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use recoup_domain::balance::{Balance, Balances};
 use recoup_domain::ids::Environment;
-use recoup_domain::payment::{Line, Payment};
+use recoup_domain::payment::{Line, Payment, Processor};
 use recoup_domain::split::Actor;
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
@@ -42,6 +42,7 @@ impl From<&Balance> for BalanceView {
 #[derive(Clone, Debug, Serialize)]
 struct MerchantBalance {
     account_id: String,
+    transfer: Option<String>,
     #[serde(flatten)]
     balance: BalanceView,
 }
@@ -79,6 +80,8 @@ impl LineView {
 struct ProcessorView {
     name: &'static str,
     reference: String,
+    account: Option<String>,
+    split: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -157,11 +160,13 @@ impl PaymentView {
             disputed: facts.disputed,
             partial_refunds: facts.partial_refunds.as_str(),
             refundable_until: facts.refundable_until.map(Timestamp::rfc3339),
-            routing: payment.routing.is_some().then(|| routing(balances)),
+            routing: payment.routing.is_some().then(|| routing(balances, &payment.processor)),
             invoice_details: payment.lines.iter().map(|line| LineView::of(payment, line)).collect(),
             processor: ProcessorView {
                 name: payment.processor.name.as_str(),
                 reference: payment.processor.reference.as_str().into(),
+                account: payment.processor.account.as_ref().map(|text| text.as_str().into()),
+                split: payment.routing.is_some().then(|| payment.processor.shape().as_said()),
             },
             processor_verification: payment.verification.as_ref().map(VerificationView::from),
             metadata: facts.metadata.pairs().clone(),
@@ -173,13 +178,15 @@ impl PaymentView {
     }
 }
 
-fn routing(balances: &Balances) -> PaymentRouting {
+fn routing(balances: &Balances, processor: &Processor) -> PaymentRouting {
+    let transfer = |id| Some(processor.split.as_ref()?.transfer_to(id)?.as_str().to_owned());
     let mut view = PaymentRouting { platform: None, merchants: Vec::new() };
     for (actor, balance) in &balances.actors {
         match actor {
             Actor::Platform => view.platform = Some(balance.into()),
             Actor::Merchant(id) => {
-                view.merchants.push(MerchantBalance { account_id: id.to_string(), balance: balance.into() });
+                let (account_id, transfer) = (id.to_string(), transfer(id));
+                view.merchants.push(MerchantBalance { account_id, transfer, balance: balance.into() });
             }
         }
     }

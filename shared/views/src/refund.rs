@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use recoup_domain::ids::Environment;
 use recoup_domain::money::Money;
+use recoup_domain::recovery::Recovery;
 use recoup_domain::refund::{
     BankReference, External, Failure, Flag, LinePart, Pending, ReasonCode, Refund, State, Verdict,
 };
@@ -21,27 +22,45 @@ struct RefundLinks {
 }
 
 #[derive(Clone, Debug, Serialize)]
+struct RecoveryView {
+    status: &'static str,
+    reference: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PartView {
+    #[serde(flatten)]
+    amount: Amount,
+    recovery: RecoveryView,
+}
+
+#[derive(Clone, Debug, Serialize)]
 struct MerchantAmount {
     account_id: String,
     #[serde(flatten)]
-    amount: Amount,
+    part: PartView,
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct RoutingView {
-    platform: Amount,
+    platform: PartView,
     merchants: Vec<MerchantAmount>,
 }
 
-impl From<&Split> for RoutingView {
-    fn from(split: &Split) -> Self {
-        let giving = split.merchants().iter().filter(|part| !part.amount.is_zero());
+impl RoutingView {
+    fn of(refund: &Refund, split: &Split) -> Self {
+        let part = |position, amount: Money| PartView {
+            amount: amount.into(),
+            recovery: RecoveryView::of(&refund.recovery_of(position)),
+        };
+        let merchants = (1..).zip(split.merchants());
+        let giving = merchants.filter(|(_, merchant)| !merchant.amount.is_zero());
         Self {
-            platform: split.platform().into(),
+            platform: part(0, split.platform()),
             merchants: giving
-                .map(|part| MerchantAmount {
-                    account_id: part.account.to_string(),
-                    amount: part.amount.into(),
+                .map(|(position, merchant)| MerchantAmount {
+                    account_id: merchant.account.to_string(),
+                    part: part(position, merchant.amount),
                 })
                 .collect(),
         }
@@ -64,6 +83,18 @@ impl From<&LinePart> for LinePartView {
             amount: amount.map(Money::minor),
             amount_decimal: amount.map(Money::decimal),
         }
+    }
+}
+
+impl RecoveryView {
+    fn of(recovery: &Recovery<'_>) -> Self {
+        let (status, reference) = match recovery {
+            Recovery::None => ("none", None),
+            Recovery::Pending => ("pending", None),
+            Recovery::Recovered(reference) => ("recovered", *reference),
+            Recovery::Failed => ("failed", None),
+        };
+        Self { status, reference: reference.map(|text| text.as_str().into()) }
     }
 }
 
@@ -237,7 +268,7 @@ impl RefundView {
             metadata: version.metadata.pairs().clone(),
             invoice_detail_ids: refund.lines.iter().map(|part| part.id.to_string()).collect(),
             lines: refund.lines.iter().map(LinePartView::from).collect(),
-            routing: refund.split.as_ref().map(RoutingView::from),
+            routing: refund.split.as_ref().map(|split| RoutingView::of(refund, split)),
             urls: UrlsView { webhook: notes.webhook_url.as_ref().map(|url| url.as_str().into()) },
             processor_reference: version.processor_reference.as_ref().map(|text| text.as_str().into()),
             bank_reference: version.bank_reference.as_ref().map(BankReferenceView::from),

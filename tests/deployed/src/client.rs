@@ -138,14 +138,19 @@ impl Account {
 
     /// The refund, once it is in this status.
     pub async fn refund_in(&self, id: &str, status: &str) -> Value {
+        self.refund_once(id, |refund| refund["status"] == status).await
+    }
+
+    /// A refund, once it is so.
+    pub async fn refund_once(&self, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
             let answer = self.get(&format!("/v1/refunds/{id}")).await;
             assert_eq!(answer.status, 200, "{:?}", answer.body);
-            if answer.text("status") == status {
+            if is_so(&answer.body) {
                 return answer.body;
             }
-            assert!(started.elapsed() < PATIENCE, "{id} is {:?} and not {status}", answer.body["status"]);
+            assert!(started.elapsed() < PATIENCE, "{id} stays {:?}", answer.body);
             tokio::time::sleep(ASK_AGAIN).await;
         }
     }

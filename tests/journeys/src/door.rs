@@ -57,7 +57,7 @@ pub(crate) async fn serve(table: &TestTable, key: &str, event: &Event) -> Respon
                 public_url,
                 now,
             };
-            register_payment::handle(&context, request).await
+            Box::pin(register_payment::handle(&context, request)).await
         }
         Some("manage-webhooks") => {
             let (samples, seal) = (NoEndpoints, TestKey::default());

@@ -21,6 +21,7 @@ mod samples;
 mod scopes;
 #[path = "../../events/seal_keys.rs"]
 mod seal_keys;
+mod splits;
 mod telling;
 mod tries;
 mod world;

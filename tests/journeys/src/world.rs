@@ -1,8 +1,8 @@
 //! The functions, joined as the template joins them: a table and its stream, three queues and a clock.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use recoup_domain::endpoint::Endpoint;
@@ -28,6 +28,7 @@ use recoup_testing::seals::TestKey;
 use recoup_testing::{TestTable, fixtures};
 use recoup_views::PublicUrl;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::queues::{Message, NeverAgain, Queue, Queues};
 use crate::seal_keys::KeyStore;
@@ -100,6 +101,8 @@ pub(crate) struct World<P = Sandbox> {
     release: release_due::Context<Table>,
     /// Whether somebody works on the refund jobs; else they wait.
     pub(crate) processes: bool,
+    /// Told when the worker of refund jobs is to die, in the middle of a batch.
+    pub(crate) death: Arc<Notify>,
     /// The sequence number of the last record of the stream that is done with.
     seen: Option<String>,
     pub(crate) dead_letters: Vec<String>,
@@ -113,7 +116,8 @@ impl World {
         endpoints: &[Endpoint],
         answer: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let mut world = Self::new(ProcessorName::Sandbox, "sandbox_succeed", Sandbox, answer).await;
+        let at = PaymentProcessor::of(ProcessorName::Sandbox, fixtures::text("sandbox_succeed"));
+        let mut world = Self::new(at, Sandbox, answer).await;
         world.processes = false;
         for endpoint in endpoints {
             assert_eq!(world.store.create_endpoint(endpoint).await.unwrap(), Created::Yes);
@@ -127,12 +131,16 @@ impl World {
 impl<P: Processor + Sync> World<P> {
     /// The getpaid payment at this processor, under this reference; nobody listens.
     pub(crate) async fn at(name: ProcessorName, reference: &str, processor: P) -> Self {
-        Self::new(name, reference, processor, |_, _| reply(200)).await
+        Self::of(PaymentProcessor::of(name, fixtures::text(reference)), processor).await
+    }
+
+    /// The getpaid payment on these terms; nobody listens.
+    pub(crate) async fn of(at: PaymentProcessor, processor: P) -> Self {
+        Self::new(at, processor, |_, _| reply(200)).await
     }
 
     async fn new(
-        name: ProcessorName,
-        reference: &str,
+        at: PaymentProcessor,
         processor: P,
         answer: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -141,7 +149,6 @@ impl<P: Processor + Sync> World<P> {
         let table = TestTable::new();
         let store = table.store();
         let payment = fixtures::getpaid_payment();
-        let at = PaymentProcessor { name, reference: fixtures::text(reference) };
         let payment = fixtures::registered(payment.id.as_str(), Terms { processor: at, ..payment.terms() });
         let payment = payment.sealed(&fixtures::seal_key());
         assert!(matches!(store.register(&payment).await, Ok(Registered::New)));
@@ -181,6 +188,7 @@ impl<P: Processor + Sync> World<P> {
             relay,
             release,
             processes: true,
+            death: Arc::default(),
             seen: None,
             dead_letters: Vec::new(),
             _turn: turn,
@@ -191,7 +199,12 @@ impl<P: Processor + Sync> World<P> {
 
     /// 1.00 of the seller's, without a URL of its own.
     pub(crate) async fn reserve(&self, key: &str) -> Refund {
-        let part = fixtures::wanted_of(&self.payment, 0, &[(fixtures::SELLER, 100)]);
+        self.reserve_of(key, &[(fixtures::SELLER, 100)]).await
+    }
+
+    /// These parts, without a URL of its own.
+    pub(crate) async fn reserve_of(&self, key: &str, parts: &[(&str, u64)]) -> Refund {
+        let part = fixtures::wanted_of(&self.payment, 0, parts);
         let wanted = Wanted { notes: Notes::default(), ..part };
         let made = fixtures::decided(&self.payment, &wanted, key);
         assert!(matches!(self.store.reserve(&made).await, Ok(Reserved::New)));
@@ -267,10 +280,20 @@ impl<P: Processor + Sync> World<P> {
 
     /// One batch of refund jobs that are due.
     pub(crate) async fn process(&mut self) -> bool {
-        let Some((event, _)) = self.batch(Queue::Refunds) else { return false };
-        let answer = process_refund::handle(&self.process, event).await.unwrap();
-        let process_refund::Answer::Batch(answer) = answer else { panic!("it was a batch") };
-        assert_eq!(answer.failed().count(), 0);
+        let Some((event, batch)) = self.batch(Queue::Refunds) else { return false };
+        let death = Arc::clone(&self.death);
+        tokio::select! {
+            biased;
+            answer = process_refund::handle(&self.process, event) => {
+                let process_refund::Answer::Batch(answer) = answer.unwrap() else { panic!("it was a batch") };
+                assert_eq!(answer.failed().count(), 0);
+            }
+            () = death.notified() => {
+                for message in batch.into_values() {
+                    self.relay.jobs.put(Message { visible_at: now().plus(VISIBILITY), ..message });
+                }
+            }
+        }
         true
     }
 

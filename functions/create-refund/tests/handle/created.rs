@@ -65,7 +65,9 @@ async fn an_amount_of_all_that_is_left_takes_what_every_actor_has_left() {
     let reply = world.post(&rest).await;
     assert_eq!(reply.status, 201);
     assert_eq!(reply.body["routing"]["platform"]["amount"], 100);
-    let merchants = json!([{"account_id": SELLER, "amount": 1500, "amount_decimal": "15.00"}]);
+    let recovery = json!({"status": "none", "reference": null});
+    let merchants =
+        json!([{"account_id": SELLER, "amount": 1500, "amount_decimal": "15.00", "recovery": recovery}]);
     assert_eq!(reply.body["routing"]["merchants"], merchants);
     assert_eq!(world.refundable().await, 0);
 }

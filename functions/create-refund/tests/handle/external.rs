@@ -43,7 +43,7 @@ async fn an_external_refund_takes_of_actors_and_lines_as_any_other() {
 
 #[tokio::test]
 async fn what_the_processor_cannot_pay_can_be_paid_otherwise() {
-    let processor = Processor { name: ProcessorName::Stripe, reference: fixtures::text("pi_1") };
+    let processor = Processor::of(ProcessorName::Stripe, fixtures::text("pi_1"));
     let amount = Money::of_minor(5_124, Currency::parse("KWD").unwrap()).unwrap();
     let world =
         World::with(&fixtures::registered(PAYMENT, Terms { amount, processor, ..fixtures::terms(1) })).await;

@@ -273,7 +273,7 @@ async fn a_payment_that_was_bent_past_the_conditions() {
 /// A payment in this currency at this processor.
 fn at(name: ProcessorName, minor: u64, currency: &str) -> Payment {
     let amount = Money::of_minor(minor, Currency::parse(currency).unwrap()).unwrap();
-    let processor = Processor { name, reference: fixtures::text("ch_1") };
+    let processor = Processor::of(name, fixtures::text("ch_1"));
     fixtures::registered(PAYMENT, Terms { amount, processor, ..fixtures::terms(1) })
 }
 

@@ -228,7 +228,7 @@ fn jitter() -> u32 {
 async fn thirty_refunds_of_one_charge_settle_soon_and_hold_up_nobody() {
     let mut world = World::new("any").await;
     let at = |reference: &str| Terms {
-        processor: PaymentProcessor { name: ProcessorName::Http, reference: fixtures::text(reference) },
+        processor: PaymentProcessor::of(ProcessorName::Http, fixtures::text(reference)),
         ..world.payment.terms()
     };
     let one = fixtures::registered("pay_one", at("bank-1"));

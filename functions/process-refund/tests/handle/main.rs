@@ -30,7 +30,7 @@ const EVENT: &str = include_str!("../../../../tests/events/process-refund.json")
 /// The getpaid payment at the sandbox, whose reference says what becomes of its refunds.
 fn payment(reference: &str) -> Payment {
     let payment = fixtures::getpaid_payment();
-    let processor = Processor { name: ProcessorName::Sandbox, reference: fixtures::text(reference) };
+    let processor = Processor::of(ProcessorName::Sandbox, fixtures::text(reference));
     fixtures::registered(payment.id.as_str(), Terms { processor, ..payment.terms() })
 }
 

@@ -55,7 +55,7 @@ async fn refunds_at(name: ProcessorName, count: u32) -> (World, Vec<Refund>) {
     let mut world = World::new("any").await;
     let mut refunds = Vec::new();
     for number in 0..count {
-        let processor = Processor { name, reference: fixtures::text(&format!("bank-{number}")) };
+        let processor = Processor::of(name, fixtures::text(&format!("bank-{number}")));
         let terms = recoup_domain::payment::Terms { processor, ..world.payment.terms() };
         world.register(fixtures::registered(&format!("pay_{number}"), terms)).await;
         refunds.push(world.reserve(&format!("key-{number}"), &fixtures::getpaid_wanted()).await);

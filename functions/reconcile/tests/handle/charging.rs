@@ -166,8 +166,7 @@ async fn a_refund_that_ends_between_two_reads_is_no_difference() {
 #[tokio::test]
 async fn a_charge_that_is_another_payments_is_named() {
     let world = World::at_stripe().await;
-    let other =
-        recoup_domain::payment::Processor { name: ProcessorName::Stripe, reference: fixtures::text("ch_1") };
+    let other = recoup_domain::payment::Processor::of(ProcessorName::Stripe, fixtures::text("ch_1"));
     let payment = world.payment.clone();
     let terms = recoup_domain::payment::Terms { processor: other, ..payment.terms() };
     let other = fixtures::registered("pay_other", terms).sealed(&fixtures::seal_key());
@@ -185,7 +184,7 @@ async fn a_processor_that_does_not_answer_is_not_asked_for_every_payment() {
     let world = World::at_stripe().await;
     for number in 0..30 {
         let reference = fixtures::text(&format!("pi_more_{number}"));
-        let processor = recoup_domain::payment::Processor { name: ProcessorName::Stripe, reference };
+        let processor = recoup_domain::payment::Processor::of(ProcessorName::Stripe, reference);
         let terms = recoup_domain::payment::Terms { processor, ..world.payment.terms() };
         let more = fixtures::registered(&format!("pay_{number}"), terms).sealed(&fixtures::seal_key());
         assert!(matches!(world.store.register(&more).await, Ok(Registered::New)));

@@ -103,7 +103,7 @@ impl World {
     /// The getpaid payment at this processor, under this reference.
     async fn at(name: ProcessorName, reference: &str) -> Self {
         let payment = fixtures::getpaid_payment();
-        let processor = PaymentProcessor { name, reference: fixtures::text(reference) };
+        let processor = PaymentProcessor::of(name, fixtures::text(reference));
         let payment = fixtures::registered(payment.id.as_str(), Terms { processor, ..payment.terms() });
         let payment = payment.sealed(&fixtures::seal_key());
         let table = TestTable::new();

@@ -178,10 +178,8 @@ async fn without_a_clear_list_what_ended_is_looked_up_one_by_one() {
 async fn a_silent_processor_is_asked_three_times_and_holds_up_nothing_else() {
     let world = World::at(ProcessorName::Http, "bank-1").await;
     for number in 0..5 {
-        let processor = recoup_domain::payment::Processor {
-            name: ProcessorName::Http,
-            reference: fixtures::text(&format!("bank-{number}-of-5")),
-        };
+        let reference = fixtures::text(&format!("bank-{number}-of-5"));
+        let processor = recoup_domain::payment::Processor::of(ProcessorName::Http, reference);
         let terms = recoup_domain::payment::Terms { processor, ..fixtures::terms(1_000) };
         let payment = fixtures::registered(&format!("pay_{number}"), terms).sealed(&fixtures::seal_key());
         recoup_ports::payments::Register::register(&world.store, &payment).await.unwrap();

@@ -11,6 +11,7 @@ mod registering;
 #[path = "../../../../tests/events/seal_keys.rs"]
 mod seal_keys;
 mod sealing;
+mod splits;
 mod verifying;
 
 use charges::Charges;

@@ -39,7 +39,7 @@ fn now() -> Timestamp {
 /// The getpaid payment at this processor.
 fn payment(name: ProcessorName) -> Payment {
     let payment = fixtures::getpaid_payment();
-    let processor = Processor { name, reference: fixtures::text("ch_1") };
+    let processor = Processor::of(name, fixtures::text("ch_1"));
     fixtures::registered(payment.id.as_str(), Terms { processor, ..payment.terms() })
 }
 

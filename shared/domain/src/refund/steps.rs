@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{BankReference, Change, Failure, Flag, Pending, Refund, State, Verdict, Version};
+use crate::recovery::PartState;
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
 use crate::waiting::{Wait, jittered, spread};
@@ -125,6 +126,17 @@ impl Move {
         self
     }
 
+    /// The same change, which also schedules the question about the actors' parts, if one may be open.
+    fn asking_for_parts(self, now: Timestamp) -> Self {
+        // Not only those that look open: whoever asked for a part meanwhile did not change what this was decided on.
+        let may_be_open = self.to.recovery.iter().any(|part| matches!(part.state, PartState::Open { .. }));
+        if !may_be_open {
+            return self;
+        }
+        let question = self.to.asked_after(now, Duration::ZERO);
+        self.asking(question)
+    }
+
     /// The same change, which also schedules a question.
     #[must_use]
     pub fn asking(self, question: Question) -> Self {
@@ -185,7 +197,7 @@ impl Refund {
             }
             // A processor that takes a success back gives the money back, too.
             (State::Initiated | State::Processing(_) | State::Succeeded, Outcome::Failed(failure)) => {
-                Some(self.moved_to(State::Failed(failure), Amounts::Return, now))
+                Some(self.moved_to(State::Failed(failure), Amounts::Return, now).asking_for_parts(now))
             }
             (State::Initiated | State::Processing(_), Outcome::Pending) => {
                 self.processing(Pending::Processor, now)
@@ -334,7 +346,10 @@ impl Refund {
         let mut next = self.moved_to(State::Succeeded, amounts, now);
         next.to.version.processor_reference = Some(reference);
         next.to.version.bank_reference = bank_reference;
-        next
+        if next.to.recovery.is_empty() {
+            next.to.recovery = next.to.parts_to_take();
+        }
+        next.asking_for_parts(now)
     }
 
     /// The change to a success whose bank gives no number, in the time in which it is asked for.
@@ -348,6 +363,7 @@ impl Refund {
     pub(super) fn moved_to(&self, state: State, amounts: Amounts, now: Timestamp) -> Move {
         let at = now.max(self.version.updated_at);
         let mut to = self.clone();
+        // An end ends the questions. What changes without a change of state leaves them alone.
         to.wait = self.wait.filter(|_| state.holds_money() || state == self.version.state);
         // What did not move in the end exceeds nothing.
         to.flag = self.flag.filter(|flag| *flag != Flag::ExceedsRefundable || state.failure().is_none());

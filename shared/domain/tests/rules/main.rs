@@ -19,6 +19,7 @@ mod events;
 mod golden;
 mod identities;
 mod money;
+mod recovering;
 mod refund_steps;
 mod seals;
 mod signatures;

@@ -7,6 +7,7 @@ use recoup_domain::payment::{
     CaptureStatus, Facts, Line, PartialRefunds, Payment, Payout, Processor, ProcessorName, Routing,
     Settlement,
 };
+use recoup_domain::recovery::{Shape, SplitTerms};
 use recoup_domain::seal::{Seal, SealKey, Sealed};
 use recoup_domain::split::Split;
 use recoup_domain::text::Metadata;
@@ -40,11 +41,15 @@ fn routed(original: Split, payment: &mut Payment) {
     payment.routing = Some(Routing { original, refundable });
 }
 
+fn shape(shape: Shape) -> Option<SplitTerms> {
+    Some(SplitTerms { shape, transfers: vec![(actor_id(SELLER), text("tr_1"))] })
+}
+
 fn bent() -> Vec<(&'static str, Payment)> {
     let yen = Money::of_minor(3100, Currency::parse("JPY").unwrap()).unwrap();
     let line =
         |id: &str, amount| Line { id: line_id(id), amount: eur(amount), left: eur(amount), covered: false };
-    let other = |name, reference: &str| Processor { name, reference: text(reference) };
+    let other = |name, reference: &str| Processor::of(name, text(reference));
     vec![
         ("environment", with(|it| it.tenant = tenant_of(Environment::Live, 1))),
         ("account", with(|it| it.tenant = tenant_of(Environment::Sandbox, 2))),
@@ -63,6 +68,9 @@ fn bent() -> Vec<(&'static str, Payment)> {
         ("no lines", with(|it| it.lines.clear())),
         ("processor", with(|it| it.processor = other(ProcessorName::Stripe, "sandbox_succeed"))),
         ("reference", with(|it| it.processor = other(ProcessorName::Sandbox, "sandbox_fail"))),
+        ("account at the processor", with(|it| it.processor.account = Some(text("acct_1")))),
+        ("shape", with(|it| it.processor.split = shape(Shape::BooksOnly))),
+        ("another shape", with(|it| it.processor.split = shape(Shape::Apart))),
         ("status", with(|it| it.facts.status = CaptureStatus::Processing)),
         ("settlement", with(|it| it.facts.settlement = Settlement::Unsettled)),
         ("payout", with(|it| it.facts.payout = Payout::NotStarted)),

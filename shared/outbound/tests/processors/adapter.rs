@@ -1,5 +1,7 @@
 //! A team's own adapter keeps the contract if it does what `docs/processors.md` says.
 
+use recoup_domain::payment::ProcessorName;
+use recoup_domain::recovery::{PartState, Recovery};
 use recoup_domain::refund::{FailureCode, Outcome, Refund};
 use recoup_outbound::http_adapter::HttpAdapter;
 use recoup_ports::processor::{LookedUp, Processor};
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 use crate::contract::{Case, Subject, contract};
 use crate::fake_adapter::FakeAdapter;
 use crate::faults::Fault;
-use crate::world::{Change, Keys, after, fresh, handed_over};
+use crate::world::{Change, Keys, after, fresh, handed_over, routed, tried};
 
 /// An adapter, and the client that asks it.
 pub(crate) struct AtAdapter {
@@ -54,6 +56,14 @@ impl Subject for AtAdapter {
 
     fn moved(&self, refund: &Refund) -> Option<usize> {
         Some(self.adapter.moved(refund))
+    }
+
+    fn routed(&self) -> Refund {
+        routed(ProcessorName::Http, "bank-payment-1")
+    }
+
+    fn lack(&self, lack: bool) {
+        self.adapter.books.open().short = lack;
     }
 }
 
@@ -140,5 +150,40 @@ async fn without_an_adapter_nothing_is_sent_and_nothing_is_decided() {
         assert_eq!(at.client.refund(&refund).await, expected);
         assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(expected));
         assert_eq!(at.adapter.server.requests().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_adapter_that_says_nothing_of_parts_has_carried_them_out() {
+    let at = AtAdapter::new().await;
+    let refund = handed_over(&at.routed());
+    let paid = after(&refund, &at.client.refund(&refund).await);
+    let order: Value = serde_json::from_str(&at.adapter.server.requests()[0].body).unwrap();
+    assert_eq!(order["split"], "executed");
+    let done = tried(&at.client, &paid).await;
+    assert_eq!(done.recovery_of(1), Recovery::Recovered(Some(&fixtures::text("bank-7"))));
+}
+
+#[tokio::test]
+async fn an_adapter_tells_of_each_actor_and_leaves_out_who_has_not_given() {
+    let at = AtAdapter::new().await;
+    let refund = handed_over(&at.routed());
+    let paid = after(&refund, &at.client.refund(&refund).await);
+    let told =
+        |status: &str| json!([{ "account_id": fixtures::SELLER, "status": status, "reference": "t-1" }]);
+    for (recovery, seller) in [
+        (told("recovered"), Some(PartState::Taken { reference: fixtures::text("t-1") })),
+        (told("failed"), Some(PartState::Refused)),
+        (told("pending"), None),
+        (json!([]), None),
+        (json!([{ "account_id": fixtures::SELLER, "status": "gone" }]), None),
+        (json!([{ "account_id": fixtures::SELLER }]), None),
+    ] {
+        at.adapter.books.open().recovery = Some(recovery.clone());
+        let next = tried(&at.client, &paid).await;
+        let state = (!matches!(next.recovery[0].state, PartState::Open { .. }))
+            .then(|| next.recovery[0].state.clone());
+        assert_eq!(state, seller, "{recovery}");
+        assert!(matches!(next.recovery[1].state, PartState::Open { .. }), "{recovery}");
     }
 }

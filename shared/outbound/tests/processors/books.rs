@@ -22,6 +22,12 @@ pub(crate) struct Inner {
     pub(crate) status: Option<&'static str>,
     /// Instead of doing it, this is answered.
     pub(crate) refusal: Option<(u16, Value)>,
+    /// Reversals of transfers and refunds of fees, each with the path under which it was made.
+    pub(crate) parts: Vec<(String, Value)>,
+    /// Whether actors lack the money for their parts.
+    pub(crate) short: bool,
+    /// What an adapter says of parts, if it does.
+    pub(crate) recovery: Option<Value>,
     faults: VecDeque<Fault>,
 }
 

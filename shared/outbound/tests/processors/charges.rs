@@ -13,7 +13,7 @@ use crate::stripe::AtStripe;
 use crate::world::{Keys, LIVE_KEY, fresh, handed_over};
 
 fn question(reference: &str) -> ChargeQuestion {
-    let processor = PaymentProcessor { name: ProcessorName::Stripe, reference: text(reference) };
+    let processor = PaymentProcessor::of(ProcessorName::Stripe, text(reference));
     ChargeQuestion::new(&tenant(), &processor)
 }
 

@@ -1,9 +1,11 @@
 //! What every processor keeps, whatever it is: run for each of them by `contract!`.
 
+use recoup_domain::recovery::{Recovery, Taken};
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_ports::processor::{LookedUp, Processor};
+use recoup_testing::fixtures::{failed, now};
 
-use crate::world::{after, handed_over};
+use crate::world::{after, handed_over, tried};
 
 /// What is to become of a refund.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,10 @@ pub(crate) trait Subject {
     fn settle(&self);
     /// How often money moved for it; `None` if nobody counts.
     fn moved(&self, refund: &Refund) -> Option<usize>;
+    /// A fresh refund of 4.00 from the platform, the seller and the supplier, whose parts are taken apart.
+    fn routed(&self) -> Refund;
+    /// From now on its actors lack the money for their parts, or have it.
+    fn lack(&self, lack: bool);
 }
 
 fn moved_times<S: Subject>(subject: &S, refund: &Refund, times: usize) {
@@ -131,6 +137,37 @@ pub(crate) async fn a_lost_refund_is_unknown_then_never_received_then_sent_again
     moved_times(&subject, &refund, 1);
 }
 
+pub(crate) async fn each_actor_gives_its_part_once_when_it_has_the_money<S: Subject>() {
+    let subject = S::new().await;
+    let refund = handed_over(&subject.routed());
+    let paid = after(&refund, &subject.processor().refund(&refund).await);
+    assert_eq!(paid.open_parts().count(), 2, "{paid:?}");
+    subject.lack(true);
+    let short = tried(subject.processor(), &paid).await;
+    assert_eq!((short.open_parts().count(), short.recovery_of(1)), (2, Recovery::Pending));
+    subject.lack(false);
+    let done = tried(subject.processor(), &short).await;
+    assert!(
+        [1, 2].iter().all(|position| matches!(done.recovery_of(*position), Recovery::Recovered(Some(_))))
+    );
+    // Once more, as if nobody had written what became of it.
+    assert_eq!(tried(subject.processor(), &short).await, done);
+    let late = after(&done, &failed());
+    assert!(subject.processor().recover(&late).await.is_empty(), "nothing is open");
+}
+
+pub(crate) async fn of_a_refund_that_failed_late_no_part_is_taken<S: Subject>() {
+    let subject = S::new().await;
+    let refund = handed_over(&subject.routed());
+    let paid = after(&refund, &subject.processor().refund(&refund).await);
+    let marked = Refund { recovery: paid.parts_asked(now()), ..paid };
+    subject.lack(true);
+    let late = after(&marked, &failed());
+    for (_, answer) in subject.processor().recover(&late).await {
+        assert!(!matches!(answer, Taken::Yes { .. }), "{answer:?}");
+    }
+}
+
 /// One test for each promise, of one processor.
 macro_rules! contract {
     ($subject:ty) => {
@@ -144,6 +181,8 @@ macro_rules! contract {
             what_is_pending_is_found_when_it_has_settled,
             a_lost_answer_is_unknown_until_it_is_looked_up,
             a_lost_refund_is_unknown_then_never_received_then_sent_again,
+            each_actor_gives_its_part_once_when_it_has_the_money,
+            of_a_refund_that_failed_late_no_part_is_taken,
         );
     };
     ($subject:ty: $($promise:ident,)+) => {

@@ -3,6 +3,8 @@
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use recoup_domain::payment::ProcessorName;
+use recoup_domain::recovery::Recovery;
 use recoup_domain::refund::{BankReference, BankReferenceKind, FailureCode, Outcome, Refund};
 use recoup_domain::time::Timestamp;
 use recoup_outbound::http_adapter::HttpAdapter;
@@ -14,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::server::{Reply, Request, Server};
-use crate::world::{Keys, after, fresh, handed_over, secrets};
+use crate::world::{Keys, after, fresh, handed_over, routed, secrets, tried};
 
 const ADAPTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/adapter/adapter.py");
 /// Far more than a notice on loopback takes.
@@ -87,6 +89,16 @@ async fn the_example_refunds_once_and_knows_it_by_its_id() {
     assert_eq!(failure.code, FailureCode::ExpiredOrClosedAccount);
     assert_eq!(failure.said.code.unwrap().as_str(), "AC04");
     assert_eq!(failure.said.message.unwrap().as_str(), "Closed account number");
+}
+
+#[tokio::test]
+async fn the_example_says_who_has_given() {
+    let example = Example::running().await;
+    let refund = handed_over(&routed(ProcessorName::Http, "payment-1"));
+    let paid = after(&refund, &example.client.refund(&refund).await);
+    let done = tried(&example.client, &paid).await;
+    let debit = recoup_testing::fixtures::text(&format!("debit-{}", recoup_testing::fixtures::SELLER));
+    assert_eq!(done.recovery_of(1), Recovery::Recovered(Some(&debit)));
 }
 
 #[tokio::test]

@@ -40,7 +40,12 @@ fn answer(books: &Books, request: &Request) -> Reply {
         ("GET", Some(path)) => {
             assert_eq!(path, format!("/{id}"), "the signature is of this very question");
             let found = books.refunds.iter().find(|refund| refund["refund_id"] == id);
-            found.map_or_else(|| Reply::json(404, &json!({})), |refund| Reply::json(200, &said(refund)))
+            let Some(mut said) = found.map(said) else { return Reply::json(404, &json!({})) };
+            let short = books.short.then(|| json!([]));
+            if let Some(recovery) = books.recovery.clone().or(short) {
+                said["recovery"] = recovery;
+            }
+            Reply::json(200, &said)
         }
         _ => Reply::json(404, &json!({})),
     }

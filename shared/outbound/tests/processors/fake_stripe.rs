@@ -12,6 +12,9 @@ use crate::server::{Reply, Request, Server};
 pub(crate) const CHARGE: &str = "ch_3MmlLrLkdIwHu7ix0uke3Ezy";
 pub(crate) const PAYMENT_INTENT: &str = "pi_3MmlLrLkdIwHu7ix0snN0B15";
 const CHARGED: u64 = 500;
+/// What its charge paid a merchant by, and what the platform kept of it.
+pub(crate) const TRANSFER: &str = "tr_1MiN3gLkdIwHu7ixNCZvFdgA";
+pub(crate) const FEE: &str = "fee_1B73DOKbnvuxQXGuhY8Aw0TN";
 
 pub(crate) struct FakeStripe {
     pub(crate) server: Server,
@@ -67,7 +70,8 @@ fn answer(books: &Books, request: &Request) -> Reply {
     let (status, body) = match (request.method.as_str(), path.strip_prefix("/base/v1/refunds")) {
         ("POST", Some("")) => post(&mut books, request),
         ("GET", Some("")) => list(&books, &pairs(query)),
-        ("GET", Some(id)) => one(&books, id.trim_start_matches('/')),
+        ("GET", Some(id)) => one(&books, id.trim_start_matches('/'), query),
+        (method, None) => parts(&mut books, method, path, query, request),
         _ => (404, error("invalid_request_error", "")),
     };
     Reply::json(status, &body)
@@ -109,12 +113,19 @@ fn knows(form: &[(String, String)]) -> bool {
 }
 
 fn post(books: &mut Inner, request: &Request) -> (u16, Value) {
+    once(books, request, |books| {
+        books.refusal.clone().unwrap_or_else(|| create(books, &pairs(&request.body)))
+    })
+}
+
+/// The first answer under an idempotency key is given again, refusals too.
+fn once(books: &mut Inner, request: &Request, make: impl FnOnce(&mut Inner) -> (u16, Value)) -> (u16, Value) {
     let key = request.header("idempotency-key").unwrap().to_owned();
     if let Some((asked, status, body)) = books.answers.get(&key) {
         let same = *asked == request.body;
         return if same { (*status, body.clone()) } else { (400, error("idempotency_error", "")) };
     }
-    let (status, body) = books.refusal.clone().unwrap_or_else(|| create(books, &pairs(&request.body)));
+    let (status, body) = make(books);
     books.answers.insert(key, (request.body.clone(), status, body.clone()));
     (status, body)
 }
@@ -128,14 +139,47 @@ fn create(books: &mut Inner, form: &[(String, String)]) -> (u16, Value) {
     if given + amount > CHARGED {
         return (400, error("invalid_request_error", "charge_already_refunded"));
     }
-    let metadata = form.iter().filter_map(|(key, value)| {
+    let status = books.status.unwrap_or("succeeded");
+    let made = object(books.refunds.len(), amount, status, &metadata(form));
+    books.refunds.push(made.clone());
+    (200, made)
+}
+
+fn metadata(form: &[(String, String)]) -> Value {
+    let pairs = form.iter().filter_map(|(key, value)| {
         let key = key.strip_prefix("metadata[")?.strip_suffix(']')?;
         Some((key.to_owned(), json!(value)))
     });
-    let status = books.status.unwrap_or("succeeded");
-    let made = object(books.refunds.len(), amount, status, &Value::Object(metadata.collect()));
-    books.refunds.push(made.clone());
-    (200, made)
+    Value::Object(pairs.collect())
+}
+
+/// What is taken back of a transfer or a fee. Neither is the merchant's account's: the platform asks.
+fn parts(books: &mut Inner, method: &str, path: &str, query: &str, request: &Request) -> (u16, Value) {
+    let path = path.strip_prefix("/base/v1/").unwrap().to_owned();
+    let tag = match path.split_once('/').map(|(kind, rest)| (kind, rest.split_once('/'))) {
+        Some(("transfers", Some((TRANSFER | "tr_seller" | "tr_supplier", "reversals")))) => {
+            "transfer_reversal"
+        }
+        Some(("application_fees", Some((FEE, "refunds")))) => "fee_refund",
+        _ => return (404, error("invalid_request_error", "resource_missing")),
+    };
+    assert_eq!(request.header("stripe-account"), None);
+    if method == "GET" {
+        let made = books.parts.iter().rev().filter(|(of, _)| *of == path).map(|(_, part)| part.clone());
+        return page(made.collect(), &pairs(query));
+    }
+    once(books, request, |books| {
+        if books.short {
+            return (400, error("invalid_request_error", "balance_insufficient"));
+        }
+        let form = pairs(&request.body);
+        let amount: u64 = value(&form, "amount").unwrap().parse().unwrap();
+        let id = format!("trr_{:024}", books.parts.len());
+        let made = json!({ "id": id, "object": tag, "amount": amount, "currency": "eur",
+                           "metadata": metadata(&form) });
+        books.parts.push((path, made.clone()));
+        (200, made)
+    })
 }
 
 fn list(books: &Inner, query: &[(String, String)]) -> (u16, Value) {
@@ -144,23 +188,29 @@ fn list(books: &Inner, query: &[(String, String)]) -> (u16, Value) {
     if of_payment && !knows(query) {
         return (404, error("invalid_request_error", "resource_missing"));
     }
+    let is_since = |refund: &&Value| since.is_none_or(|since| refund["created"].as_u64().unwrap() >= since);
+    page(books.refunds.iter().rev().filter(is_since).cloned().collect(), query)
+}
+
+fn page(newest_first: Vec<Value>, query: &[(String, String)]) -> (u16, Value) {
     let limit: usize = value(query, "limit").unwrap().parse().unwrap();
     assert!((1..=100).contains(&limit));
-    let after = value(query, "starting_after");
-    let is_since = |refund: &&Value| since.is_none_or(|since| refund["created"].as_u64().unwrap() >= since);
-    let newest_first = books.refunds.iter().rev().filter(is_since);
-    let rest: Vec<&Value> = match after {
-        None => newest_first.collect(),
-        Some(after) => newest_first.skip_while(|refund| refund["id"] != after).skip(1).collect(),
+    let rest: Vec<Value> = match value(query, "starting_after") {
+        None => newest_first,
+        Some(after) => newest_first.into_iter().skip_while(|found| found["id"] != after).skip(1).collect(),
     };
     let page = &rest[..limit.min(rest.len())];
     let has_more = rest.len() > limit;
-    (200, json!({ "object": "list", "url": "/v1/refunds", "has_more": has_more, "data": page }))
+    (200, json!({ "object": "list", "url": "/v1", "has_more": has_more, "data": page }))
 }
 
-fn one(books: &Inner, id: &str) -> (u16, Value) {
-    match books.refunds.iter().find(|refund| refund["id"] == id) {
-        Some(refund) => (200, refund.clone()),
-        None => (404, error("invalid_request_error", "resource_missing")),
+fn one(books: &Inner, id: &str, query: &str) -> (u16, Value) {
+    let Some(mut refund) = books.refunds.iter().find(|refund| refund["id"] == id).cloned() else {
+        return (404, error("invalid_request_error", "resource_missing"));
+    };
+    if query == "expand%5B%5D=charge" {
+        refund["charge"] = json!({ "id": CHARGE, "object": "charge", "transfer": TRANSFER,
+                                   "application_fee": FEE });
     }
+    (200, refund)
 }

@@ -16,6 +16,7 @@ mod keyrings;
 mod limits;
 mod list;
 mod logs;
+mod parts;
 #[path = "../tls/proof.rs"]
 mod proof;
 mod sandbox;

@@ -1,10 +1,11 @@
 //! The sandbox keeps the contract.
 
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::Refund;
 use recoup_outbound::sandbox::Sandbox;
 
 use crate::contract::{Case, Subject, contract};
-use crate::world::fresh;
+use crate::world::{fresh, routed};
 
 struct Rehearsal;
 
@@ -36,6 +37,12 @@ impl Subject for Rehearsal {
     fn moved(&self, _: &Refund) -> Option<usize> {
         None
     }
+
+    fn routed(&self) -> Refund {
+        routed(ProcessorName::Sandbox, "sandbox_actor_short")
+    }
+
+    fn lack(&self, _: bool) {}
 }
 
 contract!(Rehearsal);

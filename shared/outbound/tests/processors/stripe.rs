@@ -1,5 +1,6 @@
 //! Stripe keeps the contract, and is asked as it documents.
 
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{FailureCode, Outcome, Refund};
 use recoup_outbound::stripe::Stripe;
 use recoup_ports::processor::{LookedUp, Processor};
@@ -9,7 +10,7 @@ use serde_json::json;
 use crate::contract::{Case, Subject, contract};
 use crate::fake_stripe::{CHARGE, FakeStripe, PAYMENT_INTENT, error, object};
 use crate::faults::Fault;
-use crate::world::{Change, Keys, LIVE_KEY, TEST_KEY, after, base, fresh, handed_over, live};
+use crate::world::{Change, Keys, LIVE_KEY, TEST_KEY, after, base, fresh, handed_over, live, routed};
 
 /// Stripe, and the client that asks it.
 pub(crate) struct AtStripe {
@@ -70,6 +71,14 @@ impl Subject for AtStripe {
 
     fn moved(&self, refund: &Refund) -> Option<usize> {
         Some(self.stripe.moved(refund))
+    }
+
+    fn routed(&self) -> Refund {
+        routed(ProcessorName::Stripe, CHARGE)
+    }
+
+    fn lack(&self, lack: bool) {
+        self.stripe.books.open().short = lack;
     }
 }
 

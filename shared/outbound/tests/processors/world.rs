@@ -2,11 +2,13 @@
 
 use recoup_domain::base_url::BaseUrl;
 use recoup_domain::ids::{Environment, Tenant};
-use recoup_domain::payment::ProcessorName;
+use recoup_domain::payment::{Processor as PaymentProcessor, ProcessorName, Terms};
+use recoup_domain::recovery::{Shape, SplitTerms};
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::signing::{Secret, Secrets};
+use recoup_ports::processor::Processor;
 use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
-use recoup_testing::fixtures;
+use recoup_testing::fixtures::{self, SELLER, SUPPLIER};
 use serde_json::json;
 
 /// The keys that may never be seen outside of a header.
@@ -81,4 +83,25 @@ pub(crate) fn live(refund: &Refund) -> Refund {
 /// The refund as it stands once an outcome was written.
 pub(crate) fn after(refund: &Refund, outcome: &Outcome) -> Refund {
     fixtures::stepped(refund, outcome.clone())
+}
+
+/// A fresh refund of 4.00: 0.50 of the platform, 2.50 and 1.00 of two merchants, whose parts are taken apart.
+pub(crate) fn routed(name: ProcessorName, reference: &str) -> Refund {
+    let transfers = [(SELLER, "tr_seller"), (SUPPLIER, "tr_supplier")];
+    let transfers = transfers.map(|(to, transfer)| (fixtures::actor_id(to), fixtures::text(transfer)));
+    let processor = PaymentProcessor {
+        split: Some(SplitTerms { shape: Shape::Apart, transfers: transfers.into() }),
+        ..PaymentProcessor::of(name, fixtures::text(reference))
+    };
+    let routing = Some(fixtures::split(100, &[(SELLER, 300), (SUPPLIER, 100)]));
+    let payment = fixtures::registered("pay_1", Terms { routing, processor, ..fixtures::terms(500) });
+    let wanted = fixtures::wanted_of(&payment, 50, &[(SELLER, 250), (SUPPLIER, 100)]);
+    fixtures::decided(&payment, &wanted, "key").refund
+}
+
+/// One more try to take the open parts, as process-refund makes it.
+pub(crate) async fn tried(processor: &impl Processor, refund: &Refund) -> Refund {
+    let answers = processor.recover(refund).await;
+    let marked = Refund { recovery: refund.parts_asked(fixtures::now()), ..refund.clone() };
+    Refund { recovery: marked.parts_after(&answers, fixtures::now()), ..marked }
 }

@@ -1,6 +1,9 @@
 //! How an adapter says where a refund stands.
 
-use recoup_domain::refund::{BankReference, BankReferenceKind, Failure, FailureCode, Outcome, Said};
+use recoup_domain::ids::ActorId;
+use recoup_domain::recovery::Taken;
+use recoup_domain::refund::{BankReference, BankReferenceKind, Failure, FailureCode, Outcome, Refund, Said};
+use recoup_domain::split::Actor;
 use recoup_domain::text::Text;
 use serde::Deserialize;
 
@@ -11,6 +14,24 @@ struct AnswerWire {
     reference: Option<String>,
     bank_reference: Option<BankReferenceWire>,
     failure: Option<FailureWire>,
+    recovery: Option<Vec<PartWire>>,
+}
+
+/// What an adapter says of one merchant's part.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PartWire {
+    account_id: ActorId,
+    status: PartStatus,
+    reference: Option<Text<255>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PartStatus {
+    Pending,
+    Recovered,
+    Failed,
 }
 
 #[derive(Deserialize)]
@@ -37,11 +58,33 @@ pub(super) struct FailureWire {
     processor_message: Option<String>,
 }
 
-/// Reads an answer's body, `{status, reference, bank_reference, failure}`. `None` where anything in it is unclear: an unknown
-/// field, status or code, a success without its reference or with a failure, a failure without its reason.
+/// Reads an answer's body, `{status, reference, bank_reference, failure}`; [`parts`] reads what it may say besides. `None`
+/// where anything in it is unclear: an unknown field, status or code, a success without its reference or with a failure, a
+/// failure without its reason.
 pub fn answer(body: &[u8]) -> Option<Outcome> {
-    let AnswerWire { status, reference, bank_reference, failure } = serde_json::from_slice(body).ok()?;
+    let AnswerWire { status, reference, bank_reference, failure, recovery: _ } =
+        serde_json::from_slice(body).ok()?;
     outcome(status, reference, bank_reference, failure)
+}
+
+/// Reads what an answer says of a refund's open parts. An adapter that says nothing of parts has carried the split out
+/// by itself; one that leaves an actor out says that the actor has not given yet.
+pub fn parts(body: &[u8], refund: &Refund) -> Option<Vec<(usize, Taken)>> {
+    let AnswerWire { reference, recovery, .. } = serde_json::from_slice(body).ok()?;
+    let reference = Text::<255>::new(reference?).ok()?;
+    let told = |position: usize| {
+        let Some(parts) = &recovery else { return Taken::Yes { reference: reference.clone() } };
+        let actor = refund.giver(position).map(|(actor, _)| actor);
+        let is_its = |part: &&PartWire| actor == Some(Actor::Merchant(part.account_id.clone()));
+        match parts.iter().find(is_its).map(|part| (part.status, &part.reference)) {
+            Some((PartStatus::Recovered, own)) => {
+                Taken::Yes { reference: own.clone().unwrap_or_else(|| reference.clone()) }
+            }
+            Some((PartStatus::Pending, _)) | None => Taken::Short,
+            Some((PartStatus::Failed, _)) => Taken::Refused,
+        }
+    };
+    Some(refund.open_parts().map(|part| (part.position, told(part.position))).collect())
 }
 
 pub(super) fn outcome(

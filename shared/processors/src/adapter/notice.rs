@@ -7,7 +7,7 @@ use recoup_ports::processor_keys::ProcessorKeys;
 use serde::Deserialize;
 
 use super::AdapterAccess;
-use super::answer::{BankReferenceWire, FailureWire, Status, outcome};
+use super::answer::{BankReferenceWire, FailureWire, PartWire, Status, outcome};
 use crate::notification::{
     Message, NotGenuine, Notification, Refused, Unreadable, judge_age, keys_of, names,
 };
@@ -60,13 +60,24 @@ struct NoticeWire {
     reference: Option<String>,
     bank_reference: Option<BankReferenceWire>,
     failure: Option<FailureWire>,
+    /// Allowed, as in an answer, and asked for when it is needed.
+    #[serde(rename = "recovery")]
+    _recovery: Option<Vec<PartWire>>,
 }
 
 impl<'body> UnverifiedNotice<'body> {
     /// Reads a body: `{environment, account_id, refund_id}` as the order had them, and what an answer says.
     pub fn parse(body: &'body str) -> Result<Self, Unreadable> {
-        let NoticeWire { environment, account_id, refund_id, status, reference, bank_reference, failure } =
-            serde_json::from_str(body).map_err(|_| Unreadable("it is no notice as documented"))?;
+        let NoticeWire {
+            environment,
+            account_id,
+            refund_id,
+            status,
+            reference,
+            bank_reference,
+            failure,
+            _recovery,
+        } = serde_json::from_str(body).map_err(|_| Unreadable("it is no notice as documented"))?;
         let named = names(&environment, &account_id, &refund_id);
         let (tenant, refund) = named.ok_or(Unreadable("it names no refund as we do"))?;
         let outcome = outcome(status, reference, bank_reference, failure);

@@ -23,6 +23,9 @@ struct Order<'refund> {
     description: Option<&'refund str>,
     reference: Option<&'refund str>,
     routing: Option<Routing<'refund>>,
+    /// Not said of payments that an earlier version registered: an order's words stay the same at every repeat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<&'static str>,
     created_at: String,
 }
 
@@ -64,6 +67,7 @@ pub fn order(refund: &Refund) -> String {
         description: notes.description.as_ref().map(Text::as_str),
         reference: notes.reference.as_ref().map(Text::as_str),
         routing: refund.split.as_ref().map(routing),
+        split: refund.processor.split.as_ref().map(|terms| terms.shape.as_said()),
         created_at: refund.created_at.rfc3339(),
     };
     serde_json::to_string(&order).or_abort("texts and numbers can be written as JSON")

@@ -1,5 +1,6 @@
 //! What we ask of Stripe: one refund, in the same words at every repeat.
 
+use recoup_domain::recovery::Shape;
 use recoup_domain::refund::{Failure, FailureCode, ReasonCode, Refund};
 use recoup_domain::text::Text;
 
@@ -19,6 +20,7 @@ pub struct Order {
     /// How much.
     pub amount: StripeAmount,
     reason: Option<&'static str>,
+    flags: Vec<&'static str>,
     metadata: Vec<(&'static str, String)>,
 }
 
@@ -34,15 +36,12 @@ impl Order {
             return Err(rejected("Stripe cannot refund exactly this amount in this currency."));
         };
         let reason = refund.notes.reason.as_ref().map(ReasonCode::of).and_then(reason);
-        let mut pairs = vec![
-            (metadata::REFUND, refund.id.to_string()),
-            (metadata::ACCOUNT, refund.tenant.account.to_string()),
-            (metadata::ENVIRONMENT, refund.tenant.environment.as_str().to_owned()),
-        ];
+        let mut pairs = ours(refund);
         if let Some(description) = &refund.notes.description {
             pairs.push((metadata::DESCRIPTION, description.as_str().to_owned()));
         }
-        Ok(Self { payment_parameter, payment: payment.to_owned(), amount, reason, metadata: pairs })
+        let flags = flags(refund);
+        Ok(Self { payment_parameter, payment: payment.to_owned(), amount, reason, flags, metadata: pairs })
     }
 
     /// The parameters of `POST /v1/refunds`. They depend on nothing that can change in a refund: Stripe
@@ -53,10 +52,30 @@ impl Order {
             ("amount".to_owned(), self.amount.units().to_string()),
         ];
         parameters.extend(self.reason.map(|reason| ("reason".to_owned(), reason.to_owned())));
+        parameters.extend(self.flags.iter().map(|flag| ((*flag).to_owned(), "true".to_owned())));
         let metadata = self.metadata.iter();
         parameters.extend(metadata.map(|(key, value)| (format!("metadata[{key}]"), value.clone())));
         parameters
     }
+}
+
+/// Our names for a refund, by which it is found again.
+pub(super) fn ours(refund: &Refund) -> Vec<(&'static str, String)> {
+    vec![
+        (metadata::REFUND, refund.id.to_string()),
+        (metadata::ACCOUNT, refund.tenant.account.to_string()),
+        (metadata::ENVIRONMENT, refund.tenant.environment.as_str().to_owned()),
+    ]
+}
+
+/// What Stripe does in the same step, in proportion to the refund: which is exactly what each actor gives.
+fn flags(refund: &Refund) -> Vec<&'static str> {
+    let is_whole = refund.processor.shape() == Shape::WithRefund;
+    let Some(split) = refund.split.as_ref().filter(|_| is_whole) else { return Vec::new() };
+    let gives_from_transfer = refund.processor.account.is_none() && split.platform() != split.total();
+    let reversed = gives_from_transfer.then_some("reverse_transfer");
+    let fee = (!split.platform().is_zero()).then_some("refund_application_fee");
+    reversed.into_iter().chain(fee).collect()
 }
 
 /// A payment's reference, if a refund could ever be made of it.
@@ -75,7 +94,7 @@ pub(super) fn payment_parameter(reference: &str) -> Option<&'static str> {
     }
 }
 
-fn is_name(rest: &str) -> bool {
+pub(super) fn is_name(rest: &str) -> bool {
     (1..=REFERENCE_MAX).contains(&rest.len())
         && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

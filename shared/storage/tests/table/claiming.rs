@@ -14,7 +14,7 @@ use crate::bench::assert_operations;
 
 /// A payment that is this charge.
 fn charge(id: &str, name: ProcessorName, reference: &str) -> Payment {
-    let processor = Processor { name, reference: text(reference) };
+    let processor = Processor::of(name, text(reference));
     Payment { processor, ..payment(id, 500) }.claiming()
 }
 

@@ -28,6 +28,7 @@ mod largest;
 mod left_out;
 mod limits;
 mod lines;
+mod recovering;
 mod registering;
 mod reports;
 mod reserving;

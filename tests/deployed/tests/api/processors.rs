@@ -50,7 +50,8 @@ async fn registered(caller: &Account, id: &str, processor: &str, reference: &str
     let processor = json!({ "name": processor, "reference": reference });
     let payment = json!({ "amount": 1_000, "currency": "EUR", "processor": processor });
     let answer = caller.register(id, payment).await;
-    assert_eq!((answer.status, &answer.body["processor"]), (201, &processor), "{:?}", answer.body);
+    let shown = json!({ "name": processor["name"], "reference": reference, "account": null, "split": null });
+    assert_eq!((answer.status, &answer.body["processor"]), (201, &shown), "{:?}", answer.body);
 }
 
 /// The id of a refund of 4.00 EUR.
@@ -210,5 +211,39 @@ async fn stripe_says_yes_no_and_later_and_an_answer_that_was_lost_is_looked_up()
         assert_eq!(balance(&caller, payment).await, [600, 0, 400]);
         assert_eq!(stripe.orders(&id), 1, "{payment} is asked for once");
     }
+    each_actor_gives_its_part(&stripe, &caller).await;
     assert!(stripe.bearers().iter().all(|bearer| *bearer == format!("Bearer {STRIPE_KEY}")));
+}
+
+/// The customer is paid at once; the merchant who lacks the money gives it when it is asked again.
+async fn each_actor_gives_its_part(stripe: &StandIn, caller: &Account) {
+    let merchant =
+        |id: &str, amount: u64| json!({ "account_id": id, "amount": amount, "transfer": format!("tr_{id}") });
+    let payment = json!({
+        "amount": 1_000, "currency": "EUR", "processor": { "name": "stripe", "reference": "ch_split" },
+        "routing": { "platform": { "amount": 100 }, "merchants": [merchant("rich", 500), merchant("short", 400)] },
+    });
+    let answer = caller.register("pay_split", payment).await;
+    assert_eq!(
+        (answer.status, &answer.body["processor"]["split"]),
+        (201, &json!("executed")),
+        "{:?}",
+        answer.body
+    );
+    let parts = json!({ "merchants": [{ "id": "rich", "amount": 300 }, { "id": "short", "amount": 200 }] });
+    let answer = caller.refund(None, json!({ "payment_id": "pay_split", "routing": parts })).await;
+    let id = answer.text("id").to_owned();
+    let paid = caller.refund_in(&id, "succeeded").await;
+    assert_ne!(paid["routing"]["merchants"][1]["recovery"]["status"], "recovered");
+    let done = caller
+        .refund_once(&id, |refund| {
+            let merchants = refund["routing"]["merchants"].as_array().unwrap();
+            merchants.iter().all(|merchant| merchant["recovery"]["status"] == "recovered")
+        })
+        .await;
+    assert_eq!(
+        (done["status"].as_str(), done["sequence"].as_u64()),
+        (Some("succeeded"), paid["sequence"].as_u64())
+    );
+    assert_eq!((stripe.taken_of("tr_rich"), stripe.taken_of("tr_short")), (vec![300], vec![200]));
 }

@@ -16,6 +16,8 @@ use tokio::net::TcpListener;
 #[derive(Default)]
 struct Books {
     refunds: Vec<Value>,
+    /// What was taken back of transfers: the transfer, the idempotency key, the reversal.
+    reversals: Vec<(String, String, Value)>,
     /// The idempotency key of each order.
     orders: Vec<String>,
     bearers: Vec<String>,
@@ -52,6 +54,14 @@ impl StandIn {
         self.books.lock().unwrap().orders.iter().filter(|key| *key == refund).count()
     }
 
+    /// How much was taken back of a transfer, by each request that it granted.
+    pub(crate) fn taken_of(&self, transfer: &str) -> Vec<u64> {
+        let books = self.books.lock().unwrap();
+        let of_it =
+            books.reversals.iter().filter(|(of, _, made)| of == transfer && made["object"] != "short");
+        of_it.map(|(_, _, made)| made["amount"].as_u64().unwrap()).collect()
+    }
+
     /// All the credentials it saw.
     pub(crate) fn bearers(&self) -> Vec<String> {
         self.books.lock().unwrap().bearers.clone()
@@ -77,8 +87,14 @@ async fn serve(listener: TcpListener, books: Arc<Mutex<Books>>) {
                         order(&mut books, &body)
                     }
                     (_, "/v1/refunds") => (200, list(&books, head.uri.query().unwrap_or_default())),
-                    (&Method::GET, path) => charge(&books, path),
-                    _ => (404, refusal("resource_missing")),
+                    (method, path) => match path.strip_prefix("/v1/transfers/") {
+                        Some(of) => {
+                            let transfer = of.trim_end_matches("/reversals");
+                            reversals(&mut books, method, transfer, &header("idempotency-key"), &body)
+                        }
+                        None if method == Method::GET => charge(&books, path),
+                        None => (404, refusal("resource_missing")),
+                    },
                 };
                 let answer = Full::new(Bytes::from(answer.to_string()));
                 let answer = Response::builder()
@@ -126,6 +142,34 @@ fn order(books: &mut Books, body: &[u8]) -> (u16, Value) {
         // Its books have moved on when it is asked again.
         made["status"] = json!("pending");
     }
+    (200, made)
+}
+
+/// The merchant of `tr_short` lacks the money at first, and Stripe repeats a refusal under the same key.
+fn reversals(books: &mut Books, method: &Method, transfer: &str, key: &str, body: &[u8]) -> (u16, Value) {
+    let of_it = || books.reversals.iter().filter(|(of, _, _)| of == transfer);
+    if method == Method::GET {
+        let made: Vec<&Value> =
+            of_it().map(|(_, _, made)| made).filter(|made| made["object"] != "short").collect();
+        return (200, json!({ "object": "list", "url": "/v1", "has_more": false, "data": made }));
+    }
+    let short = (400, refusal("balance_insufficient"));
+    if let Some((_, _, made)) = of_it().find(|(_, asked, _)| asked == key) {
+        return if made["object"] == "short" { short } else { (200, made.clone()) };
+    }
+    let value = form(body);
+    if transfer == "tr_short" && of_it().next().is_none() {
+        books.reversals.push((transfer.to_owned(), key.to_owned(), json!({ "object": "short" })));
+        return short;
+    }
+    let amount: u64 = value("amount").expect("an amount").parse().expect("a number");
+    let names = ["recoup_refund_id", "recoup_actor"]
+        .map(|name| (name.to_owned(), json!(value(&format!("metadata[{name}]")))));
+    let made = json!({
+        "id": format!("trr_{}", books.reversals.len()), "object": "transfer_reversal", "amount": amount,
+        "currency": "eur", "metadata": serde_json::Map::from_iter(names),
+    });
+    books.reversals.push((transfer.to_owned(), key.to_owned(), made.clone()));
     (200, made)
 }
 
