@@ -71,6 +71,7 @@ pub fn enter(payment: &Payment, made: &Made, now: Timestamp) -> Result<Reservati
         turn: 0,
         postponed: 0,
         wait: None,
+        recovery: Vec::new(),
         flag: (!excess.is_zero()).then_some(Flag::ExceedsRefundable),
         verdict: None,
         created_at: now,

@@ -152,8 +152,16 @@ impl Refund {
         self.split.as_ref()?.parts().nth(position)
     }
 
+    /// Whether we asked the processor for it: who moved money there otherwise has seen to the actors.
+    fn is_of_ours(&self) -> bool {
+        matches!(self.origin, Origin::Api | Origin::Console)
+    }
+
     /// The parts that have to be taken once the customer is paid.
     pub(crate) fn parts_to_take(&self) -> Vec<Part> {
+        if !self.is_of_ours() {
+            return Vec::new();
+        }
         let is_apart = |position: usize| match self.processor.shape() {
             Shape::BooksOnly | Shape::WithRefund => false,
             Shape::Apart | Shape::Destination => position != 0,
@@ -225,7 +233,7 @@ impl Refund {
         }
         let succeeded = self.version.state == State::Succeeded;
         // What was paid otherwise, or ended by a person, says nothing of the actors at the processor.
-        let by_processor = matches!(self.origin, Origin::Api | Origin::Console) && self.verdict.is_none();
+        let by_processor = self.is_of_ours() && self.verdict.is_none();
         match self.recovery.iter().find(|part| part.position == position).map(|part| &part.state) {
             Some(PartState::Taken { reference }) => Recovery::Recovered(Some(reference)),
             Some(PartState::Open { asked_at, .. }) if succeeded || asked_at.is_some() => Recovery::Pending,
