@@ -17,6 +17,7 @@ use recoup_domain::ids::{Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::recovery::Taken;
 use recoup_domain::refund::{Failure, Outcome, Refund};
+use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_ports::charges::{ChargeQuestion, ChargeRead};
 use recoup_ports::direct::KeysChecked;
@@ -159,7 +160,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
     async fn post(&self, key: &StripeKey, refund: &Refund, order: &Order) -> Result<StripeRefund, No> {
         let unclear = Unclear::of("stripe", refund);
         let request = self.post_request(key, "v1/refunds", refund.id.as_str(), &order.parameters());
-        self.ask(unclear, for_account(request, refund), StripeRefund::parse).await
+        self.ask(unclear, for_account(request, refund.processor.account.as_ref()), StripeRefund::parse).await
     }
 
     /// The refund that carries our id: by Stripe's own name for it if we know that, else among all refunds of
@@ -169,7 +170,10 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         if let Some(name) = refund.version.processor_reference.as_ref().filter(|name| is_name(name.as_str()))
         {
             let path = format!("v1/refunds/{}", name.as_str());
-            let request = for_account(self.request(key, Method::GET, &path, String::new()), refund);
+            let request = for_account(
+                self.request(key, Method::GET, &path, String::new()),
+                refund.processor.account.as_ref(),
+            );
             return match self.ask(unclear, request, StripeRefund::parse).await {
                 Ok(found) => Found::Refund(Box::new(found)),
                 Err(No::Word(why)) => Found::NoWord(why),
@@ -205,7 +209,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
     ) -> Result<StripeRefunds, Found> {
         let unclear = Unclear::of("stripe", refund);
         let request = self.request(key, Method::GET, &list_path(order, after), String::new());
-        let request = for_account(request, refund);
+        let request = for_account(request, refund.processor.account.as_ref());
         self.ask(unclear, request, StripeRefunds::parse).await.map_err(|no| match no {
             No::SuchPayment(_) => Found::NoSuchPayment,
             No::Refused(_) => Found::NoWord(Wordless::Unknown),
@@ -364,10 +368,10 @@ fn refused(refund: &Refund, failure: Failure) -> Outcome {
 /// The same request to the merchant's account, if the payment was made in it.
 fn for_account(
     request: Result<Request<String>, http::Error>,
-    refund: &Refund,
+    account: Option<&Text<255>>,
 ) -> Result<Request<String>, http::Error> {
     let mut request = request?;
-    if let Some(account) = &refund.processor.account {
+    if let Some(account) = account {
         request.headers_mut().insert("stripe-account", HeaderValue::from_str(account.as_str())?);
     }
     Ok(request)

@@ -21,12 +21,16 @@ pub struct ChargeQuestion {
     pub processor: ProcessorName,
     /// One of its names there.
     pub reference: Text<255>,
+    /// The merchant's account there, if it was made in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Text<255>>,
 }
 
 impl ChargeQuestion {
     /// The charge of a payment.
     pub fn new(tenant: &Tenant, processor: &Processor) -> Self {
-        Self { tenant: tenant.clone(), processor: processor.name, reference: processor.reference.clone() }
+        let Processor { name, reference, account, split: _ } = processor;
+        Self { tenant: tenant.clone(), processor: *name, reference: reference.clone(), at: account.clone() }
     }
 }
 

@@ -41,8 +41,8 @@ fn routed(original: Split, payment: &mut Payment) {
     payment.routing = Some(Routing { original, refundable });
 }
 
-fn shape(shape: Shape) -> Option<SplitTerms> {
-    Some(SplitTerms { shape, transfers: vec![(actor_id(SELLER), text("tr_1"))] })
+fn shape(shape: Shape) -> SplitTerms {
+    SplitTerms { shape, transfers: vec![(actor_id(SELLER), text("tr_1"))] }
 }
 
 fn bent() -> Vec<(&'static str, Payment)> {
@@ -69,8 +69,8 @@ fn bent() -> Vec<(&'static str, Payment)> {
         ("processor", with(|it| it.processor = other(ProcessorName::Stripe, "sandbox_succeed"))),
         ("reference", with(|it| it.processor = other(ProcessorName::Sandbox, "sandbox_fail"))),
         ("account at the processor", with(|it| it.processor.account = Some(text("acct_1")))),
-        ("shape", with(|it| it.processor.split = shape(Shape::BooksOnly))),
-        ("another shape", with(|it| it.processor.split = shape(Shape::Apart))),
+        ("shape", with(|it| it.processor.split = Some(shape(Shape::BooksOnly)))),
+        ("another shape", with(|it| it.processor.split = Some(shape(Shape::Apart)))),
         ("status", with(|it| it.facts.status = CaptureStatus::Processing)),
         ("settlement", with(|it| it.facts.settlement = Settlement::Unsettled)),
         ("payout", with(|it| it.facts.payout = Payout::NotStarted)),

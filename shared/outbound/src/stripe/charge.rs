@@ -6,7 +6,7 @@ use recoup_ports::processor_keys::ProcessorKeys;
 use recoup_processors::stripe::{charge, charge_path};
 use tokio::time::timeout;
 
-use super::{No, Stripe};
+use super::{No, Stripe, for_account};
 use crate::unclear::Unclear;
 use crate::wordless::Wordless;
 
@@ -24,7 +24,8 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         let Some(path) = charge_path(question.reference.as_str()) else { return ChargeRead::NoSuchCharge };
         let asked = async {
             let key = self.key(unclear).await.map_err(No::Word)?;
-            self.ask(unclear, self.request(&key, Method::GET, &path, String::new()), charge).await
+            let request = self.request(&key, Method::GET, &path, String::new());
+            self.ask(unclear, for_account(request, question.at.as_ref()), charge).await
         };
         match asked.await {
             Ok(charge) => ChargeRead::Found(Box::new(charge)),

@@ -98,7 +98,10 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         let unclear = Unclear::of("stripe", refund);
         let name = refund.version.processor_reference.as_ref().filter(|name| is_name(name.as_str()));
         let path = format!("v1/refunds/{}?expand%5B%5D=charge", name.ok_or(Taken::Unknown)?.as_str());
-        let request = for_account(self.request(key, Method::GET, &path, String::new()), refund);
+        let request = for_account(
+            self.request(key, Method::GET, &path, String::new()),
+            refund.processor.account.as_ref(),
+        );
         let found = self.ask(unclear, request, ChargeOfRefund::parse).await.map_err(|_| Taken::Unknown)?;
         Ok(found.source(kind))
     }
