@@ -205,8 +205,10 @@ async fn due<S: Settle, P: Processor, V>(
 ) -> Result<Refund, Done> {
     let refund = read(context, &job.tenant, &job.refund).await?;
     let status = refund.version.state.as_str();
-    let once_more = asked_once_more(context, &refund);
-    if !refund.version.state.holds_money() && once_more.is_none() && !parts::are_due(context, &refund) {
+    // The last question about the bank's number comes when no other follows it.
+    let numbers_last = refund.expects_bank_reference() && refund.wait.is_some();
+    let once_more = numbers_last || asked_once_more(context, &refund).is_some();
+    if !refund.version.state.holds_money() && !once_more && !parts::are_due(context, &refund) {
         tracing::info!(refund.status = status, "nothing to do: the refund has ended");
         return Err(Done::Finished);
     }

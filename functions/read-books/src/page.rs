@@ -42,7 +42,7 @@ fn sentence(mismatch: Mismatch) -> &'static str {
         Mismatch::SucceededAfterFailure => {
             "A refund succeeded after it had failed, and its money was not there any more."
         }
-        Mismatch::ExceedsRefundable => "A refund made at the processor is more than its payment had left",
+        Mismatch::ExceedsRefundable => "A refund made at the processor is more than its payment had left.",
         Mismatch::TermsChanged => "A payment is not as it was registered: somebody changed it past the API.",
         Mismatch::TermsUnsealed => "A payment has no seal, so whether it is as registered is unknown.",
         Mismatch::TermsUnchecked => "Whether payments are as registered could not be checked.",

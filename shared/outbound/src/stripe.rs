@@ -17,7 +17,6 @@ use recoup_domain::ids::{Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::recovery::Taken;
 use recoup_domain::refund::{Failure, Outcome, Refund};
-use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_ports::charges::{ChargeQuestion, ChargeRead};
 use recoup_ports::direct::KeysChecked;
@@ -29,6 +28,7 @@ use recoup_processors::stripe::{
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
+use self::parts::for_account;
 use crate::calls::Calls;
 use crate::unclear::Unclear;
 use crate::wordless::Wordless;
@@ -363,18 +363,6 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
 fn refused(refund: &Refund, failure: Failure) -> Outcome {
     Unclear::of("stripe", refund).refused(&failure.said);
     Outcome::Failed(failure)
-}
-
-/// The same request to the merchant's account, if the payment was made in it.
-fn for_account(
-    request: Result<Request<String>, http::Error>,
-    account: Option<&Text<255>>,
-) -> Result<Request<String>, http::Error> {
-    let mut request = request?;
-    if let Some(account) = account {
-        request.headers_mut().insert("stripe-account", HeaderValue::from_str(account.as_str())?);
-    }
-    Ok(request)
 }
 
 /// What Stripe's refund means for ours.

@@ -3,7 +3,8 @@
 use recoup_domain::endpoint::{Endpoint, EventFilter};
 use recoup_testing::fixtures;
 
-use crate::world::{World, reply};
+use crate::receivers::reply;
+use crate::world::World;
 
 /// The write units of a refund that is made, handed over, succeeds and is announced.
 async fn life(types: &[&str]) -> (f64, usize) {

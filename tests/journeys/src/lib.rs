@@ -16,6 +16,7 @@ mod gateway;
 mod limits;
 mod lost;
 mod queues;
+mod receivers;
 mod refunds;
 mod samples;
 mod scopes;

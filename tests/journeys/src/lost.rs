@@ -11,7 +11,8 @@ use recoup_ports::events::Events;
 use recoup_testing::Fault;
 use recoup_testing::fixtures::{self, tenant};
 
-use crate::world::{World, reply};
+use crate::receivers::reply;
+use crate::world::World;
 
 const OPERATIONS: [&str; 4] = ["BatchGetItem", "PutItem", "UpdateItem", "Query"];
 

@@ -9,7 +9,8 @@ use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::{DeliveryRecorded, Events, RecordDeliveries};
 use recoup_testing::fixtures::{self, tenant};
 
-use crate::world::{World, now, reply};
+use crate::receivers::reply;
+use crate::world::{World, now};
 
 const HOUR: u64 = 3_600;
 

@@ -9,8 +9,6 @@ use recoup_domain::endpoint::Endpoint;
 use recoup_domain::payment::{Payment, Processor as PaymentProcessor, ProcessorName, Terms};
 use recoup_domain::refund::{Notes, Outcome, Refund};
 use recoup_domain::report::Report;
-use recoup_domain::signing::Signed;
-use recoup_domain::text::TargetUrl;
 use recoup_domain::time::Timestamp;
 use recoup_domain::wanted::Wanted;
 use recoup_outbound::sandbox::Sandbox;
@@ -22,7 +20,7 @@ use recoup_ports::processor::Processor;
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
 use recoup_ports::reports::Reports;
 use recoup_ports::settlement::{Settle, Settled};
-use recoup_ports::webhooks::{Deliver, Reply, SendError};
+use recoup_ports::webhooks::Reply;
 use recoup_storage::{Table, TableImages};
 use recoup_testing::seals::TestKey;
 use recoup_testing::{TestTable, fixtures};
@@ -31,6 +29,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::queues::{Message, NeverAgain, Queue, Queues};
+use crate::receivers::{Arrival, Receivers, reply};
 use crate::seal_keys::KeyStore;
 
 /// The webhook queues' visibility and `maxReceiveCount` in `template.yaml`.
@@ -51,41 +50,6 @@ pub(crate) fn now() -> Timestamp {
 fn go_on_to(moment: Timestamp) {
     let millis = moment.since(fixtures::now()).as_millis();
     CLOCK.fetch_max(u64::try_from(millis).unwrap(), Ordering::SeqCst);
-}
-
-/// One arrival at a receiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Arrival {
-    /// When.
-    pub(crate) at: Timestamp,
-    /// Where.
-    pub(crate) url: String,
-    /// Its `webhook-id`.
-    pub(crate) id: String,
-}
-
-/// What a receiver answers to an event that it had so often before.
-type Answers = dyn Fn(&str, usize) -> Reply + Send + Sync;
-
-/// Receivers that answer as a test says.
-pub(crate) struct Receivers {
-    answer: Box<Answers>,
-    pub(crate) arrivals: Mutex<Vec<Arrival>>,
-}
-
-impl Deliver for Receivers {
-    async fn deliver(&self, url: &TargetUrl, message: &Signed) -> Result<Reply, SendError> {
-        let mut arrivals = self.arrivals.lock().unwrap();
-        let url = url.as_str().to_owned();
-        let before = arrivals.iter().filter(|one| one.url == url && one.id == message.id).count();
-        let reply = (self.answer)(&url, before);
-        arrivals.push(Arrival { at: now(), url, id: message.id.clone() });
-        Ok(reply)
-    }
-}
-
-pub(crate) fn reply(status: u16) -> Reply {
-    Reply { status, retry_after: None, head: String::new() }
 }
 
 type Dispatch = dispatch_webhook::Context<Table, Receivers, TestKey>;

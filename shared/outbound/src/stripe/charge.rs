@@ -6,7 +6,8 @@ use recoup_ports::processor_keys::ProcessorKeys;
 use recoup_processors::stripe::{charge, charge_path};
 use tokio::time::timeout;
 
-use super::{No, Stripe, for_account};
+use super::parts::for_account;
+use super::{No, Stripe};
 use crate::unclear::Unclear;
 use crate::wordless::Wordless;
 

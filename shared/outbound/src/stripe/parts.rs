@@ -1,7 +1,7 @@
 //! Taking the actors' parts at Stripe: reversals of transfers, and refunds of application fees.
 
 use futures_util::future::join_all;
-use http::Method;
+use http::{HeaderValue, Method, Request};
 use recoup_domain::recovery::{Part, PartState, Taken};
 use recoup_domain::refund::{FailureCode, Refund, State};
 use recoup_domain::text::Text;
@@ -10,7 +10,7 @@ use recoup_processors::stripe::{ChargeOfRefund, PartOrder, Source, StripeKey, St
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
-use super::{No, PAGE_SIZE, PAGES_MAX, Stripe, for_account, is_name};
+use super::{No, PAGE_SIZE, PAGES_MAX, Stripe, is_name};
 use crate::unclear::Unclear;
 
 /// Parts of one refund that are asked for at once.
@@ -155,4 +155,16 @@ fn taken(refund: &Refund, order: &PartOrder, found: &StripePart) -> Taken {
         Unclear::of("stripe", refund).other();
     }
     taken
+}
+
+/// The same request to the merchant's account, if the payment was made in it.
+pub(super) fn for_account(
+    request: Result<Request<String>, http::Error>,
+    account: Option<&Text<255>>,
+) -> Result<Request<String>, http::Error> {
+    let mut request = request?;
+    if let Some(account) = account {
+        request.headers_mut().insert("stripe-account", HeaderValue::from_str(account.as_str())?);
+    }
+    Ok(request)
 }
