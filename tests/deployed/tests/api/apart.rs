@@ -187,7 +187,7 @@ async fn assert_apart(owner: &Account, names: &Names, stranger: &Account) {
                 let of_payment = stranger.get(&format!("/v1/refunds?payment_id={PAYMENT}")).await;
                 assert_eq!((of_payment.status, of_payment.text("code")), (404, "payment_not_found"));
             }
-            "GET /v1/webhook-endpoints" | "GET /v1/events" => {
+            "GET /v1/payments" | "GET /v1/webhook-endpoints" | "GET /v1/events" => {
                 let (_, path) = route.split_once(' ').expect("a method and a path");
                 let list = stranger.get(path).await;
                 assert_eq!((list.status, &list.body["data"]), (200, &json!([])), "{:?}", list.body);

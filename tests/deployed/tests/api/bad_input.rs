@@ -81,11 +81,9 @@ async fn a_payments_fixed_terms_stay_and_its_facts_move_forward() {
     assert_eq!((early.status, early.text("code")), (422, "payment_not_refundable"));
 
     for (change, fact) in [
-        (json!({ "amount": 1001 }), "amount"),
         (json!({ "currency": "USD" }), "currency"),
         (json!({ "settlement": "unsettled" }), "settlement"),
         (json!({ "status": "created" }), "status"),
-        (json!({ "routing": { "platform": { "amount": 1000 } } }), "routing"),
     ] {
         let answer = account.register("pay_facts", payment(change)).await;
         assert_eq!(
@@ -96,6 +94,20 @@ async fn a_payments_fixed_terms_stay_and_its_facts_move_forward() {
     let moved =
         account.register("pay_facts", payment(json!({ "status": "completed", "disputed": true }))).await;
     assert_eq!((moved.status, moved.text("status")), (200, "completed"));
+    // Until then they could still be corrected.
+    for (change, fact) in [
+        (json!({ "amount": 1001 }), "amount"),
+        (json!({ "routing": { "platform": { "amount": 1000 } } }), "routing"),
+    ] {
+        let captured = payment(json!({ "status": "completed", "disputed": true }));
+        let mut changed = captured.clone();
+        changed.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let answer = account.register("pay_facts", changed).await;
+        assert_eq!(
+            (answer.status, answer.text("code"), answer.text("param")),
+            (409, "payment_conflict", fact)
+        );
+    }
     let disputed = account.refund(None, json!({ "payment_id": "pay_facts" })).await;
     assert_eq!((disputed.status, disputed.text("code")), (422, "payment_disputed"));
 }

@@ -63,7 +63,7 @@ async fn a_known_path_says_its_methods_and_an_unknown_one_where_to_look() {
     }
     let wrong = account.send("DELETE", "/v1/refunds", &[], None).await;
     assert_eq!((wrong.text("code"), wrong.header("allow")), ("method_not_allowed", "GET, POST"));
-    for path in ["/v1/payments", "/v1/refunds/", "/v1/refunds/a/b", "/"] {
+    for path in ["/v1/payments/", "/v1/refunds/", "/v1/refunds/a/b", "/"] {
         let unknown = account.get(path).await;
         assert_eq!((unknown.status, unknown.text("code")), (404, "unknown_route"), "{path}");
         assert_eq!(stack.with_authorization(None).get(path).await.status, 401, "{path}");
