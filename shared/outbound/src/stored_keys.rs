@@ -109,7 +109,9 @@ impl<S: SealedKeys + Sync, O: Open + Sync> StoredKeys<S, O> {
             kept = kept.is_some(),
             "the processor's keys cannot be read"
         );
-        kept.map(Some).ok_or_else(|| KeysError::Unavailable(why.into()))
+        // What is no key stays none until somebody stores another.
+        let error = if away { KeysError::Unavailable } else { KeysError::NoKey };
+        kept.map(Some).ok_or_else(|| error(why.into()))
     }
 
     /// Asks the stores; `None` where the tenant has no such secret in either.
