@@ -55,7 +55,7 @@ fn refund_in_part(caller: &Configuration, payment_id: &str) {
     assert_eq!((refund.amount, refund.transaction_id.as_str()), (1500, payment_id));
     let read = refunds_api::get_refund(caller, &refund.id, Some(vec![Expansion::Payment])).expect("read");
     assert_eq!(read.payment.expect("expanded").refundable_amount, 1600);
-    let page = refunds_api::list_refunds(caller, Some(payment_id), None, None, None, None, None, None);
+    let page = refunds_api::list_refunds(caller, Some(payment_id), None, None, None, None, None, None, None);
     let page = page.expect("a page");
     assert_eq!(page.data.into_iter().map(|refund| refund.id).collect::<Vec<_>>(), [refund.id]);
 }
