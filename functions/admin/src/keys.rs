@@ -66,7 +66,7 @@ pub(crate) async fn create<A: Accounts, K: KeepKeys, R: Keyrings, S, D, N, P>(
     }
     let key = ApiKey::random_for(r#use, tenant.environment, (context.random)(), (context.random)());
     let peppers = context.keyrings.keyring(Ring::Pepper, None).await?;
-    let proof = Proof::new(&key, &grants, &peppers.current);
+    let proof = Proof::new(&key, &grants, peppers.for_new(now));
     let (id, r#use) = (key.id().clone(), Some(r#use));
     let stored = StoredKey { id, r#use, name, grants, proof, created_at: now, revoked_at: None };
     context.keys.create_key(&stored).await?;

@@ -142,7 +142,7 @@ async fn key_of<K: Keys, R: Keyrings>(
     if let Err(reason) = stored.judge(&key, &peppers, (context.now)()) {
         return Ok(Err(reason));
     }
-    if let Some(renewed) = stored.renewed(&key, &peppers)
+    if let Some(renewed) = stored.renewed(&key, peppers.for_new((context.now)()))
         && let Err(error) = context.keys.renew_key(&stored, &renewed).await
     {
         // It still counts, and is renewed when it is next seen.

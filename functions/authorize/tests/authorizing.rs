@@ -180,7 +180,8 @@ async fn a_key_proven_under_a_pepper_that_is_gone_is_refused() {
 #[tokio::test]
 async fn a_rotated_pepper_ends_nobodys_access_and_the_key_is_renewed() {
     let world = World::new().await;
-    let rotated = Keyring::first(ring_key("p")).rotated(ring_key("q"), fixtures::now());
+    let rotated =
+        Keyring::first(ring_key("p")).rotated(ring_key("q"), fixtures::now().minus(Keyring::SPREADS_FOR));
     world.context.keyrings.set(Ring::Pepper, rotated);
     let (decision, calls) = world.ask(&bearer(world.key.reveal())).await;
     assert!(is_caller(&decision));
@@ -192,10 +193,24 @@ async fn a_rotated_pepper_ends_nobodys_access_and_the_key_is_renewed() {
     assert_eq!(calls, 1);
 }
 
+/// A process that has read the ring a moment before would refuse what is proven under the newest.
+#[tokio::test]
+async fn no_key_is_renewed_before_every_process_can_know_the_pepper() {
+    let world = World::new().await;
+    let rotated = Keyring::first(ring_key("p")).rotated(ring_key("q"), fixtures::now());
+    world.context.keyrings.set(Ring::Pepper, rotated);
+    let (decision, calls) = world.ask(&bearer(world.key.reveal())).await;
+    assert!(is_caller(&decision));
+    assert_eq!(calls, 1, "nothing is written");
+    world.context.keyrings.set(Ring::Pepper, Keyring::first(ring_key("p")));
+    assert!(is_caller(&world.ask(&bearer(world.key.reveal())).await.0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_that_cannot_be_renewed_now_still_opens() {
     let world = World::new().await;
-    let rotated = Keyring::first(ring_key("p")).rotated(ring_key("q"), fixtures::now());
+    let rotated =
+        Keyring::first(ring_key("p")).rotated(ring_key("q"), fixtures::now().minus(Keyring::SPREADS_FOR));
     world.context.keyrings.set(Ring::Pepper, rotated);
     world.table.fail_always("UpdateItem", Fault::throttled());
     assert!(is_caller(&world.ask(&bearer(world.key.reveal())).await.0));

@@ -95,7 +95,7 @@ async fn issue<K: Keys, R: Keyrings>(context: &Context<K, R>, request: &Request)
     let scope = scope.join(" ");
     let claims = Claims { tenant: client.grants.tenant, client: client.id, scopes, expires_at };
     Ok(json!({
-        "access_token": claims.sign(&keys.current),
+        "access_token": claims.sign(keys.for_new((context.now)())),
         "token_type": "Bearer",
         "expires_in": Claims::LIFETIME_SECONDS,
         "scope": scope,
@@ -132,7 +132,7 @@ async fn client_of<K: Keys, R: Keyrings>(
     let stored = stored.ok_or(Refused::InvalidClient)?;
     let peppers = keyring(context, Ring::Pepper, stored.proof.pepper.as_deref()).await?;
     stored.judge(&secret, &peppers, (context.now)()).map_err(|_| Refused::InvalidClient)?;
-    if let Some(renewed) = stored.renewed(&secret, &peppers)
+    if let Some(renewed) = stored.renewed(&secret, peppers.for_new((context.now)()))
         && let Err(error) = context.keys.renew_key(&stored, &renewed).await
     {
         // It still counts, and is renewed when it is next seen.

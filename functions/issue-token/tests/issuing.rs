@@ -91,12 +91,14 @@ async fn a_client_buys_an_hour_for_what_it_may_do() {
 }
 
 #[tokio::test]
-async fn a_token_is_signed_with_the_newest_key() {
+async fn a_token_is_signed_with_the_newest_key_that_every_process_knows() {
     let world = World::new().await;
-    let rotated = Keyring::first(ring_key("s")).rotated(ring_key("t"), fixtures::now());
-    world.context.keyrings.set(Ring::TokenSigning, rotated);
-    let (_, body) = world.ask(&world.form("")).await;
-    assert_eq!(Claims::key_id(body["access_token"].as_str().unwrap()), Some(ring_key("t").id()));
+    for (rotated_at, newest) in [(fixtures::now(), "s"), (fixtures::now().minus(Keyring::SPREADS_FOR), "t")] {
+        let rotated = Keyring::first(ring_key("s")).rotated(ring_key("t"), rotated_at);
+        world.context.keyrings.set(Ring::TokenSigning, rotated);
+        let (_, body) = world.ask(&world.form("")).await;
+        assert_eq!(Claims::key_id(body["access_token"].as_str().unwrap()), Some(ring_key(newest).id()));
+    }
 }
 
 #[tokio::test]
@@ -126,7 +128,8 @@ async fn a_client_is_only_a_client_where_it_may_be() {
 #[tokio::test]
 async fn a_clients_proof_is_renewed_when_it_buys_a_token() {
     let world = World::new().await;
-    let rotated = Keyring::first(ring_key("p")).rotated(ring_key("q"), fixtures::now());
+    let rotated =
+        Keyring::first(ring_key("p")).rotated(ring_key("q"), fixtures::now().minus(Keyring::SPREADS_FOR));
     world.context.keyrings.set(Ring::Pepper, rotated);
     assert_eq!(world.ask(&world.form("")).await.0, 200);
     let renewed = world.table.credentials().key(world.client.id()).await.unwrap().unwrap();

@@ -1,9 +1,11 @@
-//! A secret that is replaced now and then: the newest one is used for what is new, the one before it still counts.
+//! A secret that is replaced now and then: the newest one is used for what is new, once every process can know it, and the
+//! one before it still counts.
 //!
 //! The pepper under which API keys are hashed is such a secret, and so is the key that signs access tokens. Both live
 //! outside the tables.
 
 use std::fmt;
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -58,7 +60,7 @@ impl fmt::Debug for RingKey {
 /// The newest key, and the one before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keyring {
-    /// The key for whatever is new.
+    /// The newest key.
     pub current: RingKey,
     /// The key before it, which still counts.
     pub previous: Option<RingKey>,
@@ -67,6 +69,16 @@ pub struct Keyring {
 }
 
 impl Keyring {
+    /// How long after a rotation the key before it is still used for what is new: longer than a process that has read the
+    /// ring just before the rotation leaves it alone.
+    pub const SPREADS_FOR: Duration = Duration::from_mins(2);
+
+    /// The key for what is made now: one that every process knows.
+    pub fn for_new(&self, now: Timestamp) -> &RingKey {
+        let spreads = self.rotated_at.is_some_and(|at| now.since(at) < Self::SPREADS_FOR);
+        self.previous.as_ref().filter(|_| spreads).unwrap_or(&self.current)
+    }
+
     /// A ring of one key.
     pub fn first(current: RingKey) -> Self {
         Self { current, previous: None, rotated_at: None }
@@ -106,6 +118,19 @@ mod tests {
         assert_eq!(known(&first, "a"), Some(key("a")));
         assert_eq!(["a", "b", "c"].map(|letter| known(&third, letter).is_some()), [false, true, true]);
         assert_eq!((third.current, third.rotated_at), (key("c"), Some(now)));
+    }
+
+    #[test]
+    fn what_is_new_is_made_with_a_key_that_every_process_knows() {
+        let rotated_at = Timestamp::from_unix_millis(1).unwrap();
+        let first = Keyring::first(key("a"));
+        let second = first.rotated(key("b"), rotated_at);
+        assert_eq!(first.for_new(rotated_at), &key("a"));
+        let last = rotated_at.plus(Keyring::SPREADS_FOR.saturating_sub(Duration::from_millis(1)));
+        for (now, expected) in [(rotated_at, "a"), (last, "a"), (rotated_at.plus(Keyring::SPREADS_FOR), "b")]
+        {
+            assert_eq!(second.for_new(now), &key(expected));
+        }
     }
 
     #[test]

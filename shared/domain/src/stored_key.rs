@@ -145,12 +145,12 @@ impl StoredKey {
         Ok(())
     }
 
-    /// The same key, proven under the current pepper; `None` where it is already. Only for a key that was judged.
-    pub fn renewed(&self, key: &ApiKey, peppers: &Keyring) -> Option<Self> {
-        if self.proof.pepper.as_deref() == Some(peppers.current.id()) {
+    /// The same key, proven under this pepper; `None` where it is already. Only for a key that was judged.
+    pub fn renewed(&self, key: &ApiKey, pepper: &RingKey) -> Option<Self> {
+        if self.proof.pepper.as_deref() == Some(pepper.id()) {
             return None;
         }
-        let proof = Proof::new(key, &self.grants, &peppers.current);
+        let proof = Proof::new(key, &self.grants, pepper);
         Some(Self { r#use: Some(key.r#use()), proof, ..self.clone() })
     }
 }

@@ -48,7 +48,7 @@ async fn a_pepper_is_not_dropped_while_a_key_needs_it() {
     // Once it was used, it can be.
     let store = world.table.credentials();
     let stored = store.key(key.id()).await.unwrap().unwrap();
-    let renewed = stored.renewed(&key, &long_ago).unwrap();
+    let renewed = stored.renewed(&key, &long_ago.current).unwrap();
     store.renew_key(&stored, &renewed).await.unwrap();
     world.does(rotate).await;
     assert!(renewed.is_proof_of(&key, &world.peppers()));

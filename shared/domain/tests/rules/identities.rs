@@ -167,14 +167,14 @@ fn a_key_ends_when_it_expires_and_when_it_is_revoked() {
 fn a_key_is_renewed_once_under_the_newest_pepper() {
     let key = ApiKey::random(Environment::Sandbox, 1, 2);
     let stored = stored_key(&key, &[Scope::RefundsRead], &ring_key("p"));
-    assert_eq!(stored.renewed(&key, &peppers("p")), None);
+    assert_eq!(stored.renewed(&key, &peppers("p").current), None);
     let rotated = peppers("p").rotated(ring_key("q"), fixtures::now());
     // Version 0.1 did not say what a key is used for.
     let before = StoredKey { r#use: None, ..stored };
-    let renewed = before.renewed(&key, &rotated).unwrap();
+    let renewed = before.renewed(&key, &rotated.current).unwrap();
     assert_eq!(renewed.r#use, Some(key.r#use()));
     assert_eq!(renewed.judge(&key, &peppers("q"), fixtures::now()), Ok(()));
-    assert_eq!(renewed.renewed(&key, &rotated), None);
+    assert_eq!(renewed.renewed(&key, &rotated.current), None);
 }
 
 #[test]

@@ -124,7 +124,7 @@ async fn a_renewed_key_is_proven_under_the_new_pepper_and_otherwise_the_same() {
     assert_eq!(store.proven_otherwise(ring_key("p").id(), now()).await.unwrap().count, 0);
     let unrenewed = store.proven_otherwise(rotated.current.id(), now()).await.unwrap();
     assert_eq!(unrenewed, Unrenewed { count: 1, some: vec![key.id().clone()] });
-    let renewed = stored.renewed(&key, &rotated).unwrap();
+    let renewed = stored.renewed(&key, &rotated.current).unwrap();
     table.take_calls();
     store.renew_key(&stored, &renewed).await.unwrap();
     assert_eq!(table.take_calls().operations(), ["UpdateItem"]);
@@ -153,7 +153,7 @@ async fn a_key_of_version_0_1_is_read_and_moves_when_it_is_used() {
     let (store, peppers) = (table.credentials(), Keyring::first(ring_key("p")));
     assert_eq!(store.key(key.id()).await.unwrap(), Some(stored.clone()));
     assert_eq!(stored.judge(&key, &peppers, now()), Ok(()));
-    let renewed = stored.renewed(&key, &peppers).unwrap();
+    let renewed = stored.renewed(&key, &peppers.current).unwrap();
     store.renew_key(&stored, &renewed).await.unwrap();
     store.renew_key(&stored, &renewed).await.unwrap();
     assert_eq!(store.key(key.id()).await.unwrap(), Some(renewed));
@@ -170,7 +170,7 @@ async fn a_key_of_version_0_1_is_revoked_before_and_after_it_moved() {
         let table = TestTable::new();
         let (key, stored) = before(&table).await;
         let (store, peppers) = (table.credentials(), Keyring::first(ring_key("p")));
-        let renewed = stored.renewed(&key, &peppers).unwrap();
+        let renewed = stored.renewed(&key, &peppers.current).unwrap();
         if moved {
             store.renew_key(&stored, &renewed).await.unwrap();
         }
