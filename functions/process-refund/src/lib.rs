@@ -11,6 +11,7 @@
 
 mod charges;
 mod circuit;
+mod outcome;
 mod parts;
 mod rates;
 
@@ -20,13 +21,13 @@ use futures_util::{StreamExt, stream};
 use lambda_runtime::Error;
 use recoup_batch::{BadRecord, BatchResponse, QueueRecord, queue_records};
 use recoup_domain::ids::{RefundId, Tenant};
-use recoup_domain::refund::{Amounts, Outcome, Refund, State};
+use recoup_domain::refund::{Outcome, Refund, State};
 use recoup_domain::time::Timestamp;
 use recoup_ports::charges::ChargeRead;
 use recoup_ports::direct::{DirectRequest, KeysChecked};
 use recoup_ports::jobs::{Pace, RefundJob, read_job};
 use recoup_ports::processor::{LookedUp, Processor};
-use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
+use recoup_ports::settlement::{HandedOver, Settle};
 use recoup_ports::{ReadError, causes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +36,7 @@ use tracing::Instrument;
 use charges::{Charges, Place};
 use circuit::Circuits;
 pub use circuit::{OPEN_FOR, SILENCES_MAX};
+use outcome::{asked_once_more, settle, written};
 use rates::Rates;
 
 /// Most jobs worked on at once, most of which wait: a whole batch.
@@ -285,97 +287,6 @@ async fn admitted<'batch, S, P, V>(
     let place = charges.place().await;
     charges.time_left((context.now)()).ok_or(None)?;
     Ok(place)
-}
-
-/// Writes an outcome. What is known is not asked for again because something else about the refund changed meanwhile:
-/// it is written to the refund as it then stands. So is a success, whatever became of the refund on its way.
-async fn settle<S: Settle, P: Processor, V>(
-    context: &Context<S, P, V>,
-    mut refund: Refund,
-    outcome: &Outcome,
-) -> Asked {
-    for _ in 0..WRITES_MAX {
-        match write(context, &refund, outcome).await {
-            Asked::Overtaken => {}
-            settled @ Asked::Settled(_) => return settled,
-        }
-        let stands = match read(context, &refund.tenant, &refund.id).await {
-            Ok(stands) => stands,
-            Err(done) => return Asked::Settled(done),
-        };
-        let same = stands.version.state == refund.version.state && stands.turn == refund.turn;
-        let paid = matches!(outcome, Outcome::Succeeded { .. }) && stands.version.state.holds_money();
-        if !same && !paid {
-            return Asked::Overtaken;
-        }
-        refund = stands;
-    }
-    Asked::Overtaken
-}
-
-async fn write<S: Settle, P: Processor, V>(
-    context: &Context<S, P, V>,
-    refund: &Refund,
-    outcome: &Outcome,
-) -> Asked {
-    let now = (context.now)();
-    let again = |next: &Refund| {
-        if next.version.state.holds_money() {
-            Some(next.asked_again(outcome, now, (context.jitter_permille)()))
-        } else {
-            asked_once_more(context, next).map(|wait| next.asked_after(now, wait))
-        }
-    };
-    let Some(change) = refund.step(outcome.clone(), now) else {
-        return match again(refund) {
-            Some(question) => {
-                written(context.store.schedule(refund, question).await, &refund.asking(question))
-            }
-            None if refund.expects_bank_reference() => {
-                let change = refund.without_bank_reference(now);
-                written(context.store.carry_out(&change).await, change.to())
-            }
-            // A success that stands is not asked about again.
-            None => Asked::Settled(Done::Finished),
-        };
-    };
-    let question = match change.amounts() {
-        // The next question is about them.
-        _ if change.to().has_open_parts() => None,
-        Amounts::Stay => again(change.to()),
-        Amounts::Return | Amounts::TakeAgain => None,
-    };
-    let change = match question {
-        Some(question) => change.asking(question),
-        None => change,
-    };
-    written(context.store.carry_out(&change).await, change.to())
-}
-
-/// How long until the processor is asked about a success, if it is: whether it stands, or for the bank's number.
-fn asked_once_more<S, P: Processor, V>(context: &Context<S, P, V>, refund: &Refund) -> Option<Duration> {
-    let stands = context.processor.asked_once_more_after(refund);
-    stands.or_else(|| refund.bank_reference_wait((context.now)()))
-}
-
-/// What a write means for its job.
-fn written(settled: Result<Settled, SettleError>, next: &Refund) -> Asked {
-    match settled {
-        Ok(Settled::Applied) => {
-            let again_at = next.wait.map(|wait| wait.at.rfc3339());
-            tracing::info!(refund.status = next.version.state.as_str(), payment.id = %next.payment_id, refund.ask_at = again_at, "refund outcome recorded");
-            Asked::Settled(Done::Finished)
-        }
-        Ok(Settled::Overtaken) => Asked::Overtaken,
-        Ok(Settled::NothingLeft) => Asked::Settled(Done::Finished),
-        Err(error) => {
-            tracing::error!(error = causes(&error), "the outcome was not written");
-            Asked::Settled(match error {
-                SettleError::Contended | SettleError::Missing | SettleError::Unavailable(_) => Done::NotYet,
-                SettleError::Unreadable { .. } => Done::Unreadable,
-            })
-        }
-    }
 }
 
 /// Asks for the money to be moved; or, if that may have been asked before and has no end yet, what became of it. Only

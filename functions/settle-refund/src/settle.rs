@@ -98,12 +98,12 @@ async fn confirmed<P: Processor>(processor: &P, refund: &Refund) -> Result<Outco
     match processor.look_up(refund).await {
         LookedUp::Stands(clear @ (Outcome::Succeeded { .. } | Outcome::Failed(_))) => Ok(clear),
         LookedUp::Stands(Outcome::Pending | Outcome::PendingFunds) => {
-            tracing::error!("the processor says that a refund is pending whose end it has notification");
+            tracing::error!("the processor says that a refund is pending whose end it reported");
             Ok(Outcome::Pending)
         }
         LookedUp::Stands(Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured)
         | LookedUp::NeverReceived => {
-            tracing::error!("the processor does not confirm what it has notification");
+            tracing::error!("the processor does not confirm what it reported");
             Err(unavailable())
         }
     }

@@ -115,6 +115,25 @@ async fn a_person_takes_back_what_a_person_said() {
     assert_eq!(world.refundable().await, 5_000);
 }
 
+/// What the processor said after a person did outweighs the person: its money has moved.
+#[tokio::test]
+async fn a_person_takes_back_nothing_that_the_processor_said_later() {
+    for before in ["failed", "succeeded"] {
+        let (world, refund) = World::new().await;
+        world.tell(settled(&refund, before)).await.unwrap();
+        let mut stands = world.stored(&refund).await;
+        if before == "succeeded" {
+            stands = world.moved(&stands, fixtures::failed()).await;
+        }
+        let paid = world.moved(&stands, fixtures::succeeded()).await;
+        let mut doubted = settled(&refund, "failed");
+        doubted["reason"] = json!("the customer says so");
+        let refused = world.tell(doubted).await.unwrap_err();
+        assert!(refused.contains("its processor said that it succeeded"), "{refused}");
+        assert_eq!((world.stored(&refund).await, world.refundable().await), (paid, 2_000));
+    }
+}
+
 #[tokio::test]
 async fn a_late_success_takes_the_money_again_or_is_flagged_until_it_is_cleared() {
     let (world, refund) = World::new().await;

@@ -2,6 +2,7 @@
 
 use recoup_domain::refund::{Move, Outcome, Pending, State};
 use recoup_ports::payments::{Register, Registered};
+use recoup_ports::refunds::Refunds;
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_testing::{Fault, fixtures};
 
@@ -184,4 +185,32 @@ async fn a_payment_that_is_gone_does_not_end_its_refund() {
     assert!(matches!(world.table.store().register(&held).await, Ok(Registered::New)));
     assert!(failed(&context, vec![message("m1", 2, &job(&refund))]).await.is_empty());
     assert_eq!(world.left().await.0, 3100);
+}
+
+/// An operator, or another worker's older news, ends it while the processor is asked. The money has moved or has not: the
+/// processor, asked once more, knows which word is the newer.
+#[tokio::test]
+async fn a_success_meets_an_end_that_was_written_meanwhile() {
+    for (word, status, left) in
+        [(fixtures::succeeded(), "succeeded", 1_600), (fixtures::failed(), "failed", 3_100)]
+    {
+        let (world, refund) = World::with_refund("any").await;
+        let (others, id) = (world.table.others(), refund.clone());
+        let end = move || {
+            let (others, id) = (others.clone(), id.clone());
+            async move {
+                let stands = others.refund(&id.tenant, &id.id).await.unwrap().unwrap();
+                assert!(stands.handed_over_at.is_some());
+                let failed = fixtures::moved(&stands, fixtures::failed());
+                assert_eq!(others.carry_out(&failed).await.unwrap(), Settled::Applied);
+            }
+        };
+        // As soon as it is handed over.
+        world.table.fail("UpdateItem", 1, Fault::meanwhile(end));
+        let context = world.script([fixtures::succeeded(), word]);
+        assert!(failed(&context, vec![message("m1", 1, &job(&refund))]).await.is_empty());
+        assert_eq!(context.processor.asked().len(), 2);
+        let done = world.refund(&refund).await;
+        assert_eq!((done.version.state.as_str(), world.left().await.0), (status, left));
+    }
 }

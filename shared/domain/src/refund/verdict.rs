@@ -56,7 +56,7 @@ impl Refund {
         if self.verdict.as_ref().is_some_and(|given| given.repeats(&verdict)) {
             return Judged::Already;
         }
-        let no_processor_said = self.origin.external().is_some() || self.verdict.is_some();
+        let no_processor_said = self.origin.external().is_some() || self.succeeded_by_verdict();
         let (state, amounts) = match (&self.version.state, verdict.ruling) {
             (State::Initiated | State::Processing(_), Ruling::Succeeded) => (State::Succeeded, Amounts::Stay),
             (State::Failed(_) | State::Cancelled, Ruling::Succeeded) => {
@@ -73,6 +73,17 @@ impl Refund {
             }
         };
         Judged::Now(self.moved_to(state, amounts, verdict.at).ruled(verdict))
+    }
+
+    /// Whether its success is a person's word alone: nothing else has moved it since.
+    fn succeeded_by_verdict(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| {
+            let failed_since = self.history.iter().any(|change| {
+                change.at >= verdict.at
+                    && change.state.as_ref().is_some_and(|state| state.failure().is_some())
+            });
+            verdict.ruling == Ruling::Succeeded && !failed_since
+        })
     }
 }
 
