@@ -40,6 +40,12 @@ impl Answer {
         self.body[field].as_str().unwrap_or_default()
     }
 
+    /// How long it says to wait.
+    pub fn retry_after(&self) -> Duration {
+        let seconds = self.header("retry-after").parse().expect("whole seconds in retry-after");
+        Duration::from_secs(seconds)
+    }
+
     /// A header, `""` if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -63,8 +69,26 @@ impl Account {
         Self { http, url, authorization, id: String::new(), webhook_secret: String::new() }
     }
 
-    /// Any request. The body is sent as it is, so a broken one can be tried, too.
+    /// Any request. The body is sent as it is, so a broken one can be tried, too. A caller who asks too often
+    /// waits as the answer says: on a fast machine the tests of one account together may.
     pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Answer {
+        loop {
+            let answer = self.send_once(method, path, headers, body.clone()).await;
+            if answer.text("code") != "rate_limited" {
+                return answer;
+            }
+            tokio::time::sleep(answer.retry_after()).await;
+        }
+    }
+
+    /// Any request, whatever comes of it.
+    pub async fn send_once(
         &self,
         method: &str,
         path: &str,
