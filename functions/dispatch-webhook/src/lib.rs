@@ -7,7 +7,6 @@
 //! after [`RECEIVES_MAX`] receives it is dead-lettered, and can be put back at any time.
 
 mod attempt;
-mod places;
 mod sample;
 
 use futures_util::{StreamExt, stream};
@@ -25,13 +24,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use attempt::{Done, work};
-use places::Places;
 
-/// Most messages worked on at once: a whole batch.
+/// Most messages worked on at once: a whole batch, so that it lasts no longer than its slowest attempt, and one receiver
+/// never has more attempts at once of a process than this.
 pub const AT_ONCE: usize = 10;
-/// Most attempts at once to one receiver, in one process. [`AT_ONCE`] messages to a receiver that takes the whole 15 s
-/// each time are three rounds, which fit in the function's time.
-pub const AT_ONCE_TO_ONE: usize = 4;
 /// How often a failing message is received before it is dead-lettered: `maxReceiveCount` in `template.yaml`.
 pub const RECEIVES_MAX: u32 = 8;
 
@@ -90,9 +86,8 @@ where
     R: Deliver + Sync,
     O: Open + Sync,
 {
-    let places = Places::default();
     let tries = queue_records(event)?.into_iter().map(async |record| match record {
-        Ok(record) => dispatch(context, &places, record).await,
+        Ok(record) => dispatch(context, record).await,
         Err(bad) => Some(kept_as_bad(bad)),
     });
     let kept = stream::iter(tries).buffer_unordered(AT_ONCE);
@@ -106,11 +101,7 @@ fn kept_as_bad(bad: BadRecord<'_>) -> String {
 }
 
 /// The message's id if it is to be kept.
-async fn dispatch<S, R, O>(
-    context: &Context<S, R, O>,
-    places: &Places,
-    record: QueueRecord<'_>,
-) -> Option<String>
+async fn dispatch<S, R, O>(context: &Context<S, R, O>, record: QueueRecord<'_>) -> Option<String>
 where
     S: PrepareAttempts + RecordDeliveries + EndpointHealth + Sync,
     R: Deliver + Sync,
@@ -124,7 +115,6 @@ where
             return kept;
         }
     };
-    let _place = places.take(&job).await;
     match work(context, &job).await {
         Ok(done) => {
             log(&job, &done);

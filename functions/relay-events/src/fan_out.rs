@@ -1,6 +1,7 @@
 //! Records events and chooses their receivers: every endpoint of the account that listens, and the refund's own URL.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use recoup_domain::delivery::Target;
@@ -12,26 +13,27 @@ use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::RecordEvents;
 use recoup_ports::jobs::{Job, Lane, WebhookJob};
 use recoup_ports::rows::Rows;
+use tokio::sync::OnceCell;
 
 /// The endpoints of each account in one batch, read once.
 pub(crate) struct FanOut<'store, S> {
     store: &'store S,
-    known: HashMap<Tenant, Rows<Endpoint>>,
+    known: Mutex<HashMap<Tenant, Arc<OnceCell<Rows<Endpoint>>>>>,
 }
 
 impl<'store, S: Endpoints + RecordEvents> FanOut<'store, S> {
     pub(crate) fn new(store: &'store S) -> Self {
-        Self { store, known: HashMap::new() }
+        Self { store, known: Mutex::default() }
     }
 
     /// Records an event with its receivers, and returns the job of the first attempt to each. An event recorded before
     /// keeps the receivers chosen then.
-    pub(crate) async fn first_tries(&mut self, event: &Event, has_url: bool) -> Result<Vec<Job>, WriteError> {
-        if !self.known.contains_key(&event.tenant) {
-            let endpoints = self.store.endpoints(&event.tenant).await?;
-            self.known.insert(event.tenant.clone(), endpoints);
-        }
-        let endpoints = self.known.entry(event.tenant.clone()).or_default();
+    pub(crate) async fn first_tries(&self, event: &Event, has_url: bool) -> Result<Vec<Job>, WriteError> {
+        let endpoints = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(event.tenant.clone()).or_default())
+        };
+        let endpoints = endpoints.get_or_try_init(|| self.store.endpoints(&event.tenant)).await?;
         let chosen = endpoints.receivers(|endpoint| endpoint.receives(event.r#type), has_url);
         let recorded = self.store.record_event(event, &chosen).await?;
         let job = |target: Target| {

@@ -8,8 +8,9 @@
 mod changes;
 mod fan_out;
 
+use futures_util::{StreamExt, stream};
 use lambda_runtime::Error;
-use recoup_batch::{BatchResponse, Image, stream_records};
+use recoup_batch::{BadRecord, BatchResponse, Image, StreamRecord, stream_records};
 use recoup_domain::time::Timestamp;
 use recoup_ports::WriteError;
 use recoup_ports::causes;
@@ -34,16 +35,18 @@ pub struct Context<I, S, J> {
     pub now: fn() -> Timestamp,
 }
 
-/// The jobs of a batch, each with the position of the record it comes from.
-#[derive(Default)]
-struct Gathered {
+/// Most records worked on at once: a whole batch, so that it takes three round trips however long it is.
+pub const AT_ONCE: usize = 25;
+
+/// What became of a record.
+struct Relayed {
     jobs: Vec<Job>,
-    origins: Vec<usize>,
-    /// The positions of records that have to be received again.
-    failed: Vec<usize>,
+    /// Whether it has to be received again.
+    failed: bool,
 }
 
-/// One batch of the stream.
+/// One batch of the stream. Its records are worked on side by side: whatever is written for one is the same whether
+/// another one came before it, and no queue keeps an order.
 pub async fn handle<I, S, J>(context: &Context<I, S, J>, event: Value) -> Result<BatchResponse, Error>
 where
     I: Images<Image>,
@@ -51,54 +54,59 @@ where
     J: Jobs,
 {
     let records = stream_records(&event)?;
-    let mut fan_out = FanOut::new(&context.store);
-    let mut gathered = Gathered::default();
-    for (position, record) in records.iter().enumerate() {
-        let (text, change) = match record {
-            Ok(record) => (record.text(), change(&context.images, record).map_err(|why| why.to_string())),
-            Err(bad) => (bad.text(), Err(bad.why.to_owned())),
-        };
-        let unreadable = match change {
-            Ok(change) => {
-                let (jobs, announced) = jobs_of(context, &mut fan_out, change).await;
-                gathered.origins.extend(std::iter::repeat_n(position, jobs.len()));
-                gathered.jobs.extend(jobs);
-                match announced {
-                    Ok(()) => None,
-                    Err(error @ WriteError::Unreadable { .. }) => Some(error.to_string()),
-                    Err(error @ WriteError::Unavailable(_)) => {
-                        tracing::error!(error = causes(&error), "a change was not announced");
-                        gathered.failed.push(position);
-                        None
-                    }
-                }
-            }
-            Err(why) => Some(why),
-        };
-        // A retry would not make it readable: it is kept where a person will find it, and the stream goes on.
-        if let Some(why) = unreadable {
-            tracing::error!(error = why, "a stream record cannot be processed and is dead-lettered");
-            if let Err(error) = context.jobs.dead_letter(&text).await {
-                tracing::error!(%error, "the record was not dead-lettered");
-                gathered.failed.push(position);
-            }
-        }
+    let fan_out = FanOut::new(&context.store);
+    let relayed = stream::iter(&records).map(|record| relay(context, &fan_out, record)).buffered(AT_ONCE);
+    let (mut jobs, mut origins, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, relayed) in relayed.collect::<Vec<_>>().await.into_iter().enumerate() {
+        origins.extend(std::iter::repeat_n(position, relayed.jobs.len()));
+        jobs.extend(relayed.jobs);
+        failed.extend(relayed.failed.then_some(position));
     }
-    for (index, error) in context.jobs.send(&gathered.jobs).await {
+    for (index, error) in context.jobs.send(&jobs).await {
         tracing::error!(error = causes(&error), "a job was not sent");
-        gathered.failed.extend(gathered.origins.get(index));
+        failed.extend(origins.get(index));
     }
-    let first = gathered.failed.into_iter().min().and_then(|position| records.get(position));
+    let first = failed.into_iter().min().and_then(|position| records.get(position));
     Ok(BatchResponse::failing(first.map(|record| match record {
         Ok(record) => record.sequence_number.to_owned(),
         Err(bad) => bad.id.to_owned(),
     })))
 }
 
+async fn relay<I: Images<Image>, S: Endpoints + RecordEvents, J: Jobs>(
+    context: &Context<I, S, J>,
+    fan_out: &FanOut<'_, S>,
+    record: &Result<StreamRecord<'_>, BadRecord<'_>>,
+) -> Relayed {
+    let change = match record {
+        Ok(record) => change(&context.images, record).map_err(|why| why.to_string()),
+        Err(bad) => Err(bad.why.to_owned()),
+    };
+    let (jobs, why) = match change {
+        Ok(change) => match jobs_of(context, fan_out, change).await {
+            (jobs, Ok(())) => return Relayed { jobs, failed: false },
+            (jobs, Err(error @ WriteError::Unavailable(_))) => {
+                tracing::error!(error = causes(&error), "a change was not announced");
+                return Relayed { jobs, failed: true };
+            }
+            (jobs, Err(error @ WriteError::Unreadable { .. })) => (jobs, error.to_string()),
+        },
+        Err(why) => (Vec::new(), why),
+    };
+    // A retry would not make it readable: it is kept where a person will find it, and the stream goes on.
+    tracing::error!(error = why, "a stream record cannot be processed and is dead-lettered");
+    let text = record.as_ref().map_or_else(BadRecord::text, StreamRecord::text);
+    let buried = context.jobs.dead_letter(&text).await;
+    if let Err(error) = &buried {
+        tracing::error!(%error, "the record was not dead-lettered");
+    }
+    Relayed { jobs, failed: buried.is_err() }
+}
+
 /// The jobs of a change. The refund job is sent even if the event fails: money does not wait for an announcement.
 async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
     context: &Context<I, S, J>,
-    fan_out: &mut FanOut<'_, S>,
+    fan_out: &FanOut<'_, S>,
     change: Change,
 ) -> (Vec<Job>, Result<(), WriteError>) {
     let now = (context.now)();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use futures_util::future::join_all;
 use recoup_domain::ids::Tenant;
 use recoup_domain::or_abort::OrAbort;
 use recoup_domain::waiting::QUEUE_WAIT_MAX;
@@ -123,9 +124,8 @@ impl Queues {
 impl Jobs for Queues {
     async fn send(&self, jobs: &[Job]) -> Vec<(usize, SendJobError)> {
         let (batches, mut not_taken) = self.batches(jobs);
-        for batch in batches {
-            not_taken.extend(self.send_batch(batch).await);
-        }
+        let sent = join_all(batches.into_iter().map(|batch| self.send_batch(batch))).await;
+        not_taken.extend(sent.into_iter().flatten());
         not_taken
     }
 

@@ -3,6 +3,7 @@
 
 mod announcing;
 mod failing;
+mod rounds;
 mod telling;
 
 use std::sync::Mutex;

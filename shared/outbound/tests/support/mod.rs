@@ -33,6 +33,14 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) async fn answering(answer: impl Fn(&Received) -> Answer + Send + 'static) -> Self {
+        Self::answering_together(1, answer).await
+    }
+
+    /// Answers so many requests once all of them have come.
+    pub(crate) async fn answering_together(
+        count: usize,
+        answer: impl Fn(&Received) -> Answer + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -40,13 +48,18 @@ impl Receiver {
         let serving = tokio::spawn(async move {
             let mut silent = Vec::new();
             loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let request = read(&mut stream).await;
-                let answer = answer(&request);
-                log.lock().unwrap().push(request);
-                send(&mut stream, &answer).await;
-                if !answer.close {
-                    silent.push(stream);
+                let mut asked = Vec::new();
+                for _ in 0..count {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    asked.push((read(&mut stream).await, stream));
+                }
+                for (request, mut stream) in asked {
+                    let answer = answer(&request);
+                    log.lock().unwrap().push(request);
+                    send(&mut stream, &answer).await;
+                    if !answer.close {
+                        silent.push(stream);
+                    }
                 }
             }
         });
