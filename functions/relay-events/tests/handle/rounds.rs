@@ -17,7 +17,7 @@ use relay_events::{AT_ONCE, Context, handle};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::World;
+use crate::{World, relayed};
 
 /// The least a call lasts, on a clock that only calls move.
 const ROUND: Duration = Duration::from_secs(1);
@@ -82,10 +82,27 @@ async fn a_batch_takes_three_round_trips_however_many_accounts_it_is_of() {
     assert_eq!(started.elapsed().as_secs(), 3);
 }
 
+/// What the template says of the relay.
+fn template() -> &'static str {
+    include_str!("../../../../template.yaml").split("  RelayEventsFunction:").nth(1).unwrap()
+}
+
 #[test]
 fn the_template_sends_no_more_records_than_are_worked_on_at_once() {
-    let template = include_str!("../../../../template.yaml");
-    let function = template.split("  RelayEventsFunction:").nth(1).unwrap();
-    let size = function.lines().find_map(|line| line.trim().strip_prefix("BatchSize: ")).unwrap();
+    let size = template().lines().find_map(|line| line.trim().strip_prefix("BatchSize: ")).unwrap();
     assert_eq!(size.parse(), Ok(AT_ONCE));
+}
+
+#[tokio::test]
+async fn what_the_template_keeps_from_the_relay_needs_nothing_done() {
+    let pattern = template().lines().find_map(|line| line.trim().strip_prefix("- Pattern: ")).unwrap();
+    let pattern: Value = serde_json::from_str(pattern.trim_matches('\'')).unwrap();
+    assert_eq!(pattern, json!({"dynamodb": {"Keys": {"sk": {"S": [{"anything-but": ["payment"]}]}}}}));
+    let world = World::new().await;
+    world.reserve("key", &fixtures::getpaid_wanted()).await;
+    let mut kept = world.records();
+    kept.retain(|record| record["dynamodb"]["Keys"]["sk"]["S"] == "payment");
+    assert_eq!(kept.len(), 2, "it was registered and reserved from");
+    let relayed = relayed(&kept).await;
+    assert_eq!((relayed.jobs.len(), relayed.dead_lettered.len(), relayed.failed.len()), (0, 0, 0));
 }
