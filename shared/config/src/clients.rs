@@ -7,23 +7,10 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::SdkConfig;
 
+use crate::connector::http_client;
 use crate::{ConfigError, Settings};
-
-/// The roots under which AWS's own endpoints are certified. Loading the system's roots instead would be four fifths of
-/// a cold start's work.
-const AMAZON_ROOTS: [&[u8]; 5] = [
-    include_bytes!("../roots/amazon-root-ca-1.pem"),
-    include_bytes!("../roots/amazon-root-ca-2.pem"),
-    include_bytes!("../roots/amazon-root-ca-3.pem"),
-    include_bytes!("../roots/amazon-root-ca-4.pem"),
-    include_bytes!("../roots/starfield-services-root-g2.pem"),
-];
 
 /// The longest attempt at one call; three of them fit in the shortest function's time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -57,7 +44,7 @@ impl Aws {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(settings.required("AWS_REGION")?))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http_client()?)
+            .http_client(http_client(CONNECT_TIMEOUT)?)
             .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX))
             .timeout_config(timeouts());
         config.set_endpoint_url(settings.optional("AWS_ENDPOINT_URL")?);
@@ -125,12 +112,4 @@ fn timeouts() -> TimeoutConfig {
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build()
-}
-
-fn http_client() -> Result<SharedHttpClient, ConfigError> {
-    let roots =
-        AMAZON_ROOTS.iter().fold(TrustStore::empty(), |store, root| store.with_pem_certificate(*root));
-    let context = TlsContext::builder().with_trust_store(roots).build();
-    let context = context.map_err(|_| ConfigError { name: "the built-in roots", why: "cannot be used" })?;
-    Ok(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https())
 }

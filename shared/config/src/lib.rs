@@ -4,6 +4,7 @@
 //! on purpose: Lambda passes the region and credentials in the environment.
 
 mod clients;
+mod connector;
 mod surroundings;
 
 use std::ffi::OsString;

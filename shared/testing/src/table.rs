@@ -35,6 +35,7 @@ const OPERATIONS: [&str; 6] =
 /// A table of its own for one test.
 pub struct TestTable {
     database: Database,
+    endpoint: String,
     wire: Arc<Wire>,
     counted: Client,
     plain: Client,
@@ -162,6 +163,7 @@ impl TestTable {
         let plain = config(&endpoint).http_client(client(&Arc::default()));
         Self {
             database,
+            endpoint,
             counted: Client::from_conf(counted.build()),
             plain: Client::from_conf(plain.build()),
             wire,
@@ -192,6 +194,11 @@ impl TestTable {
     /// The production store of limits. All its requests are counted.
     pub fn limits(&self) -> LimitsTable {
         LimitsTable::beside(&self.store(), LIMITS.to_owned())
+    }
+
+    /// Where another process finds it.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// The table's name.
