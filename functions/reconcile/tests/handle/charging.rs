@@ -22,7 +22,7 @@ impl World {
     async fn at_stripe() -> Self {
         let world = Self::at(ProcessorName::Stripe, "pi_1").await;
         let pending = Payment { verification: Some(Verification::Pending), ..world.payment.clone() };
-        assert_eq!(world.store.keep_verification(&pending).await.unwrap(), Kept::Yes);
+        assert_eq!(world.store.keep_verification(&pending, &world.payment).await.unwrap(), Kept::Yes);
         Self { payment: pending, ..world }
     }
 

@@ -94,7 +94,7 @@ async fn a_due_question_is_sent_once_and_a_resting_one_once_it_is_woken() {
         let jobs = relayed.jobs.into_iter();
         let asks = jobs.filter_map(|job| match job {
             Job::Refund { job, delay } => Some((job.turn, delay.as_secs())),
-            Job::Webhook { .. } => None,
+            Job::Payment { .. } | Job::Webhook { .. } => None,
         });
         asks.collect::<Vec<_>>()
     };

@@ -86,7 +86,7 @@ impl Relayed {
     fn webhook_jobs(&self) -> impl Iterator<Item = &WebhookJob> {
         self.jobs.iter().filter_map(|job| match job {
             Job::Webhook { job, .. } => Some(job),
-            Job::Refund { .. } => None,
+            Job::Refund { .. } | Job::Payment { .. } => None,
         })
     }
 
