@@ -1,6 +1,7 @@
 //! `register-payment`, driven with the gateway's events over a real table.
 #![cfg(test)]
 
+mod awaiting;
 mod bodies;
 #[path = "../../../../tests/events/charges.rs"]
 mod charges;
