@@ -9,7 +9,7 @@ CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo next
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down listen logs admin tools test fmt format-check lint supply-chain sbom unit performance receivers template newcomer deployed stack-tests role-tests deployed-tests faults fault-tests contract contract-tests clients client-tests localstripe sam-local python
+.PHONY: help up down listen logs admin tools test fmt format-check lint supply-chain sbom unit performance receivers scripts template newcomer deployed stack-tests role-tests deployed-tests faults fault-tests contract contract-tests clients client-tests localstripe sam-local python
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ admin: python ## Run a command of admin on the local stack: make admin CMD='{"co
 tools: python ## Install cargo-lambda, the SAM CLI and the tests' tools into .local/venv/bin
 	@$(STACK) tools
 
-test: format-check lint template supply-chain unit performance receivers localstripe newcomer sam-local ## Everything, from a fresh clone
+test: format-check lint template supply-chain unit performance receivers scripts localstripe newcomer sam-local ## Everything, from a fresh clone
 
 fmt: ## Format the Rust sources
 	cargo fmt --all
@@ -75,6 +75,9 @@ performance: ## What the released functions cost: instructions (with valgrind), 
 # Plain `cargo test`, which shows what the tests print: which languages were found.
 receivers: tools ## The receivers of docs/webhooks.md, in every language that is installed
 	cargo test --quiet -p recoup-receiver-tests -- --nocapture
+
+scripts: tools ## The scripts of docs/
+	$(VENV_BIN)/python -m pytest -q -p no:cacheprovider tests/scripts
 
 newcomer: tools ## README and docs/ as printed, in a copy of the checkout, and every test of the stack it starts
 	@$(VENV_BIN)/python tests/newcomer $(MAKE) --no-print-directory stack-tests

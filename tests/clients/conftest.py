@@ -42,7 +42,9 @@ def python_client() -> Path:
     package.parent.mkdir(parents=True)
     # Its hooks format what it made, with what it finds on the PATH; nobody reads that.
     settings = package.parent / "settings.json"
-    settings.write_text('{"post_hooks": []}')
+    # It knows no lines of JSON; to it they are bytes.
+    lines = {"application/x-ndjson": "application/octet-stream"}
+    settings.write_text(json.dumps({"post_hooks": [], "content_type_overrides": lines}))
     generate = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"]
     _run([*generate, "--config", str(settings), "--path", str(DESCRIPTION), "--output-path", str(package)])
     sys.path.insert(0, str(package.parent))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import Any
@@ -39,6 +40,12 @@ _URL = re.compile(r"https?://", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _CREATES = ("createRefund", "createRefundOfPayment", "quoteRefund")
 _AMOUNT_MAX = 10**15
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context: Any, value: Any) -> bytes:
+    """Send a text as it is, and anything else as the line that it would be."""
+    return (value if isinstance(value, str) else json.dumps(value)).encode(errors="replace")
 
 
 @schemathesis.hook

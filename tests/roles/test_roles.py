@@ -48,7 +48,7 @@ ACTIONS = (READ, PUT, UPDATE, DELETE)
 SECRETS = {
     "ApiKeyPepper": {"authorize", "issue-token", "admin"},
     "TokenSigningKey": {"authorize", "issue-token", "admin"},
-    "TermsSealKey": {"register-payment", "reconcile", "admin"},
+    "TermsSealKey": {"register-payment", "process-refund", "reconcile", "admin"},
 }
 
 # Who is reached by callers counts their requests.
@@ -69,7 +69,12 @@ MAY: dict[str, dict[str, set[str]]] = {
         **COUNTS,
     },
     "relay-events": {"endpoints": {READ}, "events": {PUT}},
-    "process-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}, "processor keys": {READ}},
+    "process-refund": {
+        "payment": {READ, UPDATE},
+        "charge": {PUT},
+        "refund": {READ, UPDATE},
+        "processor keys": {READ},
+    },
     "settle-refund": {
         "payment": {READ, UPDATE},
         "charge": {READ},
@@ -83,7 +88,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "endpoints": {READ, UPDATE},
         "events": {READ, PUT, UPDATE},
     },
-    "release-due": {"refund": {UPDATE}, "events": {UPDATE}},
+    "release-due": {"payment": {UPDATE}, "refund": {UPDATE}, "events": {UPDATE}},
     "reconcile": {
         "payment": {READ, UPDATE},
         "charge": {PUT},

@@ -7,7 +7,7 @@ use recoup_domain::time::Timestamp;
 use recoup_ports::causes;
 use recoup_ports::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters};
 use recoup_ports::images::{Named, Names};
-use recoup_ports::jobs::{Job, Lane, RefundJob, UnreadableJob, WebhookJob, read_job};
+use recoup_ports::jobs::{Job, Lane, ProcessorJob, UnreadableJob, WebhookJob, read_job};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -55,6 +55,8 @@ struct Shown {
     account_id: Option<String>,
     refund_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    payment_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
@@ -89,6 +91,11 @@ impl Shown {
         let shown = Self::of(letter);
         match job {
             Job::Refund { job, .. } => shown.owned_by(&job.tenant, Some(&job.refund)),
+            Job::Payment { job, .. } => {
+                let mut shown = shown.owned_by(&job.tenant, None);
+                shown.payment_id = Some(job.payment.to_string());
+                shown
+            }
             Job::Webhook { job, .. } => {
                 let mut shown = shown.owned_by(&job.tenant, job.refund.as_ref());
                 shown.event_id = Some(job.event.to_string());
@@ -150,8 +157,11 @@ type Parse = fn(&str) -> Result<Job, UnreadableJob>;
 fn parser(queue: QueueName) -> Option<Parse> {
     match queue {
         QueueName::RefundJobs => Some(|body| {
-            let refund = |job| Job::Refund { job, delay: Duration::ZERO };
-            read_job::<RefundJob>(body).map(refund)
+            let delay = Duration::ZERO;
+            Ok(match ProcessorJob::read(body)? {
+                ProcessorJob::Refund(job) => Job::Refund { job, delay },
+                ProcessorJob::Payment(job) => Job::Payment { job, delay },
+            })
         }),
         // All of them go back to the retries, so that they do not delay first attempts.
         QueueName::WebhookJobs => Some(|body| {
@@ -307,6 +317,7 @@ async fn send<A, K, R, S, D: DeadLetters, N, P>(
 fn refund_of(job: &Job) -> Option<&RefundId> {
     match job {
         Job::Refund { job, .. } => Some(&job.refund),
+        Job::Payment { .. } => None,
         Job::Webhook { job, .. } => job.refund.as_ref(),
     }
 }

@@ -47,10 +47,9 @@ pub(crate) struct Circuits {
 impl Circuits {
     /// Whether the refund's processor may be asked now; if not, until when its circuit is open.
     pub(crate) fn admit(&self, refund: &Refund, now: Timestamp) -> Result<(), Timestamp> {
+        let circuits = circuits(&refund.tenant, refund.processor.name);
         let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
-        let open_until = |whose| silent.get(whose).and_then(|silence| silence.open_until);
-        let circuits = circuits(refund);
-        if let Some(until) = circuits.iter().filter_map(open_until).filter(|until| now < *until).max() {
+        if let Some(until) = open_until(&silent, &circuits, now) {
             return Err(until);
         }
         for whose in &circuits {
@@ -63,6 +62,12 @@ impl Circuits {
         Ok(())
     }
 
+    /// Whether a processor is to be left alone, by who is no question of whether it is up again.
+    pub(crate) fn is_open(&self, tenant: &Tenant, name: ProcessorName, now: Timestamp) -> bool {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        open_until(&silent, &circuits(tenant, name), now).is_some()
+    }
+
     /// Takes note of what a question brought.
     pub(crate) fn record(&self, refund: &Refund, outcome: &Outcome, now: Timestamp) {
         // Nothing leaves the function for it: it is silent only where a rehearsal asks for that.
@@ -73,7 +78,7 @@ impl Circuits {
         if silent.len() >= CIRCUITS_MAX {
             silent.retain(|_, silence| silence.open_until.is_some_and(|until| until > now));
         }
-        for whose in circuits(refund) {
+        for whose in circuits(&refund.tenant, refund.processor.name) {
             match outcome {
                 Outcome::Succeeded { .. } | Outcome::Failed(_) | Outcome::Pending | Outcome::PendingFunds => {
                     if silent.remove(&whose).is_some_and(|silence| silence.open_until.is_some()) {
@@ -118,9 +123,13 @@ impl Silence {
     }
 }
 
-fn circuits(refund: &Refund) -> Vec<Whose> {
-    let name = refund.processor.name;
-    let mut circuits = vec![Whose::Account(refund.tenant.clone(), name)];
+fn open_until(silent: &HashMap<Whose, Silence>, circuits: &[Whose], now: Timestamp) -> Option<Timestamp> {
+    let open_until = circuits.iter().filter_map(|whose| silent.get(whose)?.open_until);
+    open_until.filter(|until| now < *until).max()
+}
+
+fn circuits(tenant: &Tenant, name: ProcessorName) -> Vec<Whose> {
+    let mut circuits = vec![Whose::Account(tenant.clone(), name)];
     match name {
         ProcessorName::Stripe => circuits.push(Whose::Host(name)),
         ProcessorName::Sandbox | ProcessorName::Http => {}

@@ -14,6 +14,7 @@ mod circuit;
 mod outcome;
 mod parts;
 mod rates;
+mod terms;
 
 use std::time::Duration;
 
@@ -25,8 +26,10 @@ use recoup_domain::refund::{Outcome, Refund, State};
 use recoup_domain::time::Timestamp;
 use recoup_ports::charges::ChargeRead;
 use recoup_ports::direct::{DirectRequest, KeysChecked};
-use recoup_ports::jobs::{Pace, RefundJob, read_job};
+use recoup_ports::jobs::{Pace, ProcessorJob, RefundJob};
+use recoup_ports::payments::{KeepVerifications, Payments};
 use recoup_ports::processor::{LookedUp, Processor};
+use recoup_ports::seal_keys::SealKeys;
 use recoup_ports::settlement::{HandedOver, Settle};
 use recoup_ports::{ReadError, causes};
 use serde::{Deserialize, Serialize};
@@ -53,13 +56,15 @@ const AGAIN_SECONDS: [u32; 7] = [2, 10, 60, 300, 900, 3_600, 7_200];
 pub const RECEIVES_MAX: usize = AGAIN_SECONDS.len().saturating_add(1);
 
 /// What the function needs.
-pub struct Context<S, P, V> {
+pub struct Context<S, P, V, K> {
     /// Where refunds lie.
     pub store: S,
     /// Who moves the money.
     pub processor: P,
     /// Says when an unfinished job comes again.
     pub pace: V,
+    /// The key that seals the terms that a processor told.
+    pub seal_keys: K,
     /// What keeps it from asking at any time.
     pub restraints: Restraints,
     /// The clock.
@@ -88,11 +93,12 @@ pub enum Answer {
 }
 
 /// One batch of refund jobs, of which those that are not finished come again; or one direct question.
-pub async fn handle<S, P, V>(context: &Context<S, P, V>, event: Value) -> Result<Answer, Error>
+pub async fn handle<S, P, V, K>(context: &Context<S, P, V, K>, event: Value) -> Result<Answer, Error>
 where
-    S: Settle + Sync,
+    S: Settle + Payments + KeepVerifications + Sync,
     P: Processor + Sync,
     V: Pace + Sync,
+    K: SealKeys + Sync,
 {
     if event.get("Records").is_some() {
         return Ok(Answer::Batch(batch(context, &event).await?));
@@ -105,11 +111,12 @@ where
     })
 }
 
-async fn batch<S, P, V>(context: &Context<S, P, V>, event: &Value) -> Result<BatchResponse, Error>
+async fn batch<S, P, V, K>(context: &Context<S, P, V, K>, event: &Value) -> Result<BatchResponse, Error>
 where
-    S: Settle + Sync,
+    S: Settle + Payments + KeepVerifications + Sync,
     P: Processor + Sync,
     V: Pace + Sync,
+    K: SealKeys + Sync,
 {
     let charges = Charges::new((context.now)());
     let records = queue_records(event)?;
@@ -121,11 +128,17 @@ where
 }
 
 /// Works on one record; the id of one that has to come again.
-async fn one<S: Settle + Sync, P: Processor + Sync, V: Pace>(
-    context: &Context<S, P, V>,
+async fn one<S, P, V, K>(
+    context: &Context<S, P, V, K>,
     charges: &Charges,
     record: Result<QueueRecord<'_>, BadRecord<'_>>,
-) -> Option<String> {
+) -> Option<String>
+where
+    S: Settle + Payments + KeepVerifications + Sync,
+    P: Processor + Sync,
+    V: Pace + Sync,
+    K: SealKeys + Sync,
+{
     let record = match record {
         Ok(record) => record,
         Err(bad) => {
@@ -133,21 +146,27 @@ async fn one<S: Settle + Sync, P: Processor + Sync, V: Pace>(
             return Some(bad.id.to_owned());
         }
     };
-    let again_in = match read_job::<RefundJob>(record.body) {
-        Ok(job) => {
+    let job = ProcessorJob::read(record.body);
+    let done = match &job {
+        Ok(ProcessorJob::Refund(job)) => {
             let span = tracing::info_span!("refund job", refund.id = %job.refund, job.receives = record.receive_count);
-            match work(context, charges, &job).instrument(span).await {
-                Done::Finished => return None,
-                Done::NotYet => wait(record.receive_count),
-                // To come again later would not make it readable: the dead letters' alarm should ring at once.
-                Done::Unreadable => 0,
-            }
+            work(context, charges, job).instrument(span).await
+        }
+        Ok(ProcessorJob::Payment(job)) => {
+            let span = tracing::info_span!("payment job", payment.id = %job.payment, job.receives = record.receive_count);
+            terms::work(context, charges, job).instrument(span).await
         }
         Err(error) => {
-            // It will never be readable: it comes back at once until the queue gives it to the dead letters.
             tracing::error!(message.id = record.message_id, %error, "a refund job cannot be read");
-            0
+            Done::Unreadable
         }
+    };
+    let again_in = match done {
+        Done::Finished => return None,
+        Done::NotYet => wait(record.receive_count),
+        // To come again later would not make it readable: it comes back at once until the queue gives it to the dead
+        // letters, whose alarm should ring.
+        Done::Unreadable => 0,
     };
     if let Err(error) = context.pace.again_in(record.receipt_handle, again_in).await {
         tracing::warn!(message.id = record.message_id, %error, "the queue's own time-out paces this job");
@@ -163,12 +182,12 @@ fn wait(receive_count: u32) -> u32 {
 enum Done {
     Finished,
     NotYet,
-    /// Its refund cannot be read, now or later.
+    /// It, its refund or its payment cannot be read, now or later.
     Unreadable,
 }
 
-async fn work<S: Settle + Sync, P: Processor, V>(
-    context: &Context<S, P, V>,
+async fn work<S: Settle + Sync, P: Processor, V, K>(
+    context: &Context<S, P, V, K>,
     charges: &Charges,
     job: &RefundJob,
 ) -> Done {
@@ -201,8 +220,8 @@ async fn work<S: Settle + Sync, P: Processor, V>(
 }
 
 /// The refund of a job, if its processor is to be asked.
-async fn due<S: Settle, P: Processor, V>(
-    context: &Context<S, P, V>,
+async fn due<S: Settle, P: Processor, V, K>(
+    context: &Context<S, P, V, K>,
     job: &RefundJob,
 ) -> Result<Refund, Done> {
     let refund = read(context, &job.tenant, &job.refund).await?;
@@ -221,8 +240,8 @@ async fn due<S: Settle, P: Processor, V>(
     Ok(refund)
 }
 
-async fn read<S: Settle, P, V>(
-    context: &Context<S, P, V>,
+async fn read<S: Settle, P, V, K>(
+    context: &Context<S, P, V, K>,
     tenant: &Tenant,
     id: &RefundId,
 ) -> Result<Refund, Done> {
@@ -248,8 +267,8 @@ enum Asked {
     Overtaken,
 }
 
-async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
-    context: &Context<S, P, V>,
+async fn ask_and_settle<S: Settle + Sync, P: Processor, V, K>(
+    context: &Context<S, P, V, K>,
     charges: &Charges,
     refund: Refund,
 ) -> Asked {
@@ -275,15 +294,18 @@ async fn ask_and_settle<S: Settle + Sync, P: Processor, V>(
 }
 
 /// Waits until the refund's processor may be asked; if that is not soon, it is put off for so long.
-async fn admitted<'batch, S, P, V>(
-    context: &Context<S, P, V>,
+async fn admitted<'batch, S, P, V, K>(
+    context: &Context<S, P, V, K>,
     charges: &'batch Charges,
     refund: &Refund,
 ) -> Result<Place<'batch>, Option<Duration>> {
     let now = (context.now)();
     context.restraints.circuits.admit(refund, now).map_err(|until| Some(until.since(now)))?;
     let left = charges.time_left(now).ok_or(None)?;
-    tokio::time::sleep(context.restraints.rates.reserve(refund, now, left).map_err(Some)?).await;
+    tokio::time::sleep(
+        context.restraints.rates.reserve((&refund.tenant, refund.processor.name), now, left).map_err(Some)?,
+    )
+    .await;
     let place = charges.place().await;
     charges.time_left((context.now)()).ok_or(None)?;
     Ok(place)

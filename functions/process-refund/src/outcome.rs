@@ -11,8 +11,8 @@ use crate::{Asked, Context, Done, WRITES_MAX, ask, read};
 
 /// Writes an outcome. What is known is not asked for again because something else about the refund changed meanwhile:
 /// it is written to the refund as it then stands. So is a success, whatever became of the refund on its way.
-pub(crate) async fn settle<S: Settle, P: Processor, V>(
-    context: &Context<S, P, V>,
+pub(crate) async fn settle<S: Settle, P: Processor, V, K>(
+    context: &Context<S, P, V, K>,
     mut refund: Refund,
     outcome: &Outcome,
 ) -> Asked {
@@ -39,7 +39,7 @@ pub(crate) async fn settle<S: Settle, P: Processor, V>(
 }
 
 /// Somebody ended a refund otherwise while its money moved. Which word is the newer, the processor alone knows.
-async fn doubt<S: Settle, P: Processor, V>(context: &Context<S, P, V>, refund: Refund) -> Asked {
+async fn doubt<S: Settle, P: Processor, V, K>(context: &Context<S, P, V, K>, refund: Refund) -> Asked {
     let word = ask(&context.processor, &refund).await;
     tracing::warn!(
         refund.status = refund.version.state.as_str(),
@@ -50,8 +50,8 @@ async fn doubt<S: Settle, P: Processor, V>(context: &Context<S, P, V>, refund: R
     write(context, &refund, &word).await
 }
 
-async fn write<S: Settle, P: Processor, V>(
-    context: &Context<S, P, V>,
+async fn write<S: Settle, P: Processor, V, K>(
+    context: &Context<S, P, V, K>,
     refund: &Refund,
     outcome: &Outcome,
 ) -> Asked {
@@ -90,8 +90,8 @@ async fn write<S: Settle, P: Processor, V>(
 }
 
 /// How long until the processor is asked about a success, if it is: whether it stands, or for the bank's number.
-pub(crate) fn asked_once_more<S, P: Processor, V>(
-    context: &Context<S, P, V>,
+pub(crate) fn asked_once_more<S, P: Processor, V, K>(
+    context: &Context<S, P, V, K>,
     refund: &Refund,
 ) -> Option<Duration> {
     let stands = context.processor.asked_once_more_after(refund);

@@ -14,15 +14,15 @@ use crate::charges::Charges;
 use crate::{Asked, Context, Done, admitted, asked_once_more, written};
 
 /// Whether a job is about the parts of its refund.
-pub(crate) fn are_due<S, P: Processor, V>(context: &Context<S, P, V>, refund: &Refund) -> bool {
+pub(crate) fn are_due<S, P: Processor, V, K>(context: &Context<S, P, V, K>, refund: &Refund) -> bool {
     let has_ended = !refund.version.state.holds_money();
     let waits = !refund.recovery.is_empty() && refund.wait.is_some();
     has_ended && (refund.has_open_parts() || waits && asked_once_more(context, refund).is_none())
 }
 
 /// Asks about the open parts, and writes what became of them.
-pub(crate) async fn recover<S: Settle + Sync, P: Processor, V>(
-    context: &Context<S, P, V>,
+pub(crate) async fn recover<S: Settle + Sync, P: Processor, V, K>(
+    context: &Context<S, P, V, K>,
     charges: &Charges,
     refund: Refund,
 ) -> Asked {
@@ -52,12 +52,12 @@ pub(crate) async fn recover<S: Settle + Sync, P: Processor, V>(
 }
 
 /// The refund once it is asked about again.
-fn later<S, P, V>(context: &Context<S, P, V>, refund: &Refund, outcome: &Outcome) -> Refund {
+fn later<S, P, V, K>(context: &Context<S, P, V, K>, refund: &Refund, outcome: &Outcome) -> Refund {
     refund.asking(refund.asked_again(outcome, (context.now)(), (context.jitter_permille)()))
 }
 
-async fn mark<S: Settle + Sync, P, V>(
-    context: &Context<S, P, V>,
+async fn mark<S: Settle + Sync, P, V, K>(
+    context: &Context<S, P, V, K>,
     refund: &Refund,
     now: Timestamp,
 ) -> Result<Refund, Asked> {
@@ -76,14 +76,18 @@ async fn mark<S: Settle + Sync, P, V>(
 }
 
 /// The refund once no part is open: what else it is asked about after its success comes next.
-fn done<S, P: Processor, V>(context: &Context<S, P, V>, refund: Refund) -> Refund {
+fn done<S, P: Processor, V, K>(context: &Context<S, P, V, K>, refund: Refund) -> Refund {
     match asked_once_more(context, &refund) {
         Some(wait) => refund.asking(refund.asked_after((context.now)(), wait)),
         None => Refund { wait: None, ..refund },
     }
 }
 
-async fn record<S: Settle + Sync, P, V>(context: &Context<S, P, V>, from: &Refund, next: Refund) -> Asked {
+async fn record<S: Settle + Sync, P, V, K>(
+    context: &Context<S, P, V, K>,
+    from: &Refund,
+    next: Refund,
+) -> Asked {
     let open = next.open_parts().count();
     tracing::info!(refund.open_parts = open, "the processor was asked about the actors' parts");
     written(context.store.record_parts(from, &next).await, &next)

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
-use recoup_domain::refund::Refund;
 use recoup_domain::time::Timestamp;
 
 /// The time that one question takes up.
@@ -27,15 +26,15 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    /// How long to wait before the refund's processor is asked, if it is not longer than `left`; else the error says how
+    /// How long to wait before an account's processor is asked, if it is not longer than `left`; else the error says how
     /// long, and nothing is taken.
     pub(crate) fn reserve(
         &self,
-        refund: &Refund,
+        (tenant, name): (&Tenant, ProcessorName),
         now: Timestamp,
         left: Duration,
     ) -> Result<Duration, Duration> {
-        match refund.processor.name {
+        match name {
             ProcessorName::Stripe => {}
             ProcessorName::Sandbox | ProcessorName::Http => return Ok(Duration::ZERO),
         }
@@ -43,12 +42,12 @@ impl Rates {
         if taken.len() >= ACCOUNTS_MAX {
             taken.retain(|_, until| *until > now);
         }
-        let until = taken.get(&refund.tenant).copied().unwrap_or(now).max(now);
+        let until = taken.get(tenant).copied().unwrap_or(now).max(now);
         let wait = until.since(now).saturating_sub(AHEAD);
         if wait > left {
             return Err(wait);
         }
-        taken.insert(refund.tenant.clone(), until.plus(EACH));
+        taken.insert(tenant.clone(), until.plus(EACH));
         Ok(wait)
     }
 }
@@ -59,6 +58,12 @@ mod tests {
 
     use super::*;
 
+    use recoup_domain::refund::Refund;
+
+    fn of(refund: &Refund) -> (&Tenant, ProcessorName) {
+        (&refund.tenant, refund.processor.name)
+    }
+
     #[test]
     fn an_account_asks_three_at_once_and_then_two_a_second() {
         let (rates, now) = (Rates::default(), fixtures::now());
@@ -66,7 +71,7 @@ mod tests {
             fixtures::decided(&fixtures::getpaid_payment(), &fixtures::getpaid_wanted(), "key").refund;
         let left = Duration::from_secs(1);
         let waits = |refund: &Refund, now| {
-            let waits: Vec<_> = (0..6).map(|_| rates.reserve(refund, now, left)).collect();
+            let waits: Vec<_> = (0..6).map(|_| rates.reserve(of(refund), now, left)).collect();
             waits.into_iter().map(|wait| wait.map(|wait| wait.as_millis())).collect::<Vec<_>>()
         };
         assert_eq!(waits(&refund, now), [Ok(0); 6], "the sandbox has no limit");
@@ -76,9 +81,9 @@ mod tests {
         let told = waits(&refund, now).into_iter().map(|wait| wait.map_err(|wait| wait.as_millis()));
         assert_eq!(told.collect::<Vec<_>>(), expected);
         // Who was put off took nothing, and what was taken comes back.
-        assert_eq!(rates.reserve(&refund, now.plus(EACH), left), Ok(Duration::from_millis(900)));
+        assert_eq!(rates.reserve(of(&refund), now.plus(EACH), left), Ok(Duration::from_millis(900)));
         let other = Refund { tenant: fixtures::tenant_of(refund.tenant.environment, 2), ..refund };
-        assert_eq!(rates.reserve(&other, now, left), Ok(Duration::ZERO));
+        assert_eq!(rates.reserve(of(&other), now, left), Ok(Duration::ZERO));
     }
 
     #[test]

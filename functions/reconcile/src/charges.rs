@@ -15,7 +15,7 @@ use recoup_ports::seal_keys::SealKeys;
 
 use crate::checks::Discrepancy;
 use crate::run::Run;
-use crate::{ReconcileError, Store};
+use crate::{Context, ReconcileError, Store};
 
 /// Charges that are read at once: Stripe takes a hundred reads a second of an account.
 const AT_ONCE: usize = 8;
@@ -58,7 +58,8 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
     ) -> Result<(), ReconcileError> {
         let now = (self.reader.context.now)();
         let told = if payment.is_unverified() {
-            keep(&self.reader.context.store, payment.clone(), read, now).await?
+            let Context { store, seal_keys, .. } = self.reader.context;
+            keep((store, seal_keys), payment.clone(), read, now).await?
         } else {
             read.told_of(payment.clone(), now)
         };

@@ -1,6 +1,5 @@
 //! The body of a registration. What is omitted has a default at first, and later stays as it was.
 
-use lambda_http::Request;
 use recoup_domain::ids::{Environment, LineId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{
@@ -10,7 +9,6 @@ use recoup_domain::text::Metadata;
 use recoup_domain::time::Timestamp;
 use recoup_http::fields::{Entry, Fields, Given, invalid};
 use recoup_http::problem::{Code, Problem};
-use recoup_http::request;
 
 use crate::splits::{self, WantedProcessor, WantedRouting};
 
@@ -33,7 +31,7 @@ pub(crate) struct Wanted {
 }
 
 /// Each name that the body may have.
-const KNOWN: &[&str] = &[
+pub(crate) const KNOWN: &[&str] = &[
     "currency",
     "amount",
     "routing.platform.amount",
@@ -55,8 +53,7 @@ const KNOWN: &[&str] = &[
     "metadata.*",
 ];
 
-pub(crate) fn parse(request: &Request) -> Result<Wanted, Problem> {
-    let mut fields = request::body(request, KNOWN)?;
+pub(crate) fn parse(mut fields: Fields) -> Result<Wanted, Problem> {
     let processor = fields.take("processor").map(splits::processor).transpose()?;
     let said = ["amount", "currency", "routing", "invoice_details"].iter().any(|name| fields.has(name));
     let amount = match &processor {
@@ -130,27 +127,35 @@ impl Wanted {
         }
     }
 
+    /// Whether its processor tells of charges and has to, before anything is refunded.
+    pub(crate) fn needs_word(&self) -> bool {
+        let is_captured = self.status.is_none_or(|status| status == CaptureStatus::Completed);
+        let is_told = matches!(&self.processor, Some(processor) if processor.name == ProcessorName::Stripe);
+        is_told && (is_captured || self.amount.is_none())
+    }
+
+    /// The charge, if it is one that no other payment may have.
+    pub(crate) fn charge(&self) -> Option<(ProcessorName, &str)> {
+        let processor = self.processor.as_ref().filter(|it| it.name != ProcessorName::Sandbox)?;
+        Some((processor.name, processor.reference.as_str()))
+    }
+
     /// What was paid, if the caller says it.
     pub(crate) fn amount(&self) -> Option<Money> {
         self.amount
     }
 
-    /// What is fixed from now on, of an amount that was said or read.
+    /// What is fixed from now on, of an amount that was said or read, or that its processor has yet to tell.
     pub(crate) fn first_terms(
         &self,
         processor: &WantedProcessor,
-        amount: Money,
+        amount: Option<Money>,
         environment: Environment,
     ) -> Result<Terms, Problem> {
-        let currency = amount.currency();
-        if !currency.is_current() {
-            let what = format!(
-                "{} has been withdrawn from ISO 4217; nothing new is registered in it",
-                currency.code()
-            );
-            return Err(invalid("currency", what));
+        if let Some(amount) = amount {
+            may_be_registered(processor.name, amount)?;
         }
-        taken(processor.name, amount)?;
+        let amount = amount.unwrap_or(Money::zero(Currency::UNKNOWN));
         let terms = processor.terms(self.routing.as_ref(), environment)?;
         let routing = self.routing.as_ref().map(|routing| routing.split.clone());
         Ok(Terms { amount, routing, lines: self.lines.clone().unwrap_or_default(), processor: terms })
@@ -185,10 +190,13 @@ impl Wanted {
         }
     }
 
-    /// The terms as this corrects them, which it may until the payment is captured; none where it agrees with them.
+    /// The terms as this corrects them, which it may until the payment is captured, and as long as its processor has not
+    /// confirmed them; none where it agrees with them.
     pub(crate) fn corrected_terms(&self, payment: &Payment) -> Result<Option<Terms>, Conflict> {
         let terms = payment.terms();
-        if self.amount.is_some_and(|amount| amount.currency() != terms.amount.currency()) {
+        let is_captured = payment.facts.status == CaptureStatus::Completed;
+        let may_change = is_captured && payment.is_correctable() || payment.lacks_terms();
+        if self.amount.is_some_and(|amount| amount.currency() != terms.amount.currency()) && !may_change {
             return Err(Conflict::Fixed("currency"));
         }
         if self.processor.as_ref().is_some_and(|processor| !processor.agrees_with(payment)) {
@@ -212,9 +220,7 @@ impl Wanted {
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
             None => Ok(None),
-            Some((fixed, _)) if payment.facts.status == CaptureStatus::Completed => {
-                Err(Conflict::Fixed(fixed))
-            }
+            Some((fixed, _)) if !payment.is_correctable() => Err(Conflict::Fixed(fixed)),
             Some(_) => Ok(Some(said)),
         }
     }
@@ -227,7 +233,7 @@ pub(crate) fn corrected(
     facts: Facts,
     now: Timestamp,
 ) -> Result<Payment, Problem> {
-    taken(terms.processor.name, terms.amount)?;
+    may_be_registered(terms.processor.name, terms.amount)?;
     let corrected = payment.corrected_to(terms, facts, now)?;
     match corrected.contradiction() {
         Some(why) => Err(invalid("amount", format_args!("cannot be corrected alone: {why}"))),
@@ -235,7 +241,12 @@ pub(crate) fn corrected(
     }
 }
 
-fn taken(name: ProcessorName, amount: Money) -> Result<(), Problem> {
+fn may_be_registered(name: ProcessorName, amount: Money) -> Result<(), Problem> {
+    let currency = amount.currency();
+    if !currency.is_current() {
+        let what = format!("{} is not in force; nothing new is registered in it", currency.code());
+        return Err(invalid("currency", what));
+    }
     let taken = recoup_processors::takes(name, amount);
     taken.map_err(|cannot| Problem::new(Code::ProcessorCannot, cannot.to_string()))
 }

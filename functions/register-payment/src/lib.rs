@@ -1,6 +1,7 @@
 //! Records a payment, or moves its facts forward. What has been fixed and what has been refunded stays.
 
 mod body;
+mod import;
 mod splits;
 mod verify;
 
@@ -16,9 +17,11 @@ use recoup_domain::time::Timestamp;
 use recoup_http::fields::invalid;
 use recoup_http::payment::show;
 use recoup_http::problem::{Code, Problem};
-use recoup_http::request::{Caller, routed_parameter};
+use recoup_http::request::{self, Caller, routed_parameter};
 use recoup_http::respond::{Answer, internal, respond_within};
+use recoup_http::route::Registering;
 use recoup_ports::charges::{ChargeQuestion, ChargeRead, ReadCharges};
+use recoup_ports::limits::Slots;
 use recoup_ports::payments::{Moved, Register, Registered};
 use recoup_ports::refunds::Refunds;
 use recoup_ports::seal_keys::SealKeys;
@@ -33,55 +36,120 @@ const TRIES_MAX: usize = 5;
 const WORK_MAX: Duration = Duration::from_secs(19);
 
 /// What the function needs.
-pub struct Context<S, K, C> {
+pub struct Context<S, K, C, L> {
     /// Where payments lie.
     pub store: S,
     /// The key that seals them.
     pub seal_keys: K,
     /// Who reads charges at processors.
     pub charges: C,
+    /// Who spreads the questions that imports bring.
+    pub slots: L,
     /// The API's own address.
     pub public_url: PublicUrl,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
 
-/// `PUT /v1/payments/{payment_id}`.
-pub async fn handle<S, K, C>(context: &Context<S, K, C>, request: Request) -> Response<Body>
+/// `PUT /v1/payments/{payment_id}`, and `POST /v1/payments/import`.
+pub async fn handle<S, K, C, L>(context: &Context<S, K, C, L>, request: Request) -> Response<Body>
 where
     S: Register + Refunds + Sync,
     K: SealKeys,
     C: ReadCharges,
+    L: Slots,
 {
     // On the heap: what may be written, a payment or a transaction with its claims, is large.
-    respond_within(WORK_MAX, &request, Box::pin(register(context, &request))).await
+    respond_within(WORK_MAX, &request, Box::pin(route(context, &request))).await
 }
 
-async fn register<S: Register + Refunds + Sync, K: SealKeys, C: ReadCharges>(
-    context: &Context<S, K, C>,
+async fn route<S: Register + Refunds + Sync, K: SealKeys, C: ReadCharges, L: Slots>(
+    context: &Context<S, K, C, L>,
     request: &Request,
 ) -> Result<Answer, Problem> {
+    let route = Registering::of(request)?;
     let caller = Caller::with_scope(request, Scope::PaymentsWrite)?;
-    let tenant = &caller.tenant;
-    let id = routed_parameter(request, "payment_id")?;
-    let id = PaymentId::try_from(id.as_str()).map_err(|why| invalid("payment_id", why))?;
-    // Clients and proxies take such segments out of a path, so nobody could ask for the payment again.
-    if [".", ".."].contains(&id.as_str()) {
-        return Err(invalid("payment_id", "must not be . or .., which clients take out of a path"));
+    match route {
+        Registering::Payment => register(context, &caller, request).await,
+        Registering::Import => import::import(context, &caller, request).await,
     }
-    let wanted = body::parse(request)?;
+}
+
+async fn register<S: Register + Refunds + Sync, K: SealKeys, C: ReadCharges, L>(
+    context: &Context<S, K, C, L>,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Answer, Problem> {
+    let id = payment_id("payment_id", &routed_parameter(request, "payment_id")?)?;
+    let wanted = body::parse(request::body(request, body::KNOWN)?)?;
+    match put(context, caller, (&id, Known::Unread), &wanted, Asking::Now).await? {
+        // What the caller said is no secret to it; what the processor said is.
+        (Done::Created, new) if wanted.amount().is_some() => shown(context, StatusCode::CREATED, &new).await,
+        (Done::Created, new) => answer(context, caller, StatusCode::CREATED, &new).await,
+        (Done::Updated | Done::Unchanged, payment) => {
+            let again = (&context.store, &context.seal_keys);
+            let payment = verify::again(again, &context.charges, payment, (context.now)()).await;
+            answer(context, caller, StatusCode::OK, &payment).await
+        }
+    }
+}
+
+/// Clients and proxies take some segments out of a path, so nobody could ask for such a payment again.
+fn payment_id(param: &str, id: &str) -> Result<PaymentId, Problem> {
+    let id = PaymentId::try_from(id).map_err(|why| invalid(param, why))?;
+    if [".", ".."].contains(&id.as_str()) {
+        return Err(invalid(param, "must not be . or .., which clients take out of a path"));
+    }
+    Ok(id)
+}
+
+/// When a processor is asked for its word on what is new.
+#[derive(Clone, Copy)]
+enum Asking {
+    /// Before a payment is registered, and after each newer fact.
+    Now,
+    /// Behind the answer, at this moment. Until then the payment is not refunded.
+    Behind(Timestamp),
+}
+
+/// What came of a registration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Created,
+    Updated,
+    Unchanged,
+}
+
+/// What was read of a payment a moment ago.
+enum Known {
+    Unread,
+    Absent,
+    Stands(Box<Payment>),
+}
+
+/// Registers a payment, or moves its facts.
+async fn put<S: Register, K: SealKeys, C: ReadCharges, L>(
+    context: &Context<S, K, C, L>,
+    caller: &Caller,
+    (id, known): (&PaymentId, Known),
+    wanted: &Wanted,
+    asking: Asking,
+) -> Result<(Done, Payment), Problem> {
+    let tenant = &caller.tenant;
+    let mut known = known;
     for _ in 0..TRIES_MAX {
         let now = (context.now)();
-        let payment = if let Some(payment) = context.store.payment(tenant, &id).await? {
+        let found = match std::mem::replace(&mut known, Known::Unread) {
+            Known::Unread => context.store.payment(tenant, id).await?,
+            Known::Absent => None,
+            Known::Stands(payment) => Some(*payment),
+        };
+        let payment = if let Some(payment) = found {
             payment
         } else {
-            let new = first(context, tenant, &id, &wanted, now).await?;
+            let new = first(context, (tenant, id), wanted, asking, now).await?;
             match context.store.register(&new).await? {
-                // What the caller said is no secret to it; what the processor said is.
-                Registered::New if wanted.amount().is_some() => {
-                    return shown(context, StatusCode::CREATED, &new).await;
-                }
-                Registered::New => return answer(context, &caller, StatusCode::CREATED, &new).await,
+                Registered::New => return Ok((Done::Created, new)),
                 Registered::Existing(payment) => *payment,
                 Registered::ChargeTaken(other) => return Err(charge_taken(&other)),
             }
@@ -91,15 +159,22 @@ async fn register<S: Register + Refunds + Sync, K: SealKeys, C: ReadCharges>(
         if payment.facts.loosened_to(&facts) {
             caller.require(Scope::PaymentsAdmin)?;
         }
-        let is_corrected = corrected.is_some();
+        let mut is_corrected = corrected.is_some();
         let moved = match corrected {
             Some(terms) => Some(body::corrected(&payment, terms, facts, now)?),
             None => payment.moved_to(facts, now)?,
         };
-        let Some(moved) = moved else {
-            let payment = verify::again(&context.store, &context.charges, payment, now).await;
-            return answer(context, &caller, StatusCode::OK, &payment).await;
-        };
+        let Some(mut moved) = moved else { return Ok((Done::Unchanged, payment)) };
+        let is_captured = moved.facts.status == CaptureStatus::Completed;
+        let is_new = is_corrected || payment.facts.status != CaptureStatus::Completed;
+        if let Asking::Behind(at) = asking
+            && moved.is_unverified()
+            && is_captured
+            && is_new
+        {
+            moved = moved.awaiting(at, now);
+            is_corrected = true;
+        }
         let moved = sealed_again(&context.seal_keys, &payment, moved).await?;
         let written = if is_corrected {
             context.store.correct(&moved).await?
@@ -107,10 +182,7 @@ async fn register<S: Register + Refunds + Sync, K: SealKeys, C: ReadCharges>(
             context.store.move_facts(&moved).await?
         };
         match written {
-            Moved::Applied => {
-                let moved = verify::again(&context.store, &context.charges, moved, now).await;
-                return answer(context, &caller, StatusCode::OK, &moved).await;
-            }
+            Moved::Applied => return Ok((Done::Updated, moved)),
             Moved::Overtaken => {}
         }
     }
@@ -118,29 +190,38 @@ async fn register<S: Register + Refunds + Sync, K: SealKeys, C: ReadCharges>(
     Err(Problem::new(Code::Unavailable, detail))
 }
 
-/// The payment as it is registered, once its processor was asked for what it tells of charges.
-async fn first<S, K: SealKeys, C: ReadCharges>(
-    context: &Context<S, K, C>,
-    tenant: &Tenant,
-    id: &PaymentId,
+/// The payment as it is registered, once its processor was asked for what it tells of charges, or is to be.
+async fn first<S, K: SealKeys, C: ReadCharges, L>(
+    context: &Context<S, K, C, L>,
+    (tenant, id): (&Tenant, &PaymentId),
     wanted: &Wanted,
+    asking: Asking,
     now: Timestamp,
 ) -> Result<Payment, Problem> {
     let (processor, facts) = (wanted.first_processor(tenant.environment)?, wanted.first_facts());
-    let question = ChargeQuestion::new(tenant, &Processor::of(processor.name, processor.reference.clone()));
-    let is_captured = facts.status == CaptureStatus::Completed;
-    let read = match wanted.amount() {
-        // Whose amount is said and still to be captured is asked about later.
-        Some(_) if !is_captured && processor.name == ProcessorName::Stripe => ChargeRead::Unclear,
-        _ => verify::read(&context.charges, &question).await,
+    let registered = |amount| {
+        let terms = wanted.first_terms(&processor, amount, tenant.environment)?;
+        Ok::<_, Problem>(Payment::registered(tenant.clone(), id.clone(), terms, facts.clone(), now))
     };
-    let amount = match wanted.amount() {
-        Some(amount) => amount,
-        None => verify::captured(&read, &question)?,
+    let new = match asking {
+        Asking::Behind(at) if wanted.needs_word() => registered(wanted.amount())?.awaiting(at, now),
+        Asking::Now | Asking::Behind(_) => {
+            let charge = Processor::of(processor.name, processor.reference.clone());
+            let question = ChargeQuestion::new(tenant, &charge);
+            let is_captured = facts.status == CaptureStatus::Completed;
+            let read = match wanted.amount() {
+                // Whose amount is said and still to be captured is asked about later.
+                Some(_) if !is_captured && processor.name == ProcessorName::Stripe => ChargeRead::Unclear,
+                _ => verify::read(&context.charges, &question).await,
+            };
+            let amount = match wanted.amount() {
+                Some(amount) => amount,
+                None => verify::captured(&read, &question)?,
+            };
+            verify::first(registered(Some(amount))?, &read, now)?
+        }
     };
-    let terms = wanted.first_terms(&processor, amount, tenant.environment)?;
-    let new = Payment::registered(tenant.clone(), id.clone(), terms, facts, now);
-    Ok(verify::first(new, &read, now)?.sealed(&context.seal_keys.seal_key().await?))
+    Ok(new.sealed(&context.seal_keys.seal_key().await?))
 }
 
 fn charge_taken(other: &PaymentId) -> Problem {
@@ -166,8 +247,8 @@ async fn sealed_again(keys: &impl SealKeys, before: &Payment, moved: Payment) ->
 }
 
 /// A payment that was registered before, or only which one it was: a write reads nothing.
-async fn answer<S: Register + Refunds + Sync, K, C>(
-    context: &Context<S, K, C>,
+async fn answer<S: Register + Refunds + Sync, K, C, L>(
+    context: &Context<S, K, C, L>,
     caller: &Caller,
     status: StatusCode,
     payment: &Payment,
@@ -178,8 +259,8 @@ async fn answer<S: Register + Refunds + Sync, K, C>(
     Answer::new(status, &Acknowledgement::of_payment(payment, &context.public_url))
 }
 
-async fn shown<S: Register + Refunds + Sync, K, C>(
-    context: &Context<S, K, C>,
+async fn shown<S: Register + Refunds + Sync, K, C, L>(
+    context: &Context<S, K, C, L>,
     status: StatusCode,
     payment: &Payment,
 ) -> Result<Answer, Problem> {

@@ -15,10 +15,11 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_settings(&settings)?;
     let store = Table::new(aws.dynamodb(), settings.required("TABLE_NAME")?);
     let limiter = Limiter::named(|it| settings.optional(it), |it| LimitsTable::beside(&store, it), now)?;
+    let slots = LimitsTable::beside(&store, settings.required("LIMITS_TABLE_NAME")?);
     let secrets = SecretStore::new(aws.later(Aws::secrets));
     let seal_keys = StoredSealKey::new(secrets, settings.required("TERMS_SEAL_KEY_SECRET")?);
     let charges = Invoked::new(aws.later(Aws::lambda), settings.required("PROCESS_REFUND_FUNCTION")?);
     let public_url = PublicUrl::new(&settings.required("PUBLIC_URL")?);
-    let context = Context { store, seal_keys, charges, public_url, now };
+    let context = Context { store, seal_keys, charges, slots, public_url, now };
     run(service_fn(async |request| limiter.guard(request, |it| handle(&context, it)).await)).await
 }

@@ -42,6 +42,10 @@ impl WantedRouting {
     /// The processor of a payment that is routed so from now on; `None` where it cannot carry that out, and could before.
     pub(crate) fn corrects(&self, before: &Processor) -> Option<Processor> {
         let shape = match before.shape() {
+            // It was not routed before.
+            Shape::BooksOnly if before.split.is_none() && before.name == ProcessorName::Stripe => {
+                shape(before, &self.split, &self.transfers)?
+            }
             Shape::BooksOnly => Shape::BooksOnly,
             Shape::WithRefund | Shape::Apart | Shape::Destination | Shape::Direct => {
                 shape(before, &self.split, &self.transfers)?

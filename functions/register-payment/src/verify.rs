@@ -11,6 +11,7 @@ use recoup_http::problem::{Code, Problem};
 use recoup_ports::causes;
 use recoup_ports::charges::{ChargeQuestion, ChargeRead, ReadCharges, keep};
 use recoup_ports::payments::KeepVerifications;
+use recoup_ports::seal_keys::SealKeys;
 use tokio::time::timeout;
 
 /// How long the processor is waited for; the payment is registered all the same.
@@ -67,8 +68,8 @@ pub(crate) fn first(payment: Payment, read: &ChargeRead, now: Timestamp) -> Resu
 }
 
 /// The payment, verified if it was not and its processor now says so. What goes wrong leaves it as it is.
-pub(crate) async fn again<S: KeepVerifications>(
-    store: &S,
+pub(crate) async fn again<S: KeepVerifications, K: SealKeys>(
+    (store, seal_keys): (&S, &K),
     charges: &impl ReadCharges,
     payment: Payment,
     now: Timestamp,
@@ -78,7 +79,7 @@ pub(crate) async fn again<S: KeepVerifications>(
     }
     let question = ChargeQuestion::new(&payment.tenant, &payment.processor);
     let told = read(charges, &question).await;
-    match keep(store, payment.clone(), &told, now).await {
+    match keep((store, seal_keys), payment.clone(), &told, now).await {
         Ok(payment) => payment,
         Err(error) => {
             tracing::error!(error = causes(&error), payment.id = %payment.id, "the processor's word was not kept");

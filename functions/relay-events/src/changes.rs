@@ -4,10 +4,12 @@ use recoup_batch::{Image, StreamRecord};
 use recoup_domain::delivery::Delivery;
 use recoup_domain::endpoint::{DisabledReason, Endpoint, Switch};
 use recoup_domain::event::Event;
+use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Refund, State};
 use recoup_domain::time::Timestamp;
+use recoup_domain::verification::{Awaited, Verification};
 use recoup_ports::images::{Images, Shown, UnreadableImage};
-use recoup_ports::jobs::RefundJob;
+use recoup_ports::jobs::{PaymentJob, RefundJob};
 
 /// What has to be done about a change.
 #[derive(Debug)]
@@ -26,6 +28,13 @@ pub(crate) enum Change {
         /// The delivery.
         delivery: Box<Delivery>,
         /// When the attempt is due.
+        at: Timestamp,
+    },
+    /// A processor has to be asked about a payment.
+    Payment {
+        /// The job that asks.
+        job: PaymentJob,
+        /// When it is due.
         at: Timestamp,
     },
     /// An endpoint was switched off because its deliveries failed.
@@ -50,6 +59,8 @@ pub(crate) fn change(
         (Some(Shown::Refund(before)), Shown::Refund(refund)) => refund_changed(Some(&before), &refund),
         (None, Shown::Delivery(delivery)) => due(None, delivery),
         (Some(Shown::Delivery(before)), Shown::Delivery(delivery)) => due(Some(&before), delivery),
+        (Some(Shown::Payment(before)), Shown::Payment(payment)) => awaited(Some(&before), &payment),
+        (_, Shown::Payment(payment)) => awaited(None, &payment),
         (Some(Shown::Endpoint(before)), Shown::Endpoint(endpoint)) => switched_off(&before, &endpoint),
         _ => Change::Nothing,
     })
@@ -83,6 +94,22 @@ fn due(before: Option<&Delivery>, delivery: Box<Delivery>) -> Change {
         }
         Some(_) | None => Change::Nothing,
     }
+}
+
+/// A message for the question about a payment that became due.
+fn awaited(before: Option<&Payment>, payment: &Payment) -> Change {
+    let of = |payment: &Payment| match payment.verification {
+        Some(Verification::Awaited(awaited)) => Some(awaited),
+        Some(Verification::Pending | Verification::Verified(_) | Verification::Failed(..)) | None => None,
+    };
+    let before = before.and_then(of);
+    let Some(Awaited { turn, wait }) = of(payment) else { return Change::Nothing };
+    let same_turn = before.is_some_and(|before| before.turn == turn);
+    if !wait.is_to_be_sent(before.map(|before| before.wait), same_turn) {
+        return Change::Nothing;
+    }
+    let (tenant, payment) = (payment.tenant.clone(), payment.id.clone());
+    Change::Payment { job: PaymentJob { tenant, payment, turn }, at: wait.at }
 }
 
 fn switched_off(before: &Endpoint, endpoint: &Endpoint) -> Change {

@@ -117,6 +117,9 @@ async fn jobs_of<I, S: Endpoints + RecordEvents, J>(
             let job = Job::Webhook { job: WebhookJob::of(*delivery), lane: Lane::Retries, delay };
             return (vec![job], Ok(()));
         }
+        Change::Payment { job, at } => {
+            return (vec![Job::Payment { job, delay: at.since(now) }], Ok(()));
+        }
         Change::SwitchedOff(event) => (Vec::new(), event, false),
         Change::Refund { event, has_url, ask } => {
             let asking = ask.map(|(job, at)| Job::Refund { job, delay: at.since(now) });

@@ -29,16 +29,26 @@ enum Kind {
     Current(iso_currency::Currency),
     /// The position in [`WITHDRAWN`]: one byte, so that `Money` stays small.
     Withdrawn(u8),
+    Unknown,
 }
+
+/// ISO 4217's code for no currency.
+const UNKNOWN: &str = "XXX";
 
 text_form!([] Currency, this => this.code(), text => Self::parse(&text).ok_or("unknown Currency"));
 
 impl Currency {
+    /// That of a payment whose currency its processor has yet to tell: XXX, without decimal places.
+    pub const UNKNOWN: Self = Self(Kind::Unknown);
+
     /// Reads a three-letter upper-case code, in force or withdrawn: for stored money, and for what refers to it.
     pub fn parse(code: &str) -> Option<Self> {
         if let Ok(position) = WITHDRAWN.binary_search_by(|(withdrawn, _)| (*withdrawn).cmp(code)) {
             let position = u8::try_from(position).or_abort("the table is shorter than 256");
             return Some(Self(Kind::Withdrawn(position)));
+        }
+        if code == UNKNOWN {
+            return Some(Self::UNKNOWN);
         }
         let currency = iso_currency::Currency::from_code(code)?;
         currency.exponent().map(|_| Self(Kind::Current(currency)))
@@ -54,6 +64,7 @@ impl Currency {
         match self.0 {
             Kind::Current(currency) => currency.code(),
             Kind::Withdrawn(position) => withdrawn(position).0,
+            Kind::Unknown => UNKNOWN,
         }
     }
 
@@ -64,6 +75,7 @@ impl Currency {
                 currency.exponent().or_abort("a currency without minor units is not read").into()
             }
             Kind::Withdrawn(position) => withdrawn(position).1,
+            Kind::Unknown => 0,
         }
     }
 }
@@ -104,8 +116,10 @@ mod tests {
         for code in ["EUR", "JPY", "KWD", "XCG", "SLE", "ZWG", "VES"] {
             assert!(Currency::parse(code).is_some_and(Currency::is_current), "{code}");
         }
-        for none in ["", "eur", "XAU", "XXX", "ANGX", "AN"] {
+        for none in ["", "eur", "XAU", "XTS", "ANGX", "AN"] {
             assert_eq!(Currency::parse(none), None, "{none}");
         }
+        assert_eq!(Currency::parse("XXX"), Some(Currency::UNKNOWN));
+        assert!(!Currency::UNKNOWN.is_current(), "nothing is registered in it");
     }
 }

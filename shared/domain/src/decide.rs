@@ -5,6 +5,7 @@
 mod lines;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -45,6 +46,11 @@ pub enum Refusal {
     /// The payment's terms are not those of its charge.
     #[error("the payment's processor says otherwise about its {}", .0.as_str())]
     TermsDiffer(Term),
+    /// The payment's processor has yet to confirm its terms; it is asked after so long.
+    #[error(
+        "the payment's processor has not confirmed its terms yet; processor_verification shows when it has"
+    )]
+    NotVerified(Duration),
     /// The payment has as many refunds as it can carry.
     #[error("the payment already has {} refunds, which is the most one can have", Payment::REFUNDS_MAX)]
     TooManyRefunds,
@@ -274,8 +280,12 @@ fn may_be_refunded(payment: &Payment, wanted: &Wanted, now: Timestamp) -> Result
     if facts.status != CaptureStatus::Completed {
         return Err(Refusal::NotCompleted(facts.status));
     }
-    if let Some(Verification::Failed(_, difference)) = &payment.verification {
-        return Err(Refusal::TermsDiffer(difference.term));
+    match &payment.verification {
+        Some(Verification::Awaited(awaited)) => {
+            return Err(Refusal::NotVerified(awaited.wait.at.since(now)));
+        }
+        Some(Verification::Failed(_, difference)) => return Err(Refusal::TermsDiffer(difference.term)),
+        Some(Verification::Pending | Verification::Verified(_)) | None => {}
     }
     if facts.disputed {
         return Err(Refusal::Disputed);

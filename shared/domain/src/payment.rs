@@ -325,7 +325,7 @@ impl Payment {
         Ok(Self { amount, refundable, routing, lines, processor, ..moved })
     }
 
-    fn revised(&self, facts: Facts, now: Timestamp) -> Self {
+    pub(crate) fn revised(&self, facts: Facts, now: Timestamp) -> Self {
         let revision = self.revision.checked_add(1).or_abort("nobody changes a payment four billion times");
         Self { facts, revision, updated_at: now, seal: None, ..self.clone() }
     }

@@ -72,6 +72,8 @@ codes! {
     RefundableAmountChanged = 409 "refundable_amount_changed" "Another amount is refundable";
     /// The payment is registered with other facts.
     PaymentConflict = 409 "payment_conflict" "The payment is registered otherwise";
+    /// The payment's processor has yet to confirm its terms.
+    PaymentNotVerified = 409 "payment_not_verified" "The payment is not verified yet";
     /// Another payment is the same charge at the processor.
     ProcessorReferenceInUse = 409 "processor_reference_in_use" "Another payment has this charge";
     /// The refund can no longer be cancelled.
@@ -161,19 +163,17 @@ impl Problem {
         Self { code, detail, param, extra, allowed, uncertain: false, wait_seconds: None }
     }
 
-    /// Names the seconds after which the same request may succeed.
+    /// Names the time after which the same request may succeed. A second that has begun counts, so that nobody comes too
+    /// early.
     #[must_use]
-    pub(crate) fn waiting(mut self, seconds: u64) -> Self {
-        self.wait_seconds = Some(seconds);
+    pub(crate) fn waiting(mut self, wait: Duration) -> Self {
+        self.wait_seconds = u64::try_from(wait.as_millis().div_ceil(1_000).max(1)).ok();
         self
     }
 
     /// The problem of a caller that has asked too often, and may ask again after so long.
     pub fn rate_limited(detail: impl Into<String>, wait: Duration) -> Self {
-        // A second that has begun counts, so that nobody comes too early.
-        let seconds = wait.as_millis().div_ceil(1_000).max(1);
-        let wait_seconds = u64::try_from(seconds).ok();
-        Self { wait_seconds, ..Self::new(Code::RateLimited, detail) }
+        Self::new(Code::RateLimited, detail).waiting(wait)
     }
 
     /// Names the parameter by path.
@@ -224,7 +224,7 @@ impl Problem {
     pub(crate) fn retry_after(&self) -> Option<HeaderValue> {
         match self.code {
             _ if self.uncertain => None,
-            Code::IdempotencyKeyInUse | Code::Unavailable | Code::RateLimited => {
+            Code::IdempotencyKeyInUse | Code::PaymentNotVerified | Code::Unavailable | Code::RateLimited => {
                 Some(HeaderValue::from(self.wait_seconds.unwrap_or(1)))
             }
             _ => None,
@@ -232,20 +232,25 @@ impl Problem {
     }
 
     pub(crate) fn body(&self, instance: &str, request_id: &str) -> String {
-        let mut body = Map::new();
-        let code = self.code.as_str();
-        body.insert("type".into(), format!("urn:recoup:problem:{code}").into());
+        let mut body = self.of_a_part();
+        body.insert("type".into(), format!("urn:recoup:problem:{}", self.code.as_str()).into());
         body.insert("title".into(), self.code.title().into());
+        body.insert("instance".into(), instance.into());
+        body.insert("request_id".into(), request_id.into());
+        Value::Object(body).to_string()
+    }
+
+    /// The problem of one part of a request, whose answer is about all of them.
+    pub fn of_a_part(&self) -> Map<String, Value> {
+        let mut body = Map::new();
         body.insert("status".into(), self.code.status().as_u16().into());
         body.insert("detail".into(), self.detail.as_str().into());
-        body.insert("instance".into(), instance.into());
-        body.insert("code".into(), code.into());
+        body.insert("code".into(), self.code.as_str().into());
         if let Some(param) = &self.param {
             body.insert("param".into(), param.as_str().into());
         }
-        body.insert("request_id".into(), request_id.into());
         body.insert("retryable".into(), self.retryable().into());
         body.extend(self.extra.clone());
-        Value::Object(body).to_string()
+        body
     }
 }

@@ -49,6 +49,7 @@ impl From<Refusal> for Problem {
             Refusal::NotCompleted(_) | Refusal::TermsDiffer(_) | Refusal::TooManyRefunds => {
                 problem(Code::PaymentNotRefundable)
             }
+            Refusal::NotVerified(wait) => problem(Code::PaymentNotVerified).waiting(wait),
             Refusal::Disputed => problem(Code::PaymentDisputed),
             Refusal::WindowExpired(_) => problem(Code::RefundWindowExpired),
             Refusal::CurrencyMismatch(_) => problem(Code::CurrencyMismatch).about("currency"),

@@ -1,6 +1,7 @@
 //! What every handler needs from a request: the caller, the body, the path.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -20,7 +21,7 @@ use crate::route::stray;
 pub const BODY_BYTES_MAX: usize = 65_536;
 
 /// How long the gateway keeps what the authorizer said, and so a credential that could not be checked.
-const CREDENTIAL_CACHED_SECONDS: u64 = 60;
+const CREDENTIAL_CACHED: Duration = Duration::from_mins(1);
 
 /// The caller, as the authorizer identified it. There is no other way to a tenant.
 #[derive(Clone, Debug)]
@@ -122,7 +123,7 @@ fn refused(why: Option<Refused>) -> Problem {
         Some(Refused::Unavailable) => {
             let detail = "The credential could not be checked right now. Nothing was done; the same request may be \
                           sent again after a minute.";
-            return Problem::new(Code::Unavailable, detail).waiting(CREDENTIAL_CACHED_SECONDS);
+            return Problem::new(Code::Unavailable, detail).waiting(CREDENTIAL_CACHED);
         }
         Some(Refused::Unknown) | None => {
             "The key or token is not known here, or was revoked. Check that it is of this deployment, or have a new \
@@ -137,6 +138,16 @@ fn refused(why: Option<Refused>) -> Problem {
 ///
 /// A request with a body takes no query parameters.
 pub fn body(request: &Request, known: &[&str]) -> Result<Fields, Problem> {
+    let bytes = plain_body(request, BODY_BYTES_MAX, "application/json")?;
+    Fields::parse(bytes.unwrap_or_default(), known)
+}
+
+/// The bytes of the request's body, uncompressed and of this media type; `None` if there is nothing in it.
+pub fn plain_body<'request>(
+    request: &'request Request,
+    bytes_max: usize,
+    media_type: &str,
+) -> Result<Option<&'request [u8]>, Problem> {
     Parameters::of(request)?.finish()?;
     let bytes: &[u8] = match request.body() {
         Body::Text(text) => text.as_bytes(),
@@ -144,28 +155,29 @@ pub fn body(request: &Request, known: &[&str]) -> Result<Fields, Problem> {
         _ => &[],
     };
     let announced = header(request.headers(), CONTENT_LENGTH.as_str()).and_then(|text| text.parse().ok());
-    if bytes.len().max(announced.unwrap_or(0)) > BODY_BYTES_MAX {
-        let detail = format!("The body has more than {BODY_BYTES_MAX} bytes.");
+    if bytes.len().max(announced.unwrap_or(0)) > bytes_max {
+        let detail = format!("The body has more than {bytes_max} bytes.");
         return Err(Problem::new(Code::BodyTooLarge, detail));
     }
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Fields::parse(&[], known);
+        return Ok(None);
     }
     let encoding = header(request.headers(), CONTENT_ENCODING.as_str()).unwrap_or("identity").trim();
     if !encoding.eq_ignore_ascii_case("identity") || GZIP.iter().any(|magic| bytes.starts_with(magic)) {
         let detail = "The body is compressed. Send it as plain JSON, without a content-encoding.";
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
-    let media_type = header(request.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::new(Code::UnsupportedMediaType, "The content-type must be application/json."));
+    let said = header(request.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
+    let essence = said.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(media_type) {
+        let detail = format!("The content-type must be {media_type}.");
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
     if BYTE_ORDER_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
         let detail = "The body begins with a byte-order mark. Send it as UTF-8 without one.";
         return Err(Problem::new(Code::InvalidJson, detail));
     }
-    Fields::parse(bytes, known)
+    Ok(Some(bytes))
 }
 
 /// The first bytes of gzip: as sent, and after a gateway has taken them for text.

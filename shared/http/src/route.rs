@@ -80,9 +80,13 @@ routes! {
         GetEvent = "GET /v1/events/{event_id}",
         Redeliver = "POST /v1/events/{event_id}/redeliver",
     }
+    /// Registering payments, one or many.
+    "register-payment" Registering {
+        Payment = "PUT /v1/payments/{payment_id}",
+        Import = "POST /v1/payments/import",
+    }
     // Functions with only one route, which need not be told apart.
     alone {
-        "register-payment" = "PUT /v1/payments/{payment_id}",
         "issue-token" = "POST /v1/oauth/token",
         "settle-refund" = "POST /v1/processors/{name}/notifications",
     }
@@ -170,6 +174,7 @@ mod tests {
         assert_eq!(methods_of("/v1/payments"), ["GET"]);
         assert_eq!(methods_of("/v1/payments/refunds"), ["GET", "PUT"]);
         assert_eq!(methods_of("/v1/payments/refunds/refunds"), ["GET", "POST"]);
+        assert_eq!(methods_of("/v1/payments/import"), ["GET", "POST", "PUT"]);
         // `quote` could be a refund's id, too.
         assert_eq!(methods_of("/v1/refunds/quote"), ["GET", "PATCH", "POST"]);
         for path in ["", "/", "/v1", "/v1/", "/v1/payments/", "/v1/refunds/a/b", "/v2/refunds"] {

@@ -90,6 +90,9 @@ impl Queues {
             Job::Refund { job, delay } => {
                 (&self.urls.refund_jobs, serde_json::to_string(job)?, *delay, &job.tenant)
             }
+            Job::Payment { job, delay } => {
+                (&self.urls.refund_jobs, serde_json::to_string(job)?, *delay, &job.tenant)
+            }
             Job::Webhook { job, lane, delay } => {
                 let queue_url = match lane {
                     Lane::First => &self.urls.webhook_jobs,

@@ -3,6 +3,7 @@
 use recoup_domain::ids::Tenant;
 use recoup_domain::money::{Currency, Money, MoneyError};
 use recoup_domain::payment::{Payment, Processor, ProcessorName};
+use recoup_domain::seal::Sealed;
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_domain::verification::{Difference, Term, Verification};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::WriteError;
 use crate::payments::{KeepVerifications, Kept};
+use crate::seal_keys::SealKeys;
 
 /// Which charge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +96,15 @@ impl ChargeRead {
                 let unclaimed = charge.names.iter().filter(|name| !payment.claims.contains(name));
                 payment.claims = payment.claims.iter().chain(unclaimed).cloned().collect();
                 charge.amounts().ok().map(|(captured, refunded)| {
-                    match payment.differs_from(captured, refunded) {
+                    let difference = if !payment.lacks_terms() {
+                        payment.differs_from(captured, refunded)
+                    } else if captured.is_zero() {
+                        Some(Difference::new(Term::Amount, "0", None))
+                    } else {
+                        payment = payment.with_told_amount(captured, now);
+                        payment.differs_from(captured, refunded)
+                    };
+                    match difference {
                         None => Verification::Verified(now),
                         Some(difference) => Verification::Failed(now, difference),
                     }
@@ -108,29 +118,37 @@ impl ChargeRead {
 
 /// Keeps what a processor told of a payment, and returns the payment as it then stands. One whose charge is another
 /// payment's is not verified. What an earlier version registered was promised to be refundable without being compared:
-/// of that, only good news is kept.
+/// of that, only good news is kept. Terms that were told are sealed as those were that they take the place of.
 pub async fn keep(
-    store: &impl KeepVerifications,
+    (store, seal_keys): (&impl KeepVerifications, &impl SealKeys),
     payment: Payment,
     told: &ChargeRead,
     now: Timestamp,
 ) -> Result<Payment, WriteError> {
     let is_old = payment.verification.is_none();
-    let told = told.told_of(payment.clone(), now);
+    let mut told = told.told_of(payment.clone(), now);
     let is_good = matches!(told.verification, Some(Verification::Verified(_)));
     if told == payment || (is_old && !is_good) {
         return Ok(told);
     }
-    match store.keep_verification(&told).await? {
+    if told.revision != payment.revision && payment.seal.is_some() {
+        let key = seal_keys.seal_key().await.map_err(|error| WriteError::Unavailable(error.into()))?;
+        // What somebody bent must not get a good seal; reconcile names it.
+        if payment.seal_under(&key) != Sealed::Intact {
+            return Ok(payment);
+        }
+        told = told.sealed(&key);
+    }
+    match store.keep_verification(&told, &payment).await? {
         Kept::Yes => Ok(told),
         Kept::Overtaken => Ok(payment),
         Kept::ChargeTaken(other) => {
             let ours = payment.processor.reference.as_str();
             let taken = Difference::new(Term::Reference, ours, Some(other.as_str()));
             let verification = Some(Verification::Failed(now, taken));
-            let failed = Payment { verification, ..payment };
+            let failed = Payment { verification, ..payment.clone() };
             if !is_old {
-                store.keep_verification(&failed).await?;
+                store.keep_verification(&failed, &payment).await?;
             }
             Ok(failed)
         }

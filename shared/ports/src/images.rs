@@ -3,6 +3,7 @@
 use recoup_domain::delivery::Delivery;
 use recoup_domain::endpoint::Endpoint;
 use recoup_domain::ids::{EventId, RefundId, Tenant};
+use recoup_domain::payment::Payment;
 use recoup_domain::refund::Refund;
 use thiserror::Error;
 
@@ -25,6 +26,8 @@ pub enum Shown {
     Delivery(Box<Delivery>),
     /// An endpoint.
     Endpoint(Box<Endpoint>),
+    /// A payment whose processor's word is awaited.
+    Payment(Box<Payment>),
     /// Anything else.
     Other,
 }

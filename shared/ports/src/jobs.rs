@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use recoup_domain::delivery::{Delivery, Target};
 use recoup_domain::event::Event;
-use recoup_domain::ids::{EventId, RefundId, Tenant};
+use recoup_domain::ids::{EventId, PaymentId, RefundId, Tenant};
 use recoup_domain::refund::Refund;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,38 @@ impl RefundJob {
     /// The job that is due for a refund.
     pub fn of(refund: &Refund) -> Self {
         Self { tenant: refund.tenant.clone(), refund: refund.id.clone(), turn: Some(refund.turn) }
+    }
+}
+
+/// Ask the processor whether this payment's terms are its charge's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentJob {
+    /// The tenant.
+    #[serde(flatten)]
+    pub tenant: Tenant,
+    /// The payment.
+    #[serde(rename = "payment_id")]
+    pub payment: PaymentId,
+    /// The number of the question that is due, see [`recoup_domain::verification::Awaited::turn`].
+    pub turn: u32,
+}
+
+/// A message on the queue of refund jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProcessorJob {
+    /// It is about a refund.
+    Refund(RefundJob),
+    /// It is about a payment.
+    Payment(PaymentJob),
+}
+
+impl ProcessorJob {
+    /// Reads a message's body.
+    pub fn read(body: &str) -> Result<Self, UnreadableJob> {
+        match read_job(body).map(Self::Refund) {
+            Ok(job) => Ok(job),
+            Err(error) => read_job(body).map(Self::Payment).map_err(|_| error),
+        }
     }
 }
 
@@ -94,6 +126,13 @@ pub enum Job {
     Refund {
         /// The job.
         job: RefundJob,
+        /// How long the queue hides it; at most [`recoup_domain::waiting::QUEUE_WAIT_MAX`].
+        delay: Duration,
+    },
+    /// For the queue of refund jobs, too.
+    Payment {
+        /// The job.
+        job: PaymentJob,
         /// How long the queue hides it; at most [`recoup_domain::waiting::QUEUE_WAIT_MAX`].
         delay: Duration,
     },

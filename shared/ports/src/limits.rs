@@ -1,10 +1,16 @@
 //! The shared buckets of tokens that limit requests.
 
+use std::time::Duration;
+
 use recoup_domain::ids::{KeyId, Tenant};
 use recoup_domain::limit::{FullAt, Limit};
 use recoup_domain::time::Timestamp;
 
 use crate::WriteError;
+
+/// The time between two questions that imports bring. Stripe takes 25 requests a second of one kind, and refunds ask it,
+/// too: half of them make a million in a day.
+pub const SLOT: Duration = Duration::from_millis(80);
 
 /// Whose requests are limited together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,4 +40,16 @@ pub trait Leases {
         seen: FullAt,
         now: Timestamp,
     ) -> impl Future<Output = Result<Leased, WriteError>> + Send;
+}
+
+/// Spreads the questions to processors that imports bring over time.
+pub trait Slots {
+    /// Takes the next `count` moments of an account, one every [`SLOT`], and returns the first: now, or after those that
+    /// were taken before.
+    fn take_slots(
+        &self,
+        tenant: &Tenant,
+        count: u32,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Timestamp, WriteError>> + Send;
 }

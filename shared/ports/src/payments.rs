@@ -66,8 +66,13 @@ pub enum Kept {
 
 /// Keeps what processors said of payments' terms.
 pub trait KeepVerifications {
-    /// Writes a payment's verification and its claims, if its facts have not changed since it was read.
-    fn keep_verification(&self, payment: &Payment) -> impl Future<Output = Result<Kept, WriteError>> + Send;
+    /// Writes a payment's verification, its claims and, if they are newer, its terms: if its facts and what was said of it
+    /// are those that were seen.
+    fn keep_verification(
+        &self,
+        payment: &Payment,
+        seen: &Payment,
+    ) -> impl Future<Output = Result<Kept, WriteError>> + Send;
 }
 
 /// Registers payments.
@@ -76,7 +81,8 @@ pub trait Register: Payments + KeepVerifications {
     fn register(&self, payment: &Payment) -> impl Future<Output = Result<Registered, ReadError>> + Send;
 
     /// Writes a payment's corrected terms and its facts if the stored facts are still those of the revision before, and
-    /// nothing was refunded of it.
+    /// nothing was refunded of it. The
+    /// payment's verification is written, too: what was said meanwhile was said of the terms before.
     fn correct(&self, payment: &Payment) -> impl Future<Output = Result<Moved, WriteError>> + Send;
 
     /// Writes a payment's facts if the stored ones are still those of the revision before; touches no amount.

@@ -6,8 +6,10 @@ use recoup_ports::without_values;
 
 use crate::event_item::REFUND_ID;
 use crate::keys::{
-    PK, REFUND, SK, event_and_target, owner_and_id, owner_of, owner_of_endpoints, owner_of_events,
+    PAYMENT, PK, REFUND, SK, event_and_target, owner_and_id, owner_of, owner_of_endpoints, owner_of_events,
 };
+use crate::payment_item::PaymentItem;
+use crate::refund_item::ASK_AT;
 use crate::table::Item;
 use crate::{delivery_item, endpoint_item, refund_item};
 
@@ -27,6 +29,11 @@ impl Images<Image> for TableImages {
         let item = || item(image).map_err(unreadable);
         let shown = if sk == REFUND {
             refund_item::from_item(item()?).map(|refund| Shown::Refund(Box::new(refund)))
+        } else if sk == PAYMENT && image.contains_key(ASK_AT) {
+            let payment: Result<PaymentItem, _> = serde_dynamo::from_item(item()?);
+            let payment =
+                payment.map_err(|error| error.to_string()).and_then(|item| Ok(item.into_payment()?));
+            payment.map(|payment| Shown::Payment(Box::new(payment)))
         } else if owner_of_events(pk).is_some()
             && event_and_target(sk).is_some_and(|(_, target)| target.is_some())
         {

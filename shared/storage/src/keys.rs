@@ -13,6 +13,7 @@
 //! | audit's place | `{environment}#{account}#audit` | `audit` |
 //! | processor's keys, in the credentials table | `{environment}#{account}#processor` | `{processor}` |
 //! | bucket of an account or a key, in the table of limits | `{environment}#{account}` or `key#{key id}` | `limit` |
+//! | slots for questions that imports bring, in the table of limits | `{environment}#{account}` | `slots` |
 //! | reconciliation report | `{environment}#{account}#reports` | `{date}`, `2026-11-22` |
 //!
 //! A scheduled delivery, and a refund whose processor is to be asked again, also have `due_pk` = `due#{0 to 7}` and
@@ -60,6 +61,7 @@ const PROCESSOR: &str = "processor";
 const REPORTS: &str = "reports";
 const AUDIT: &str = "audit";
 const LIMIT: &str = "limit";
+const SLOTS: &str = "slots";
 const CHARGE: &str = "charge";
 /// The partition of all accounts in the index; every other partition has a `#`.
 pub(crate) const ACCOUNTS: &str = "accounts";
@@ -125,6 +127,10 @@ impl Key {
             Subject::Key(id) => format!("{KEY}#{id}"),
         };
         Self { pk, sk: LIMIT.to_owned() }
+    }
+
+    pub(crate) fn slots(tenant: &Tenant) -> Self {
+        Self { pk: prefix(tenant), sk: SLOTS.to_owned() }
     }
 
     /// Whether an item has this key.

@@ -2,10 +2,11 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValue;
+use recoup_domain::ids::Tenant;
 use recoup_domain::limit::{FullAt, Limit};
-use recoup_domain::time::Timestamp;
+use recoup_domain::time::{Timestamp, whole_millis};
 use recoup_ports::WriteError;
-use recoup_ports::limits::{Leased, Leases, Subject};
+use recoup_ports::limits::{Leased, Leases, SLOT, Slots, Subject};
 
 use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
@@ -15,6 +16,10 @@ const FULL_AT: &str = "full_at";
 /// The attribute by which DynamoDB deletes a bucket that nobody has asked for a day: a full one, and so none.
 const EXPIRES_AT: &str = "expires_at";
 const LIFE_SECONDS: u64 = 86_400;
+/// Until when an account's moments for questions are taken, in milliseconds since 1970.
+const TAKEN_UNTIL: &str = "taken_until";
+/// Longer than the slots of a million payments.
+const SLOTS_LIFE_DAYS: u64 = 30;
 /// Most writes of one lease: another is needed when another process has changed what the first assumed.
 const TRIES_MAX: usize = 5;
 
@@ -96,4 +101,45 @@ impl Leases for LimitsTable {
         }
         Err(WriteError::Unavailable("the bucket kept changing".into()))
     }
+}
+
+impl Slots for LimitsTable {
+    async fn take_slots(&self, tenant: &Tenant, count: u32, now: Timestamp) -> Result<Timestamp, WriteError> {
+        let key = Key::slots(tenant);
+        let taken = whole_millis(SLOT.saturating_mul(count));
+        let life = LIFE_SECONDS.saturating_mul(SLOTS_LIFE_DAYS);
+        let expires_at = number(now.unix_seconds().saturating_add(life));
+        for _ in 0..TRIES_MAX {
+            // Those that are taken before are still to come, or there are none.
+            for are_ahead in [true, false] {
+                let mut expression = Expression::default();
+                let until = expression.name(TAKEN_UNTIL);
+                let this_moment = expression.value(number(now.unix_millis()));
+                if are_ahead {
+                    let taken = expression.value(number(taken));
+                    expression.require(format!("{until} > {this_moment}"));
+                    expression.set(format!("{until} = {until} + {taken}"));
+                } else {
+                    expression.require(format!("attribute_not_exists({PK}) OR {until} <= {this_moment}"));
+                    let first = now.unix_millis().saturating_add(taken);
+                    expression.assign(TAKEN_UNTIL, Some(number(first)));
+                }
+                expression.assign(EXPIRES_AT, Some(expires_at.clone()));
+                let update = self.table.update(&key, expression).return_values(ReturnValue::UpdatedNew);
+                match update.send().await {
+                    Ok(written) => return Ok(first_slot(written.attributes(), taken).unwrap_or(now)),
+                    Err(error) => match error.as_service_error() {
+                        Some(UpdateItemError::ConditionalCheckFailedException(_)) => {}
+                        _ => return Err(WriteError::Unavailable(cause(&error))),
+                    },
+                }
+            }
+        }
+        Err(WriteError::Unavailable("the slots kept changing".into()))
+    }
+}
+
+fn first_slot(written: Option<&Item>, taken: u64) -> Option<Timestamp> {
+    let until: u64 = written?.get(TAKEN_UNTIL)?.as_n().ok()?.parse().ok()?;
+    Timestamp::from_unix_millis(until.saturating_sub(taken))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{
@@ -13,13 +14,21 @@ use recoup_domain::seal::Seal;
 use recoup_domain::split::{Actor, MerchantPart, Split};
 use recoup_domain::text::{Metadata, Text};
 use recoup_domain::time::Timestamp;
-use recoup_domain::verification::{Difference, Term, Verification};
+use recoup_domain::verification::{Awaited, Difference, Term, Verification};
+use recoup_domain::waiting::Wait;
+use recoup_ports::BoxError;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
-use crate::keys::{Key, PAYMENT, owner_and_id, payment_by_time};
+use crate::expression::text;
+use crate::keys::{
+    DUE_PK, DUE_SK, Key, PAYMENT, RESTS, WOKEN_AT, found_in_index, owner_and_id, payment_by_time,
+};
+use crate::refund_item::ASK_AT;
+use crate::table::Item;
 
 pub(crate) const AMOUNT: &str = "amount";
+pub(crate) const CURRENCY: &str = "currency";
 pub(crate) const LINES: &str = "lines";
 pub(crate) const REFUNDABLE: &str = "refundable";
 pub(crate) const REFUNDS: &str = "refunds";
@@ -60,6 +69,10 @@ struct LineItem {
 #[serde(tag = "status", rename_all = "snake_case")]
 pub(crate) enum VerificationItem {
     Pending,
+    /// Until when is an attribute of its own: `release-due` finds and wakes it there.
+    Awaited {
+        turn: u32,
+    },
     Verified {
         at: Timestamp,
     },
@@ -76,6 +89,7 @@ impl From<&Verification> for VerificationItem {
     fn from(verification: &Verification) -> Self {
         match verification.clone() {
             Verification::Pending => Self::Pending,
+            Verification::Awaited(Awaited { turn, wait: _ }) => Self::Awaited { turn },
             Verification::Verified(at) => Self::Verified { at },
             Verification::Failed(at, Difference { term, ours, theirs }) => {
                 Self::Failed { at, term, ours, theirs }
@@ -84,15 +98,46 @@ impl From<&Verification> for VerificationItem {
     }
 }
 
-impl From<VerificationItem> for Verification {
-    fn from(item: VerificationItem) -> Self {
-        match item {
-            VerificationItem::Pending => Self::Pending,
-            VerificationItem::Verified { at } => Self::Verified(at),
-            VerificationItem::Failed { at, term, ours, theirs } => {
-                Self::Failed(at, Difference { term, ours, theirs })
+impl VerificationItem {
+    fn read(self, wait: Option<Wait>) -> Result<Verification, &'static str> {
+        Ok(match self {
+            Self::Pending => Verification::Pending,
+            Self::Awaited { turn } => {
+                let wait = wait.ok_or("a verification is awaited until no moment")?;
+                Verification::Awaited(Awaited { turn, wait })
             }
-        }
+            Self::Verified { at } => Verification::Verified(at),
+            Self::Failed { at, term, ours, theirs } => {
+                Verification::Failed(at, Difference { term, ours, theirs })
+            }
+        })
+    }
+}
+
+/// A payment's verification and until when it is awaited, by attribute; none for what it does not have.
+pub(crate) fn verification_attributes(
+    payment: &Payment,
+) -> Result<[(&'static str, Option<AttributeValue>); 6], BoxError> {
+    let verification = payment.verification.as_ref();
+    let item = verification.map(|it| serde_dynamo::to_attribute_value(VerificationItem::from(it)));
+    let wait = verification.and_then(awaited).map(|awaited| awaited.wait);
+    let key = Key::payment(&payment.tenant, &payment.id);
+    let (shard, place) = wait.map(|wait| found_in_index(wait.found_at(), &key)).unzip();
+    let woken_at = wait.and_then(|wait| wait.woken_at);
+    Ok([
+        (VERIFICATION, item.transpose()?),
+        (ASK_AT, wait.map(|wait| text(wait.at.rfc3339()))),
+        (RESTS, wait.filter(|wait| wait.rests).map(|_| AttributeValue::Bool(true))),
+        (WOKEN_AT, woken_at.map(|at| text(at.rfc3339()))),
+        (DUE_PK, shard.map(text)),
+        (DUE_SK, place.map(text)),
+    ])
+}
+
+fn awaited(verification: &Verification) -> Option<&Awaited> {
+    match verification {
+        Verification::Awaited(awaited) => Some(awaited),
+        Verification::Pending | Verification::Verified(_) | Verification::Failed(..) => None,
     }
 }
 
@@ -140,14 +185,29 @@ pub(crate) struct PaymentItem {
     shape: Option<Shape>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     claims: Vec<Text<255>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// This and the three behind it are written by [`verification_attributes`].
+    #[serde(default, skip_serializing)]
     verification: Option<VerificationItem>,
+    #[serde(default, skip_serializing)]
+    ask_at: Option<Timestamp>,
+    #[serde(default, skip_serializing)]
+    rests: bool,
+    #[serde(default, skip_serializing)]
+    woken_at: Option<Timestamp>,
     refunds: Vec<RefundId>,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seal: Option<ByteArray<32>>,
     #[serde(flatten)]
     facts: FactsItem,
+}
+
+/// The item of a payment.
+pub(crate) fn to_item(payment: &Payment) -> Result<Item, BoxError> {
+    let mut item: Item = serde_dynamo::to_item(PaymentItem::from(payment))?;
+    let verification = verification_attributes(payment)?.into_iter();
+    item.extend(verification.filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    Ok(item)
 }
 
 impl From<&Payment> for PaymentItem {
@@ -161,7 +221,7 @@ impl From<&Payment> for PaymentItem {
             lines,
             processor: Processor { name, reference, account, split },
             claims,
-            verification,
+            verification: _,
             facts,
             revision,
             refunds,
@@ -191,7 +251,10 @@ impl From<&Payment> for PaymentItem {
             processor_account: account.clone(),
             shape: split.as_ref().map(|terms| terms.shape),
             claims: claims.clone(),
-            verification: verification.as_ref().map(VerificationItem::from),
+            verification: None,
+            ask_at: None,
+            rests: false,
+            woken_at: None,
             refunds: refunds.clone(),
             created_at: *created_at,
             seal: seal.map(|Seal(seal)| ByteArray::new(seal)),
@@ -286,6 +349,9 @@ impl PaymentItem {
             let (left, covered) = (left.next().unwrap_or(amount), self.lines_refunded.contains(&id));
             lines.push(Line { id, amount: money(amount)?, left: money(left)?, covered });
         }
+        let (at, rests, woken_at) = (self.ask_at, self.rests, self.woken_at);
+        let wait = at.map(|at| Wait { at, rests, woken_at });
+        let verification = self.verification.map(|item| item.read(wait));
         let paid = self.actors.iter();
         let transfers = paid.filter_map(|actor| Some((actor.id.clone()?, actor.transfer.clone()?)));
         let split = self.shape.map(|shape| SplitTerms { shape, transfers: transfers.collect() });
@@ -303,7 +369,7 @@ impl PaymentItem {
                 split,
             },
             claims: self.claims,
-            verification: self.verification.map(Verification::from),
+            verification: verification.transpose()?,
             revision: self.facts.revision,
             refunds: self.refunds,
             created_at: self.created_at,

@@ -13,8 +13,8 @@ use crate::claim_item::{Claimed, holder};
 use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
 use crate::payment_item::{
-    ACTORS, AMOUNT, FactsItem, LINES, PaymentItem, REFUNDABLE, REFUNDABLE_UNTIL, REFUNDS, REVISION, SEAL,
-    SHAPE, VERIFICATION, VerificationItem,
+    ACTORS, AMOUNT, CURRENCY, FactsItem, LINES, REFUNDABLE, REFUNDABLE_UNTIL, REFUNDS, REVISION, SEAL, SHAPE,
+    VERIFICATION, to_item, verification_attributes,
 };
 use crate::table::{Item, Table, cause, read_payment, unavailable};
 use crate::write::{Transacted, condition_failed, past_transactions};
@@ -41,15 +41,34 @@ impl Table {
 }
 
 impl KeepVerifications for Table {
-    async fn keep_verification(&self, payment: &Payment) -> Result<Kept, WriteError> {
-        let mut expression = Expression::default();
-        let revision = expression.name(REVISION);
-        let seen = expression.value(number(payment.revision));
-        expression.require(format!("{revision} = {seen}"));
-        let verification = payment.verification.as_ref().map(VerificationItem::from);
-        let verification = verification.map(serde_dynamo::to_attribute_value).transpose();
-        let verification = verification.map_err(|error| WriteError::Unavailable(error.into()))?;
-        expression.assign(VERIFICATION, verification);
+    async fn keep_verification(&self, payment: &Payment, seen: &Payment) -> Result<Kept, WriteError> {
+        let mut expression = if payment.revision == seen.revision {
+            let mut expression = Expression::default();
+            let (revision, as_seen) = (expression.name(REVISION), expression.value(number(seen.revision)));
+            expression.require(format!("{revision} = {as_seen}"));
+            expression
+        } else {
+            let mut expression = newer_facts(payment)?;
+            correct_terms(&mut expression, payment)?;
+            expression
+        };
+        // A word that came meanwhile is the newer one.
+        let [(_, as_seen), ..] = verification_attributes(seen).map_err(WriteError::Unavailable)?;
+        let verification = expression.name(VERIFICATION);
+        let as_seen = match as_seen.map(|as_seen| expression.value(as_seen)) {
+            Some(as_seen) => format!("{verification} = {as_seen}"),
+            None => format!("attribute_not_exists({verification})"),
+        };
+        expression.require(as_seen);
+        for (attribute, value) in verification_attributes(payment).map_err(WriteError::Unavailable)? {
+            expression.assign(attribute, value);
+        }
+        if payment.claims == seen.claims {
+            return Ok(match self.change_facts(payment, expression).await? {
+                Moved::Applied => Kept::Yes,
+                Moved::Overtaken => Kept::Overtaken,
+            });
+        }
         Ok(match self.change_with_claims(payment, expression).await? {
             Claimed::Yes => Kept::Yes,
             Claimed::Changed => Kept::Overtaken,
@@ -60,8 +79,7 @@ impl KeepVerifications for Table {
 
 impl Register for Table {
     async fn register(&self, payment: &Payment) -> Result<Registered, ReadError> {
-        let item = serde_dynamo::to_item(PaymentItem::from(payment));
-        let item = item.map_err(|error| ReadError::Unavailable(error.into()))?;
+        let item = to_item(payment).map_err(ReadError::Unavailable)?;
         if !payment.claims.is_empty() {
             return self.register_with_claims(payment, item).await;
         }
@@ -84,13 +102,11 @@ impl Register for Table {
     }
 
     async fn correct(&self, payment: &Payment) -> Result<Moved, WriteError> {
-        let item: Result<Item, _> = serde_dynamo::to_item(PaymentItem::from(payment));
-        let mut item = item.map_err(|error| WriteError::Unavailable(error.into()))?;
         let mut expression = newer_facts(payment)?;
-        let (refunds, none) = (expression.name(REFUNDS), expression.value(number(0_u32)));
-        expression.require(format!("size({refunds}) = {none}"));
-        for attribute in [AMOUNT, REFUNDABLE, ACTORS, LINES, SHAPE] {
-            expression.assign(attribute, item.remove(attribute));
+        correct_terms(&mut expression, payment)?;
+        // Whatever was said meanwhile was said of the terms before.
+        for (attribute, value) in verification_attributes(payment).map_err(WriteError::Unavailable)? {
+            expression.assign(attribute, value);
         }
         self.change_facts(payment, expression).await
     }
@@ -110,6 +126,17 @@ impl Table {
             _ => Err(WriteError::Unavailable(cause(&error))),
         }
     }
+}
+
+/// A payment's terms, if nothing was refunded of it.
+fn correct_terms(expression: &mut Expression, payment: &Payment) -> Result<(), WriteError> {
+    let mut item = to_item(payment).map_err(WriteError::Unavailable)?;
+    let (refunds, none) = (expression.name(REFUNDS), expression.value(number(0_u32)));
+    expression.require(format!("size({refunds}) = {none}"));
+    for attribute in [AMOUNT, REFUNDABLE, CURRENCY, ACTORS, LINES, SHAPE] {
+        expression.assign(attribute, item.remove(attribute));
+    }
+    Ok(())
 }
 
 /// A payment's facts and their seal, if the stored ones are those of the revision before.

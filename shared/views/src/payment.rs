@@ -96,7 +96,7 @@ struct VerificationView {
 impl From<&Verification> for VerificationView {
     fn from(verification: &Verification) -> Self {
         let (status, at, difference) = match verification {
-            Verification::Pending => ("pending", None, None),
+            Verification::Pending | Verification::Awaited(_) => ("pending", None, None),
             Verification::Verified(at) => ("verified", Some(at), None),
             Verification::Failed(at, difference) => ("failed", Some(at), Some(difference)),
         };

@@ -129,6 +129,16 @@ impl Account {
         self.send("PUT", &format!("/v1/payments/{id}"), &[], Some(payment.to_string())).await
     }
 
+    /// `POST /v1/payments/import`.
+    pub async fn import(&self, lines: &[Value]) -> Answer {
+        let path = "/v1/payments/import";
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        let request = self.http.post(format!("{}{path}", self.url)).body(lines.join("\n"));
+        let request = request.header("content-type", "application/x-ndjson");
+        let authorization = self.authorization.as_deref().unwrap_or_default();
+        Answer::to("POST", path, request.header("authorization", authorization)).await
+    }
+
     /// `POST /v1/refunds`, with a key if one is given.
     pub async fn refund(&self, key: Option<&str>, refund: Value) -> Answer {
         let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
@@ -198,6 +208,19 @@ impl Account {
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         assert_conserved(&answer.body);
         answer.body
+    }
+
+    /// A payment, once it is so.
+    pub async fn payment_once(&self, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let started = Instant::now();
+        loop {
+            let payment = self.payment(id).await;
+            if is_so(&payment) {
+                return payment;
+            }
+            assert!(started.elapsed() < PATIENCE, "{id} stays {payment:?}");
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) async fn serve(table: &TestTable, key: &str, event: &Event) -> Respon
                 store,
                 seal_keys: KeyStore::default(),
                 charges: Charges::default(),
+                slots: table.limits(),
                 public_url,
                 now,
             };

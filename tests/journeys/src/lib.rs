@@ -13,6 +13,7 @@ mod cost;
 mod door;
 #[path = "../../events/gateway.rs"]
 mod gateway;
+mod imports;
 mod limits;
 mod lost;
 mod queues;

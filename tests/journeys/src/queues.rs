@@ -66,6 +66,9 @@ impl Jobs for Queues {
                 Job::Refund { job, delay } => {
                     Message::new(Queue::Refunds, *delay, serde_json::to_string(job).unwrap())
                 }
+                Job::Payment { job, delay } => {
+                    Message::new(Queue::Refunds, *delay, serde_json::to_string(job).unwrap())
+                }
                 Job::Webhook { job, lane, delay } => {
                     Message::new(Queue::Webhooks(*lane), *delay, serde_json::to_string(job).unwrap())
                 }

@@ -76,13 +76,17 @@ impl Case {
             .with("/rawQueryString", self.query.as_str())
             .with("/requestContext/authorizer/lambda/scopes", scopes.join(" "))
             .with("/headers/idempotency-key", self.path.replace('/', "-"));
-        if self.body.is_null() {
+        if self.key == IMPORT {
+            event.json(&self.body).header("content-type", "application/x-ndjson")
+        } else if self.body.is_null() {
             event.without("/body").without("/headers/content-length")
         } else {
             event.json(&self.body)
         }
     }
 }
+
+const IMPORT: &str = "POST /v1/payments/import";
 
 fn registration() -> Value {
     json!({ "amount": 3_100, "currency": "EUR", "metadata": { "note": OF_PAYMENT } })
@@ -141,6 +145,8 @@ fn payments_and_refunds(refund: &str) -> Vec<Case> {
         Case::new("PUT /v1/payments/{payment_id}", &payment, &[PaymentsWrite])
             .saying(registration())
             .payment(),
+        Case::new(IMPORT, "/v1/payments/import", &[PaymentsWrite])
+            .saying(json!({ "id": PAYMENT, "amount": 1 })),
         Case::new("GET /v1/payments/{payment_id}", &payment, &[PaymentsRead]).payment(),
         Case::new("GET /v1/payments", "/v1/payments", &[PaymentsRead]).payment(),
         Case::new("GET /v1/payments/{payment_id}/refunds", &refunds, &[RefundsRead]).refund(),

@@ -159,6 +159,7 @@ impl World {
             store: store(),
             processor: Sandbox,
             pace: Taking,
+            seal_keys: KeyStore::default(),
             restraints,
             now,
             jitter_permille,

@@ -60,7 +60,7 @@ pub(crate) struct World<P = Sandbox> {
     pub(crate) store: Table,
     payment: Payment,
     pub(crate) dispatch: Dispatch,
-    pub(crate) process: process_refund::Context<Table, P, NeverAgain>,
+    pub(crate) process: process_refund::Context<Table, P, NeverAgain, KeyStore>,
     relay: Relay,
     release: release_due::Context<Table>,
     /// Whether somebody works on the refund jobs; else they wait.
@@ -136,6 +136,7 @@ impl<P: Processor + Sync> World<P> {
             store: store.clone(),
             processor,
             pace: NeverAgain,
+            seal_keys: KeyStore::default(),
             restraints: process_refund::Restraints::default(),
             now,
             jitter_permille: || 1_000,
@@ -199,6 +200,14 @@ impl<P: Processor + Sync> World<P> {
     /// All messages are lost for good; so many there were.
     pub(crate) fn lose_messages(&self) -> usize {
         self.relay.jobs.take(usize::MAX, |_| true).len()
+    }
+
+    /// Every message comes twice.
+    pub(crate) fn double_messages(&self) {
+        for message in self.relay.jobs.take(usize::MAX, |_| true) {
+            self.relay.jobs.put(message.clone());
+            self.relay.jobs.put(message);
+        }
     }
 
     /// The stream's new records, in one batch; from the one that failed they come again. Whether anything came of it.

@@ -9,7 +9,7 @@ use recoup_domain::delivery::Target;
 use recoup_domain::ids::{EndpointId, EventId, RefundId};
 use recoup_domain::time::Timestamp;
 use recoup_ports::dead_letters::DeadLetterQueue::{self, RefundJobs, Relay, WebhookJobs};
-use recoup_ports::jobs::{Job, Lane, RefundJob, WebhookJob};
+use recoup_ports::jobs::{Job, Lane, PaymentJob, RefundJob, WebhookJob};
 use recoup_testing::routes::RESOURCES;
 use recoup_testing::{TestTable, fixtures};
 use serde_json::{Value, json};
@@ -96,6 +96,19 @@ async fn a_dead_refund_job_is_shown_with_its_refund_and_can_be_put_back() {
         [Job::Refund { job: refund_job(2), delay: Duration::ZERO }]
     );
     assert!(world.visible().is_empty());
+}
+
+#[tokio::test]
+async fn a_dead_question_about_a_payment_is_shown_with_it_and_put_back() {
+    let world = World::new();
+    let payment = fixtures::payment_id("pay_1");
+    let job = PaymentJob { tenant: fixtures::tenant(), payment, turn: 3 };
+    world.gives_up(RefundJobs, "m1", &serde_json::to_string(&job).unwrap());
+    let shown = world.does(show("refund_jobs")).await;
+    let message = &shown["messages"][0];
+    assert_eq!((&message["payment_id"], &message["refund_id"]), (&json!("pay_1"), &Value::Null));
+    assert_eq!(world.does(put_back("refund_jobs")).await["put_back"], 1);
+    assert_eq!(world.context.dead_letters.sent(), [Job::Payment { job, delay: Duration::ZERO }]);
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ async fn whole_batch(of_one_charge: bool) {
         let refund = world.reserve(&format!("key-{n}"), &wanted).await;
         messages.push(message(&format!("m{n}"), 1, &job(&refund)));
     }
-    let context: Context<_, Busy, _> = Context { now: running, ..context(&world.table, Busy::default()) };
+    let context: Context<_, Busy, _, _> = Context { now: running, ..context(&world.table, Busy::default()) };
     let began = tokio::time::Instant::now();
     assert!(failed(&context, messages).await.is_empty());
     assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());

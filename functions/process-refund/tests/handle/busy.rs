@@ -242,7 +242,7 @@ async fn thirty_refunds_of_one_charge_settle_soon_and_hold_up_nobody() {
         waiting.push(world.reserve(&format!("key-{number}"), &part).await);
     }
     let processor = OneAtATime::default();
-    let processes: Vec<Context<_, _, _>> = (0..3)
+    let processes: Vec<Context<_, _, _, _>> = (0..3)
         .map(|_| Context { now, jitter_permille: jitter, ..context(&world.table, &processor) })
         .collect();
     let mut rounds = 0;

@@ -3,10 +3,15 @@
 
 mod batches;
 mod busy;
+#[path = "../../../../tests/events/charges.rs"]
+mod charges;
 mod crashes;
 mod doubles;
 mod looking_up;
 mod outcomes;
+#[path = "../../../../tests/events/seal_keys.rs"]
+mod seal_keys;
+mod terms;
 mod waiting;
 
 use doubles::{Script, Waits};
@@ -17,12 +22,14 @@ use recoup_domain::refund::Refund;
 use recoup_domain::wanted::Wanted;
 use recoup_outbound::sandbox::Sandbox;
 use recoup_ports::jobs::{Pace, RefundJob};
-use recoup_ports::payments::{Payments, Register, Registered};
+use recoup_ports::payments::{KeepVerifications, Payments, Register, Registered};
 use recoup_ports::processor;
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
+use recoup_ports::seal_keys::SealKeys;
 use recoup_ports::settlement::Settle;
 use recoup_storage::Table;
 use recoup_testing::{Item, TestTable, fixtures};
+use seal_keys::KeyStore;
 use serde_json::{Value, json};
 
 const EVENT: &str = include_str!("../../../../tests/events/process-refund.json");
@@ -50,11 +57,12 @@ fn job(refund: &Refund) -> String {
 }
 
 /// The ids of the messages that come again, sorted.
-async fn failed<S, P, V>(context: &Context<S, P, V>, messages: Vec<Value>) -> Vec<String>
+async fn failed<S, P, V, K>(context: &Context<S, P, V, K>, messages: Vec<Value>) -> Vec<String>
 where
-    S: Settle + Sync,
+    S: Settle + Payments + KeepVerifications + Sync,
     P: processor::Processor + Sync,
     V: Pace + Sync,
+    K: SealKeys + Sync,
 {
     let answer = batch(handle(context, json!({ "Records": messages })).await.unwrap());
     let mut failed: Vec<String> = answer.failed().map(str::to_owned).collect();
@@ -69,15 +77,16 @@ fn batch(answer: Answer) -> BatchResponse {
     }
 }
 
-fn context<P>(table: &TestTable, processor: P) -> Context<Table, P, Waits> {
+fn context<P>(table: &TestTable, processor: P) -> Context<Table, P, Waits, KeyStore> {
     context_over(table.store(), processor)
 }
 
-fn context_over<S, P>(store: S, processor: P) -> Context<S, P, Waits> {
+fn context_over<S, P>(store: S, processor: P) -> Context<S, P, Waits, KeyStore> {
     Context {
         store,
         processor,
         pace: Waits::default(),
+        seal_keys: KeyStore::default(),
         restraints: Restraints::default(),
         now: || fixtures::later(5_000),
         jitter_permille: || 1_000,
@@ -117,14 +126,14 @@ impl World {
         (world, refund)
     }
 
-    fn sandbox(&self) -> Context<Table, Sandbox, Waits> {
+    fn sandbox(&self) -> Context<Table, Sandbox, Waits, KeyStore> {
         context(&self.table, Sandbox)
     }
 
     fn script<const N: usize>(
         &self,
         outcomes: [recoup_domain::refund::Outcome; N],
-    ) -> Context<Table, Script, Waits> {
+    ) -> Context<Table, Script, Waits, KeyStore> {
         context(&self.table, Script::new(outcomes))
     }
 

@@ -22,7 +22,7 @@ impl World {
     async fn at_stripe() -> Self {
         let world = Self::at(ProcessorName::Stripe, "pi_1").await;
         let pending = Payment { verification: Some(Verification::Pending), ..world.payment.clone() };
-        assert_eq!(world.store.keep_verification(&pending).await.unwrap(), Kept::Yes);
+        assert_eq!(world.store.keep_verification(&pending, &world.payment).await.unwrap(), Kept::Yes);
         Self { payment: pending, ..world }
     }
 
@@ -194,4 +194,35 @@ async fn a_processor_that_does_not_answer_is_not_asked_for_every_payment() {
         assert_eq!((report.drift, asked, report.checked.payments), (0, 8, 31));
         assert_eq!(world.verification().await, Some(Verification::Pending));
     }
+}
+
+#[tokio::test]
+async fn an_imported_payment_that_nobody_asks_about_is_verified_by_the_audit() {
+    let world = World::at(ProcessorName::Sandbox, "sandbox_succeed").await;
+    let stripe = |reference: &str| {
+        recoup_domain::payment::Processor::of(ProcessorName::Stripe, fixtures::text(reference))
+    };
+    let unknown = recoup_domain::money::Money::zero(recoup_domain::money::Currency::UNKNOWN);
+    let terms = recoup_domain::payment::Terms {
+        amount: unknown,
+        routing: None,
+        lines: Vec::new(),
+        processor: stripe("pi_imported"),
+    };
+    let imported = fixtures::registered("pay_imported", terms).awaiting(fixtures::now(), fixtures::now());
+    let imported = imported.sealed(&fixtures::seal_key());
+    assert!(matches!(world.store.register(&imported).await, Ok(Registered::New)));
+    let stands = async || world.store.payment(&imported.tenant, &imported.id).await.unwrap().unwrap();
+    world.audit_of_charges(ChargeRead::Unclear).await;
+    assert_eq!(stands().await, imported, "it is still awaited");
+    let (report, _) = world.audit_of_charges(charge(&["pi_imported"], 3100, 0)).await;
+    assert_eq!(report.drift, 0, "{:?}", lines(&report.findings));
+    let verified = stands().await;
+    assert_eq!((verified.amount, verified.revision), (fixtures::eur(3100), 2));
+    assert_eq!(verified.verification, Some(Verification::Verified(two_hours_later())));
+    assert_eq!(
+        world.audit_of_charges(charge(&["pi_imported"], 3100, 0)).await.0.drift,
+        0,
+        "its seal is good"
+    );
 }

@@ -155,7 +155,7 @@ async fn nothing_new_is_registered_in_a_withdrawn_currency() {
     for code in ["ANG", "BGN", "HRK"] {
         let reply = world.put(&saying(&json!({"currency": code}))).await;
         assert_eq!((reply.problem(), &reply.body["param"]), ((400, "invalid_parameter"), &json!("currency")));
-        assert!(reply.text.contains(&format!("{code} has been withdrawn from ISO 4217")), "{}", reply.text);
+        assert!(reply.text.contains(&format!("{code} is not in force")), "{}", reply.text);
     }
 }
 

@@ -1,12 +1,14 @@
 //! `register-payment`, driven with the gateway's events over a real table.
 #![cfg(test)]
 
+mod awaiting;
 mod bodies;
 #[path = "../../../../tests/events/charges.rs"]
 mod charges;
 mod facts;
 #[path = "../../../../tests/events/gateway.rs"]
 mod gateway;
+mod importing;
 mod registering;
 #[path = "../../../../tests/events/seal_keys.rs"]
 mod seal_keys;
@@ -18,7 +20,7 @@ use charges::Charges;
 use gateway::{Event, Reply};
 use recoup_domain::payment::Payment;
 use recoup_ports::payments::Payments;
-use recoup_storage::Table;
+use recoup_storage::{LimitsTable, Table};
 use recoup_testing::{TestTable, fixtures};
 use recoup_views::PublicUrl;
 use register_payment::{Context, handle};
@@ -43,7 +45,7 @@ fn saying(fields: &Value) -> Event {
 
 struct World {
     table: TestTable,
-    context: Context<Table, KeyStore, Charges>,
+    context: Context<Table, KeyStore, Charges, LimitsTable>,
 }
 
 impl World {
@@ -51,7 +53,8 @@ impl World {
         let table = TestTable::new();
         let public_url = PublicUrl::new("https://api.example.com");
         let (store, seal_keys, charges) = (table.store(), KeyStore::default(), Charges::default());
-        Self { context: Context { store, seal_keys, charges, public_url, now: fixtures::now }, table }
+        let slots = table.limits();
+        Self { context: Context { store, seal_keys, charges, slots, public_url, now: fixtures::now }, table }
     }
 
     /// With a payment registered by these fields.

@@ -99,6 +99,7 @@ async fn only_the_lowest_record_that_failed_is_named() {
     let records = new_refunds(4).await;
     let second_and_fourth: fn(&Job) -> bool = |job| match job {
         Job::Refund { job, .. } => job.refund != fixtures::refund_id("key-1"),
+        Job::Payment { .. } => false,
         Job::Webhook { job, .. } => job.refund.as_ref() != Some(&fixtures::refund_id("key-3")),
     };
     let context = relay(Queues { takes: second_and_fourth, ..Queues::default() });

@@ -87,7 +87,7 @@ impl Relayed {
     fn webhook_jobs(&self) -> impl Iterator<Item = &WebhookJob> {
         self.jobs.iter().filter_map(|job| match job {
             Job::Webhook { job, .. } => Some(job),
-            Job::Refund { .. } => None,
+            Job::Refund { .. } | Job::Payment { .. } => None,
         })
     }
 
@@ -152,6 +152,12 @@ impl World {
     fn records(&self) -> Vec<Value> {
         self.table.stream_event()["Records"].as_array().unwrap().clone()
     }
+}
+
+/// Whether the template's filter lets a record through to the relay.
+fn is_let_through(record: &Value) -> bool {
+    let change = &record["dynamodb"];
+    change["Keys"]["sk"]["S"] != "payment" || change["NewImage"]["ask_at"]["S"].is_string()
 }
 
 /// The id of a change that happened so many milliseconds after the fixtures' moment.

@@ -151,6 +151,7 @@ async fn a_verification_is_kept_with_its_claims_or_not_at_all() {
     };
     let failed = Difference::new(Term::Amount, "5.00", Some("4.00"));
     table.take_calls();
+    let mut seen = registered.clone();
     for verification in [
         Verification::Pending,
         Verification::Failed(later(1), failed),
@@ -158,18 +159,22 @@ async fn a_verification_is_kept_with_its_claims_or_not_at_all() {
         Verification::Verified(later(2)),
     ] {
         let told = told(&registered, verification);
-        assert_eq!(store.keep_verification(&told).await.unwrap(), Kept::Yes);
-        assert_eq!(store.payment(&tenant(), &told.id).await.unwrap(), Some(told));
+        assert_eq!(store.keep_verification(&told, &seen).await.unwrap(), Kept::Yes);
+        assert_eq!(store.payment(&tenant(), &told.id).await.unwrap(), Some(told.clone()));
+        // What was said before may be written no more.
+        assert_eq!(store.keep_verification(&told, &seen).await.unwrap(), Kept::Overtaken);
+        seen = told;
     }
     // Another payment's other name of the same charge.
     let other = charge("pay_2", ProcessorName::Stripe, "py_2");
     store.register(&other).await.unwrap();
-    let taken = store.keep_verification(&told(&other, Verification::Verified(later(3)))).await.unwrap();
+    let taken =
+        store.keep_verification(&told(&other, Verification::Verified(later(3))), &other).await.unwrap();
     assert_eq!(taken, Kept::ChargeTaken(payment_id("pay_1")));
     assert_eq!(store.payment(&tenant(), &other.id).await.unwrap(), Some(other.clone()));
     // Its facts have moved meanwhile.
     let moved = other.moved_to(Facts { disputed: true, ..facts() }, later(4)).unwrap().unwrap();
     store.move_facts(&moved).await.unwrap();
-    let late = Payment { verification: Some(Verification::Pending), ..other };
-    assert_eq!(store.keep_verification(&late).await.unwrap(), Kept::Overtaken);
+    let late = Payment { verification: Some(Verification::Pending), ..other.clone() };
+    assert_eq!(store.keep_verification(&late, &other).await.unwrap(), Kept::Overtaken);
 }

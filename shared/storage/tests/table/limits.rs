@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use recoup_domain::ids::KeyId;
 use recoup_domain::limit::{FullAt, Limit};
-use recoup_ports::limits::{Leased, Leases, Subject};
+use recoup_ports::limits::{Leased, Leases, SLOT, Slots, Subject};
 use recoup_testing::fixtures::{later, now, tenant};
 use recoup_testing::{Fault, TestTable};
 use tokio::task::JoinSet;
@@ -111,4 +111,31 @@ async fn a_table_that_does_not_answer_is_told_as_that() {
     let table = TestTable::new();
     table.fail_always("UpdateItem", Fault::throttled());
     assert!(table.limits().lease(&key(), limit(), FullAt::default(), now()).await.is_err());
+}
+
+#[tokio::test]
+async fn slots_at_once_are_each_taken_once_and_those_gone_by_are_not_saved_up() {
+    let (table, mut at_once) = (TestTable::new(), JoinSet::new());
+    for count in 1..=20 {
+        let store = table.limits();
+        at_once.spawn(async move { (store.take_slots(&tenant(), count, now()).await.unwrap(), count) });
+    }
+    let mut taken = at_once.join_all().await;
+    taken.sort();
+    let mut next = now();
+    for (first, count) in taken {
+        assert_eq!(first, next);
+        next = next.plus(SLOT * count);
+    }
+    let store = table.limits();
+    assert_eq!(store.take_slots(&tenant(), 1, now()).await.unwrap(), next);
+    let day_after = later(86_400_000);
+    assert_eq!(store.take_slots(&tenant(), 5, day_after).await.unwrap(), day_after);
+    assert_eq!(store.take_slots(&tenant(), 5, day_after).await.unwrap(), day_after.plus(SLOT * 5));
+    // Another account has its own, and so have requests.
+    let other = recoup_testing::fixtures::tenant_of(tenant().environment, 2);
+    assert_eq!(store.take_slots(&other, 5, now()).await.unwrap(), now());
+    assert!(
+        store.lease(&Subject::Account(tenant()), limit(), FullAt::default(), now()).await.unwrap().tokens > 0
+    );
 }

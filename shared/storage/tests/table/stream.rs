@@ -78,7 +78,7 @@ async fn an_image_of_ours_that_cannot_be_read_names_its_key() {
     let broken = [
         ("status", json!({ "S": "lost" })),
         ("amount", json!({ "S": "1500" })),
-        ("currency", json!({ "S": "XXX" })),
+        ("currency", json!({ "S": "XTS" })),
         ("fingerprint", json!({ "B": "AAAA" })),
         ("sequence", json!({})),
     ];

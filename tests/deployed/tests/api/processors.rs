@@ -1,6 +1,7 @@
 //! Refunds of payments that name a processor: through the team's own adapter, through Stripe, and without keys.
 
 mod adapter;
+mod imports;
 mod notices;
 mod stand_in;
 
@@ -194,6 +195,7 @@ async fn stripe_says_yes_no_and_later_and_an_answer_that_was_lost_is_looked_up()
         assert_eq!(seen["processor_verification"]["status"], "verified", "{seen}");
     }
     claims_and_terms(&caller).await;
+    imports::are_verified_behind_the_answer(&caller).await;
     let yes = refunded(&caller, "pay_yes", None).await;
     let refund = caller.refund_in(&yes, "succeeded").await;
     assert_eq!(refund["processor_reference"], stripe.name_of(&yes));
