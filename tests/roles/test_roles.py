@@ -72,7 +72,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     "process-refund": {"payment": {READ, UPDATE}, "refund": {READ, UPDATE}, "processor keys": {READ}},
     "settle-refund": {
         "payment": {READ, UPDATE},
-        "charge": {READ},
+        "charge": {READ, PUT},
         "refund": {READ, PUT, UPDATE},
         "processor keys": {READ},
         "account": {READ},
@@ -87,7 +87,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     "reconcile": {
         "payment": {READ, UPDATE},
         "charge": {PUT},
-        "refund": {READ, UPDATE},
+        "refund": {READ, PUT, UPDATE},
         "account": {READ},
         "endpoints": {READ},
         "events": {READ, PUT, UPDATE},

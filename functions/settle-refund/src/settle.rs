@@ -5,7 +5,7 @@ use recoup_domain::refund::{Amounts, Move, Outcome, Refund};
 use recoup_http::problem::Problem;
 use recoup_http::refund::not_found;
 use recoup_ports::causes;
-use recoup_ports::payments::Charges;
+use recoup_ports::payments::{Charges, KeepVerifications};
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_ports::refunds::Reserve;
 use recoup_ports::settlement::{Settle, SettleError, Settled};
@@ -18,7 +18,7 @@ use crate::{AttemptOutcome, Context, entering, unavailable};
 pub const STARTS_MAX: usize = 3;
 
 /// Judges a notification by where its refund stands, and writes what follows.
-pub(crate) async fn carry_out<S: Settle + Reserve + Charges + Sync, K, P: Processor>(
+pub(crate) async fn carry_out<S: Settle + Reserve + Charges + KeepVerifications + Sync, K, P: Processor>(
     context: &Context<S, K, P>,
     sender: ProcessorName,
     notification: &Notification,
@@ -44,7 +44,7 @@ pub(crate) async fn carry_out<S: Settle + Reserve + Charges + Sync, K, P: Proces
 }
 
 /// `None` if the refund moved between reading and writing.
-async fn once<S: Settle + Reserve + Charges + Sync, K, P: Processor>(
+async fn once<S: Settle + Reserve + Charges + KeepVerifications + Sync, K, P: Processor>(
     context: &Context<S, K, P>,
     sender: ProcessorName,
     notification: &Notification,

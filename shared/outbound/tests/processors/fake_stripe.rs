@@ -189,7 +189,20 @@ fn list(books: &Inner, query: &[(String, String)]) -> (u16, Value) {
         return (404, error("invalid_request_error", "resource_missing"));
     }
     let is_since = |refund: &&Value| since.is_none_or(|since| refund["created"].as_u64().unwrap() >= since);
-    page(books.refunds.iter().rev().filter(is_since).cloned().collect(), query)
+    let is_expanded = value(query, "expand[]") == Some("data.transfer_reversal");
+    let shown =
+        books.refunds.iter().rev().filter(is_since).map(|refund| match &refund["transfer_reversal"] {
+            Value::String(name) if is_expanded => {
+                let amount = refund["amount"].as_u64().unwrap() * 9 / 10;
+                let reversal =
+                    json!({ "id": name, "object": "transfer_reversal", "amount": amount, "currency": "eur" });
+                let mut refund = refund.clone();
+                refund["transfer_reversal"] = reversal;
+                refund
+            }
+            _ => refund.clone(),
+        });
+    page(shown.collect(), query)
 }
 
 fn page(newest_first: Vec<Value>, query: &[(String, String)]) -> (u16, Value) {
