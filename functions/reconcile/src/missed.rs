@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use recoup_domain::enter::{Made, NotEntered, enter};
 use recoup_domain::ids::{PaymentId, RefundId};
 use recoup_domain::payment::Payment;
+use recoup_domain::refund::{Refund, State};
 use recoup_ports::charges::{ChargeQuestion, RefundOfCharge};
 use recoup_ports::processor::Processor;
 use recoup_ports::refunds::{ReserveError, Reserved};
@@ -45,8 +46,13 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
         let (named, mut ours) = (named.into_iter().collect::<Vec<_>>(), HashSet::new());
         for some in named.chunks(usize::from(PAGE)) {
             let rows = self.reader.context.store.refunds(&payment.tenant, some).await?;
-            let of_payment = rows.read.into_iter().filter(|refund| refund.payment_id == payment.id);
-            ours.extend(of_payment.map(|refund| refund.id));
+            let read = rows.read.into_iter().filter(|refund| refund.payment_id == payment.id);
+            // Of a refund that a person ended because another amount moved, that amount is in nobody's books.
+            let is_ours = |refund: &Refund| {
+                let gave_back = matches!(refund.version.state, State::Failed(_) | State::Cancelled);
+                !gave_back || refund.processor_amount.is_none()
+            };
+            ours.extend(read.filter(is_ours).map(|refund| refund.id));
             ours.extend(rows.unreadable.iter().filter_map(|row| RefundId::try_from(row.id.as_str()).ok()));
         }
         Ok(ours)

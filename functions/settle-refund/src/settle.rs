@@ -74,14 +74,14 @@ async fn once<S: Settle + Reserve + Charges + KeepVerifications + Sync, K, P: Pr
     written(context.store.carry_out(&change).await, &change)
 }
 
-/// What a notification says of this refund. Nothing, if it speaks of another amount, of another processor's refund, or
-/// in words that nobody knows: repeated, it would say no more, so a person has to look.
+/// What a notification says of this refund. Nothing, if it speaks of another processor's refund, or in words that
+/// nobody knows: repeated, it would say no more, so a person has to look.
 fn outcome(sender: ProcessorName, notification: &Notification, refund: &Refund) -> Option<Outcome> {
     let outcome = notification.outcome_of(refund);
     let why = if refund.processor.name != sender {
         "another processor has the refund"
     } else if outcome.silence().is_some() {
-        "its amount is another one, or its status says nothing"
+        "its amount cannot be told, or its status says nothing"
     } else {
         return Some(outcome);
     };
@@ -101,7 +101,9 @@ async fn confirmed<P: Processor>(processor: &P, refund: &Refund) -> Result<Outco
             tracing::error!("the processor says that a refund is pending whose end it reported");
             Ok(Outcome::Pending)
         }
-        LookedUp::Stands(Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured)
+        LookedUp::Stands(
+            Outcome::Differs { .. } | Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured,
+        )
         | LookedUp::NeverReceived => {
             tracing::error!("the processor does not confirm what it reported");
             Err(unavailable())

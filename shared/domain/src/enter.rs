@@ -68,7 +68,9 @@ pub fn enter(payment: &Payment, made: &Made, now: Timestamp) -> Result<Reservati
         Outcome::Succeeded { .. } => true,
         Outcome::Pending | Outcome::PendingFunds => false,
         Outcome::Failed(_) => return Err(NotEntered::MovedNothing),
-        Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured => return Err(NotEntered::Unclear),
+        Outcome::Differs { .. } | Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured => {
+            return Err(NotEntered::Unclear);
+        }
     };
     let amount = made.amount.ok_or(NotEntered::Amount)?;
     if amount.currency() != payment.amount.currency() {
@@ -107,6 +109,7 @@ pub fn enter(payment: &Payment, made: &Made, now: Timestamp) -> Result<Reservati
         wait: None,
         recovery: recovery.unwrap_or_default(),
         flag: (!excess.is_zero()).then_some(Flag::ExceedsRefundable),
+        processor_amount: None,
         verdict: None,
         created_at: now,
     };

@@ -377,7 +377,7 @@ fn refused(refund: &Refund, failure: Failure) -> Outcome {
 /// What Stripe's refund means for ours.
 fn outcome(refund: &Refund, found: &StripeRefund) -> Outcome {
     let outcome = found.outcome_of(refund);
-    if outcome == Outcome::Unknown {
+    if matches!(outcome, Outcome::Unknown | Outcome::Differs { .. }) {
         Unclear::of("stripe", refund).other();
     }
     outcome

@@ -104,13 +104,18 @@ impl Notification {
         &self.outcome
     }
 
-    /// What it means for this refund. [`Outcome::Unknown`] if it is about another refund, or about another
-    /// amount than was asked for: a person has to look at that.
+    /// What it means for this refund. [`Outcome::Unknown`] if it is about another refund.
     pub fn outcome_of(&self, refund: &Refund) -> Outcome {
         let same_amount = self.amount.is_none() || self.amount == StripeAmount::of(refund.amount);
         let same =
             self.tenant == refund.tenant && self.refund == refund.id && refund.origin.external().is_none();
-        if same && same_amount { self.outcome.clone() } else { Outcome::Unknown }
+        match (&self.outcome, self.amount.as_ref().and_then(StripeAmount::money)) {
+            (outcome, _) if same && same_amount => outcome.clone(),
+            (Outcome::Succeeded { reference, .. }, Some(amount)) if same => {
+                Outcome::Differs { reference: reference.clone(), amount }
+            }
+            _ => Outcome::Unknown,
+        }
     }
 }
 

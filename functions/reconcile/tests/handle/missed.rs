@@ -4,7 +4,7 @@ use recoup_domain::enter::{Made, Reversal, enter};
 use recoup_domain::ids::RefundId;
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Payment, ProcessorName};
-use recoup_domain::refund::{Flag, Origin, Outcome, Refund};
+use recoup_domain::refund::{Flag, Judged, Origin, Outcome, Refund, Ruling, Verdict};
 use recoup_domain::report::Report;
 use recoup_domain::verification::Verification;
 use recoup_domain::wanted::Wanted;
@@ -12,6 +12,7 @@ use recoup_ports::charges::RefundOfCharge;
 use recoup_ports::payments::{KeepVerifications, Kept, Payments};
 use recoup_ports::processor::LookedUp;
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
+use recoup_ports::settlement::Settle;
 use recoup_testing::{Fault, fixtures};
 use serde_json::json;
 
@@ -179,4 +180,30 @@ async fn what_was_made_there_is_asked_about_and_not_looked_for_among_ours() {
     let found = lines(&report.findings);
     assert!(!found.iter().any(|line| line.starts_with("missing_at_processor")), "{found:?}");
     assert_eq!((report.checked.asked, entered.version.sequence), (1, 1));
+}
+
+#[tokio::test]
+async fn another_amount_is_named_until_a_person_ends_it_and_then_enters() {
+    let world = World::with_charge().await;
+    let ours = world.reserve_announced("key").await;
+    let (reference, amount) = (fixtures::text("re_ours"), fixtures::eur(900));
+    let differs = world.settle(&ours, Outcome::Differs { reference, amount }).await;
+    let theirs = [named(&ours.id, made("re_ours", 900))];
+    let (report, _, listed) = world.audit_of_refunds(900, Some(&theirs)).await;
+    let named = "outcome_differs none: its processor has refunded 9.00 EUR, not 10.00 EUR";
+    assert!(lines(&report.findings).iter().any(|line| line == named), "{:?}", lines(&report.findings));
+    assert_eq!((listed, world.left().await), (0, 2_100));
+    let verdict = Verdict {
+        ruling: Ruling::Failed,
+        operator: fixtures::text("jo"),
+        reason: fixtures::text("9.00 moved"),
+        reference: None,
+        at: fixtures::later(9_000),
+    };
+    let Judged::Now(change) = differs.judged(verdict) else { panic!("it is on its way") };
+    world.store.carry_out(&change).await.unwrap();
+    assert_eq!(world.left().await, 3_100);
+    let (report, _, _) = world.audit_of_refunds(900, Some(&theirs)).await;
+    assert_eq!((world.left().await, world.refund(&ours).await.flag), (2_200, None));
+    assert!(!lines(&report.findings).iter().any(|line| line.starts_with("total")));
 }

@@ -195,6 +195,7 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
         2 => Just(fixtures::failed()),
         1 => Just(Outcome::Pending),
         1 => Just(Outcome::PendingFunds),
+        1 => (1_u64..100).prop_map(|amount| Outcome::Differs { reference: text("re_1"), amount: eur(amount) }),
         1 => Just(Outcome::Unknown),
         1 => Just(Outcome::Busy { retry_after: None }),
         1 => Just(Outcome::NotConfigured),

@@ -164,6 +164,9 @@ fn parts(books: &mut Inner, method: &str, path: &str, query: &str, request: &Req
         _ => return (404, error("invalid_request_error", "resource_missing")),
     };
     assert_eq!(request.header("stripe-account"), None);
+    if let Some(refusal) = books.part_refusal.clone() {
+        return refusal;
+    }
     if method == "GET" {
         let made = books.parts.iter().rev().filter(|(of, _)| *of == path).map(|(_, part)| part.clone());
         return page(made.collect(), &pairs(query));

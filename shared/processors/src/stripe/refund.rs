@@ -146,11 +146,19 @@ impl StripeRefund {
         (whose == *tenant).then_some(refund)
     }
 
-    /// What it means for our refund. [`Outcome::Unknown`] where it is not the refund that was asked for: under
-    /// another id, or of another amount or currency. A person has to look at that.
+    /// What it means for our refund. [`Outcome::Unknown`] where it is another one, [`Outcome::Differs`] where it moves
+    /// another amount than was asked for.
     pub fn outcome_of(&self, refund: &Refund) -> Outcome {
         let asked = Order::of(refund).ok().map(|order| order.amount);
-        if self.is_of(refund) && asked == Some(self.amount()) { self.outcome() } else { Outcome::Unknown }
+        match (self.outcome(), self.amount().money()) {
+            _ if !self.is_of(refund) => Outcome::Unknown,
+            (outcome, _) if asked == Some(self.amount()) => outcome,
+            (Outcome::Succeeded { .. } | Outcome::Pending | Outcome::PendingFunds, Some(amount)) => {
+                let differs = |reference| Outcome::Differs { reference, amount };
+                Text::new(self.id.clone()).map_or(Outcome::Unknown, differs)
+            }
+            _ => Outcome::Unknown,
+        }
     }
 
     /// What it is in Stripe's list of this tenant's refunds; `None` if it is not one of them: somebody made it at
