@@ -52,7 +52,10 @@ async fn once<S: Settle + Reserve + Charges + KeepVerifications + Sync, K, P: Pr
     let refund =
         match (context.store.refund(&notification.tenant, &notification.refund).await?, &notification.made) {
             (Some(refund), _) => refund,
-            (None, Some(made)) => return entering::enter(context, sender, notification, made).await,
+            // On the heap: what few notifications need is large.
+            (None, Some(made)) => {
+                return Box::pin(entering::enter(context, sender, notification, made)).await;
+            }
             (None, None) => return Err(not_found()),
         };
     let Some(outcome) = outcome(sender, notification, &refund) else {

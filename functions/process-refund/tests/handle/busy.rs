@@ -296,9 +296,11 @@ impl Processor for AtParts {
     }
 
     async fn recover(&self, refund: &Refund) -> Vec<(usize, Taken)> {
-        let taken = |position| match self.0.contains(&position) {
-            true => Taken::Yes { reference: fixtures::text("trr_1") },
-            false => Taken::Busy { retry_after: Some(Duration::from_secs(7)) },
+        let taken = |position| {
+            if self.0.contains(&position) {
+                return Taken::Yes { reference: fixtures::text("trr_1") };
+            }
+            Taken::Busy { retry_after: Some(Duration::from_secs(7)) }
         };
         refund.open_parts().map(|part| (part.position, taken(part.position))).collect()
     }

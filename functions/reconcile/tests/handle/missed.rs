@@ -23,7 +23,7 @@ fn made(reference: &str, amount: u64) -> RefundOfCharge {
     let outcome = fixtures::succeeded_as(reference);
     let (amount, reference) = (Some(fixtures::eur(amount)), fixtures::text(reference));
     let made = Made { reference, amount, outcome, reversal: Reversal::None };
-    RefundOfCharge { ours: None, made: made }
+    RefundOfCharge { ours: None, made }
 }
 
 fn named(id: &RefundId, one: RefundOfCharge) -> RefundOfCharge {

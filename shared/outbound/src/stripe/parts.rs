@@ -104,7 +104,8 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             self.request(key, Method::GET, &path, String::new()),
             refund.processor.account.as_ref(),
         );
-        let found = self.ask(unclear, request, ChargeOfRefund::parse).await.map_err(wordless)?;
+        let found = self.ask(unclear, request, ChargeOfRefund::parse).await;
+        let found = found.map_err(|no| wordless(&no))?;
         Ok(found.source(kind))
     }
 
@@ -129,7 +130,7 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             let page = self.ask(unclear, request, StripeParts::parse).await;
             let page = match page {
                 Ok(page) => page,
-                Err(no) => return Found::NoAnswer(wordless(no)),
+                Err(no) => return Found::NoAnswer(wordless(&no)),
             };
             let next = page.data.last().map(|last: &StripePart| last.id.clone());
             if let Some(found) = page.data.into_iter().find(|found| found.is_of(refund, order)) {
@@ -147,9 +148,9 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
 }
 
 /// Of a look-up, a refusal says nothing.
-fn wordless(no: No) -> Wordless {
+fn wordless(no: &No) -> Wordless {
     match no {
-        No::Word(why) => why,
+        No::Word(why) => *why,
         No::Refused(_) | No::SuchPayment(_) => Wordless::Unknown,
     }
 }
