@@ -4,15 +4,15 @@
 
 use std::sync::Mutex;
 
-use recoup_ports::charges::{Charge, ChargeQuestion, ChargeRead, ReadCharges};
+use recoup_ports::charges::{Charge, ChargeQuestion, ChargeRead, ReadCharges, RefundOfCharge};
 use recoup_testing::fixtures;
 
 /// Unclear until the test says otherwise.
-pub(crate) struct Charges(Mutex<(ChargeRead, u32)>);
+pub(crate) struct Charges(Mutex<(ChargeRead, u32)>, Mutex<(Option<Vec<RefundOfCharge>>, u32)>);
 
 impl Default for Charges {
     fn default() -> Self {
-        Self(Mutex::new((ChargeRead::Unclear, 0)))
+        Self(Mutex::new((ChargeRead::Unclear, 0)), Mutex::default())
     }
 }
 
@@ -25,6 +25,22 @@ impl Charges {
     /// How often it was asked since this was last called.
     pub(crate) fn take_asked(&self) -> u32 {
         std::mem::take(&mut self.0.lock().unwrap().1)
+    }
+
+    /// From now on these are the refunds of each charge.
+    pub(crate) fn list(&self, refunds: Option<Vec<RefundOfCharge>>) {
+        self.1.lock().unwrap().0 = refunds;
+    }
+
+    /// How often they were asked for since this was last called.
+    pub(crate) fn take_listed(&self) -> u32 {
+        std::mem::take(&mut self.1.lock().unwrap().1)
+    }
+
+    pub(crate) fn listed(&self) -> Option<Vec<RefundOfCharge>> {
+        let mut listed = self.1.lock().unwrap();
+        listed.1 = listed.1.saturating_add(1);
+        listed.0.clone()
     }
 
     pub(crate) fn answer(&self) -> ChargeRead {

@@ -77,7 +77,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "settle-refund": {
         "payment": {READ, UPDATE},
-        "charge": {READ},
+        "charge": {READ, PUT},
         "refund": {READ, PUT, UPDATE},
         "processor keys": {READ},
         "account": {READ},
@@ -92,7 +92,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     "reconcile": {
         "payment": {READ, UPDATE},
         "charge": {PUT},
-        "refund": {READ, UPDATE},
+        "refund": {READ, PUT, UPDATE},
         "account": {READ},
         "endpoints": {READ},
         "events": {READ, PUT, UPDATE},

@@ -83,6 +83,7 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Refund {
         wait: None,
         recovery: Vec::new(),
         flag: None,
+        processor_amount: None,
         verdict: None,
         created_at: now,
     }

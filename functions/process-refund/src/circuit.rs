@@ -80,7 +80,11 @@ impl Circuits {
         }
         for whose in circuits(&refund.tenant, refund.processor.name) {
             match outcome {
-                Outcome::Succeeded { .. } | Outcome::Failed(_) | Outcome::Pending | Outcome::PendingFunds => {
+                Outcome::Succeeded { .. }
+                | Outcome::Failed(_)
+                | Outcome::Pending
+                | Outcome::PendingFunds
+                | Outcome::Differs { .. } => {
                     if silent.remove(&whose).is_some_and(|silence| silence.open_until.is_some()) {
                         log(&whose, "circuit closed");
                     }

@@ -42,13 +42,24 @@ pub(crate) async fn recover<S: Settle + Sync, P: Processor, V, K>(
     };
     // As they were read, not as they were marked: what was asked for before is looked up first.
     let answers = context.processor.recover(&refund).await;
-    let is_clear = answers.iter().all(|(_, answer)| *answer != Taken::Unknown);
-    let outcome = if is_clear { Outcome::Pending } else { Outcome::Unknown };
+    let outcome = outcome(&answers);
     context.restraints.circuits.record(&refund, &outcome, (context.now)());
     let recovery = marked.parts_after(&answers, (context.now)());
     let next = Refund { recovery, ..marked.clone() };
     let next = if next.has_open_parts() { later(context, &next, &outcome) } else { done(context, next) };
     record(context, &marked, next).await
+}
+
+/// What the answers say of the processor: a part without a clear answer may have been taken, whoever else is busy.
+fn outcome(answers: &[(usize, Taken)]) -> Outcome {
+    if answers.iter().any(|(_, answer)| *answer == Taken::Unknown) {
+        return Outcome::Unknown;
+    }
+    let busy = answers.iter().find_map(|(_, answer)| match answer {
+        Taken::Busy { retry_after } => Some(Outcome::Busy { retry_after: *retry_after }),
+        Taken::Yes { .. } | Taken::Short | Taken::No | Taken::Refused | Taken::Unknown => None,
+    });
+    busy.unwrap_or(Outcome::Pending)
 }
 
 /// The refund once it is asked about again.

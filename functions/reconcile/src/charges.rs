@@ -76,8 +76,28 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
         Ok(())
     }
 
-    /// A total that differs and stays: a refund that ended between two reads looks like one.
+    /// A total that differs and stays, once what was missed has entered the books.
     async fn total(&mut self, id: &PaymentId) -> Result<Option<Discrepancy<'static>>, ReconcileError> {
+        let Some((payment, refunds, charge)) = self.settled(id).await? else { return Ok(None) };
+        let is_missed = Totals::of(&payment, &refunds, &charge).is_some_and(|totals| totals.lack_something());
+        if !is_missed || !self.enter_missed(&payment).await? {
+            return Ok(differing_total(&payment, &refunds, &charge));
+        }
+        let Some((payment, refunds, charge)) = self.settled(id).await? else { return Ok(None) };
+        let differing = differing_total(&payment, &refunds, &charge);
+        if payment.is_unverified() {
+            let Context { store, seal_keys, now, .. } = self.reader.context;
+            keep((store, seal_keys), payment, &ChargeRead::Found(charge), now()).await?;
+        }
+        Ok(differing)
+    }
+
+    /// A payment, its refunds and its charge, if the books stay the same meanwhile: a refund that ends between two reads
+    /// looks like a difference.
+    async fn settled(
+        &self,
+        id: &PaymentId,
+    ) -> Result<Option<(Payment, Vec<Refund>, Box<Charge>)>, ReconcileError> {
         let Some(before) = self.reader.books(id).await? else { return Ok(None) };
         let read = self.read_charge(&before.0).await;
         let after = self.reader.books(id).await?;
@@ -86,7 +106,7 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
             tracing::info!(payment.id = %id, "it keeps changing and was not compared with its charge; the next audit compares it");
             return Ok(None);
         }
-        Ok(differing_total(&before.0, &before.1, &charge))
+        Ok(Some((before.0, before.1, charge)))
     }
 }
 
@@ -96,19 +116,51 @@ fn adds_up(payment: &Payment, charge: &Charge) -> bool {
     charge.amounts().is_ok_and(|(_, refunded)| taken == Some(refunded))
 }
 
+/// What was refunded of a payment there, and here at the processor: as far as it succeeded, and with what is on its way.
+struct Totals {
+    theirs: Money,
+    succeeded: Money,
+    taken: Money,
+}
+
+impl Totals {
+    fn of(payment: &Payment, refunds: &[Refund], charge: &Charge) -> Option<Self> {
+        let (_, theirs) = charge.amounts().ok()?;
+        let sum = |of: fn(&Refund) -> Option<Money>| {
+            Money::sum(payment.amount.currency(), refunds.iter().filter_map(of))
+        };
+        let paid_otherwise =
+            sum(|refund| (has_succeeded(refund) && is_external(refund)).then_some(refund.amount))?;
+        let succeeded =
+            sum(|refund| (has_succeeded(refund) && !is_external(refund)).then_some(refund.amount))?;
+        // What exceeded the payment moved there, and was not taken here.
+        let excess = sum(|refund| {
+            let moves = has_succeeded(refund) || refund.version.state.holds_money();
+            refund.origin.excess().filter(|_| moves)
+        })?;
+        let taken = payment.amount.minus(payment.refundable)?.minus(paid_otherwise)?.plus(excess)?;
+        Some(Self { theirs, succeeded, taken })
+    }
+
+    /// Whether more was refunded there than has left the payment here.
+    fn lack_something(&self) -> bool {
+        self.theirs.exceeds(self.taken)
+    }
+}
+
+fn has_succeeded(refund: &Refund) -> bool {
+    refund.version.state == State::Succeeded
+}
+
+fn is_external(refund: &Refund) -> bool {
+    refund.origin.external().is_some()
+}
+
 /// What was refunded there covers what succeeded here, and is covered by what has left the payment here.
 fn differing_total<'a>(payment: &Payment, refunds: &[Refund], charge: &Charge) -> Option<Discrepancy<'a>> {
-    let (_, theirs) = charge.amounts().ok()?;
-    let succeeded = |is_external: bool| {
-        let is_one = |refund: &&Refund| {
-            refund.version.state == State::Succeeded && refund.origin.external().is_some() == is_external
-        };
-        Money::sum(payment.amount.currency(), refunds.iter().filter(is_one).map(|refund| refund.amount))
-    };
-    // What was paid otherwise is not there.
-    let taken = payment.amount.minus(payment.refundable)?.minus(succeeded(true)?)?;
-    let succeeded = succeeded(false)?;
-    if !succeeded.exceeds(theirs) && !theirs.exceeds(taken) {
+    let totals = Totals::of(payment, refunds, charge)?;
+    let Totals { theirs, succeeded, taken } = &totals;
+    if !succeeded.exceeds(*theirs) && !totals.lack_something() {
         return None;
     }
     let detail = format!(

@@ -91,15 +91,23 @@ pub(crate) fn flag(refund: &Refund) -> Option<Discrepancy<'_>> {
             let detail = "the processor says that it succeeded after it had failed, and its money is not there any more";
             (Mismatch::SucceededAfterFailure, detail.to_owned())
         }
+        Flag::AmountDiffers => {
+            let theirs = refund.processor_amount.map(in_words).unwrap_or_default();
+            let detail = format!("its processor has refunded {theirs}, not {}", in_words(refund.amount));
+            (Mismatch::OutcomeDiffers, detail)
+        }
         Flag::ExceedsRefundable => {
             let excess = refund.origin.excess().map(Money::decimal).unwrap_or_default();
-            let (amount, code) = (refund.amount.decimal(), refund.amount.currency().code());
-            let detail =
-                format!("made at the processor: {excess} of its {amount} {code} were no longer refundable");
+            let amount = in_words(refund.amount);
+            let detail = format!("made at the processor: {excess} of its {amount} were no longer refundable");
             (Mismatch::ExceedsRefundable, detail)
         }
     };
     Some(Discrepancy::of_refund(mismatch, refund, detail))
+}
+
+fn in_words(money: Money) -> String {
+    format!("{} {}", money.decimal(), money.currency().code())
 }
 
 /// Whether the refund is on its way and has a job, or waits for one that is not due.

@@ -9,6 +9,7 @@ mod audit;
 mod charges;
 mod checks;
 mod findings;
+mod missed;
 mod parts;
 mod reader;
 mod run;
@@ -26,6 +27,7 @@ use recoup_ports::events::{Events, RecordDeliveries, RecordEvents};
 use recoup_ports::lists::RefundList;
 use recoup_ports::payments::KeepVerifications;
 use recoup_ports::processor::Processor;
+use recoup_ports::refunds::Reserve;
 use recoup_ports::reports::{KeepReports, Tenants};
 use recoup_ports::seal_keys::SealKeys;
 use recoup_ports::settlement::Settle;
@@ -51,6 +53,7 @@ pub trait Store:
     + AuditPayments
     + KeepVerifications
     + Settle
+    + Reserve
     + Events
     + RecordDeliveries
     + RecordEvents
@@ -66,6 +69,7 @@ impl<T> Store for T where
         + AuditPayments
         + KeepVerifications
         + Settle
+        + Reserve
         + Events
         + RecordDeliveries
         + RecordEvents

@@ -23,7 +23,7 @@ use crate::seals::{self, Seals};
 use crate::{Context, ReconcileError, Scope, Store};
 
 /// How often a payment whose books do not add up is read anew while they keep moving.
-const READS_MAX: usize = 5;
+pub(crate) const READS_MAX: usize = 5;
 const DAY: Duration = Duration::from_hours(24);
 
 /// A run over one account.
@@ -167,8 +167,9 @@ impl<'a, S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'a, S, P, K> {
             self.findings.add(checks::event(refund, &id, record, &self.endpoints)).await;
         }
         if checks::asks_processor(refund, self.scope) {
-            // The list is of the account's own refunds, not of those made in a merchant's.
-            if refund.processor.name == KEEPS_A_LIST && refund.processor.account.is_none() {
+            // The list is of the account's own refunds that we had made, not of those made in a merchant's account.
+            let is_listed = refund.processor.account.is_none() && refund.origin.excess().is_none();
+            if refund.processor.name == KEEPS_A_LIST && is_listed {
                 self.to_look_for.push(refund.clone());
             } else {
                 self.ask(refund).await;

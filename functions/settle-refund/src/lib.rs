@@ -19,7 +19,7 @@ use recoup_domain::time::Timestamp;
 use recoup_http::problem::{Code, Problem};
 use recoup_http::request::path_parameter;
 use recoup_http::respond::{Answer, respond_within};
-use recoup_ports::payments::Charges;
+use recoup_ports::payments::{Charges, KeepVerifications};
 use recoup_ports::processor::Processor;
 use recoup_ports::processor_keys::ProcessorKeys;
 use recoup_ports::refunds::Reserve;
@@ -48,7 +48,7 @@ pub struct Context<S, K, P> {
 /// One notification.
 pub async fn handle<S, K, P>(context: &Context<S, K, P>, request: Request) -> Response<Body>
 where
-    S: Settle + Reserve + Charges + Sync,
+    S: Settle + Reserve + Charges + KeepVerifications + Sync,
     K: ProcessorKeys + Sync,
     P: Processor + Sync,
 {

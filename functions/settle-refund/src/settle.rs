@@ -5,7 +5,7 @@ use recoup_domain::refund::{Amounts, Move, Outcome, Refund};
 use recoup_http::problem::Problem;
 use recoup_http::refund::not_found;
 use recoup_ports::causes;
-use recoup_ports::payments::Charges;
+use recoup_ports::payments::{Charges, KeepVerifications};
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_ports::refunds::Reserve;
 use recoup_ports::settlement::{Settle, SettleError, Settled};
@@ -18,7 +18,7 @@ use crate::{AttemptOutcome, Context, entering, unavailable};
 pub const STARTS_MAX: usize = 3;
 
 /// Judges a notification by where its refund stands, and writes what follows.
-pub(crate) async fn carry_out<S: Settle + Reserve + Charges + Sync, K, P: Processor>(
+pub(crate) async fn carry_out<S: Settle + Reserve + Charges + KeepVerifications + Sync, K, P: Processor>(
     context: &Context<S, K, P>,
     sender: ProcessorName,
     notification: &Notification,
@@ -44,7 +44,7 @@ pub(crate) async fn carry_out<S: Settle + Reserve + Charges + Sync, K, P: Proces
 }
 
 /// `None` if the refund moved between reading and writing.
-async fn once<S: Settle + Reserve + Charges + Sync, K, P: Processor>(
+async fn once<S: Settle + Reserve + Charges + KeepVerifications + Sync, K, P: Processor>(
     context: &Context<S, K, P>,
     sender: ProcessorName,
     notification: &Notification,
@@ -52,7 +52,10 @@ async fn once<S: Settle + Reserve + Charges + Sync, K, P: Processor>(
     let refund =
         match (context.store.refund(&notification.tenant, &notification.refund).await?, &notification.made) {
             (Some(refund), _) => refund,
-            (None, Some(made)) => return entering::enter(context, sender, notification, made).await,
+            // On the heap: what few notifications need is large.
+            (None, Some(made)) => {
+                return Box::pin(entering::enter(context, sender, notification, made)).await;
+            }
             (None, None) => return Err(not_found()),
         };
     let Some(outcome) = outcome(sender, notification, &refund) else {
@@ -74,14 +77,14 @@ async fn once<S: Settle + Reserve + Charges + Sync, K, P: Processor>(
     written(context.store.carry_out(&change).await, &change)
 }
 
-/// What a notification says of this refund. Nothing, if it speaks of another amount, of another processor's refund, or
-/// in words that nobody knows: repeated, it would say no more, so a person has to look.
+/// What a notification says of this refund. Nothing, if it speaks of another processor's refund, or in words that
+/// nobody knows: repeated, it would say no more, so a person has to look.
 fn outcome(sender: ProcessorName, notification: &Notification, refund: &Refund) -> Option<Outcome> {
     let outcome = notification.outcome_of(refund);
     let why = if refund.processor.name != sender {
         "another processor has the refund"
     } else if outcome.silence().is_some() {
-        "its amount is another one, or its status says nothing"
+        "its amount cannot be told, or its status says nothing"
     } else {
         return Some(outcome);
     };
@@ -101,7 +104,9 @@ async fn confirmed<P: Processor>(processor: &P, refund: &Refund) -> Result<Outco
             tracing::error!("the processor says that a refund is pending whose end it reported");
             Ok(Outcome::Pending)
         }
-        LookedUp::Stands(Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured)
+        LookedUp::Stands(
+            Outcome::Differs { .. } | Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured,
+        )
         | LookedUp::NeverReceived => {
             tracing::error!("the processor does not confirm what it reported");
             Err(unavailable())

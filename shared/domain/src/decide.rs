@@ -238,6 +238,7 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         wait: None,
         recovery: Vec::new(),
         flag: None,
+        processor_amount: None,
         verdict: None,
         created_at: identity.now,
     };

@@ -147,9 +147,9 @@ impl Refund {
     /// The refund as it was at a version.
     #[must_use]
     pub fn at(&self, version: &Version) -> Self {
-        // A flag is no part of a version, and the same version is told in the same words.
+        // A flag and what it is about are no part of a version, and the same version is told in the same words.
         let verdict = self.verdict.clone().filter(|verdict| verdict.at <= version.updated_at);
-        Self { version: version.clone(), flag: None, verdict, ..self.clone() }
+        Self { version: version.clone(), flag: None, processor_amount: None, verdict, ..self.clone() }
     }
 
     /// Every change that the refund still records, oldest first: its number, its time and the state it led to.

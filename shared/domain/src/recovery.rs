@@ -100,6 +100,11 @@ pub enum Taken {
     No,
     /// It was not taken, and never will be.
     Refused,
+    /// Not now: this question did nothing.
+    Busy {
+        /// How long it asks us to wait.
+        retry_after: Option<Duration>,
+    },
     /// No clear answer.
     Unknown,
 }
@@ -219,7 +224,7 @@ impl Refund {
                     part.state = PartState::Open { refusals, asked_at: None };
                 }
                 Some(Taken::Refused) => part.state = PartState::Refused,
-                Some(Taken::No | Taken::Unknown) | None => {}
+                Some(Taken::No | Taken::Busy { .. } | Taken::Unknown) | None => {}
             }
         }
         parts

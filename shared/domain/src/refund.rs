@@ -82,7 +82,9 @@ fact!(
         /// The processor says that the money went back after all, but its payment no longer has it.
         SucceededAfterFailure = "succeeded_after_failure",
         /// It was made at the processor without us, and its payment no longer had as much.
-        ExceedsRefundable = "exceeds_refundable"
+        ExceedsRefundable = "exceeds_refundable",
+        /// The processor has refunded another amount than it was asked for.
+        AmountDiffers = "amount_differs"
     }
 );
 
@@ -174,6 +176,8 @@ pub struct Refund {
     pub recovery: Vec<Part>,
     /// Why a person has to look at it, if one has.
     pub flag: Option<Flag>,
+    /// What the processor has refunded, where that is another amount than it was asked for.
+    pub processor_amount: Option<Money>,
     /// What a person last said of its end, if one did.
     pub verdict: Option<Verdict>,
     /// When it was made.

@@ -139,28 +139,27 @@ impl<K: ProcessorKeys + Sync> Processor for HttpAdapter<K> {
 
     /// Nothing is asked for: the order said who gives what, and the look-up says who has given it.
     async fn recover(&self, refund: &Refund) -> Vec<(usize, Taken)> {
-        let answer = self.ask(Question::LookUp(&refund.id), Unclear::of("http", refund)).await.ok();
-        let told =
-            answer.filter(|answer| answer.status == 200).and_then(|answer| parts(answer.json()?, refund));
-        let unknown = || refund.open_parts().map(|part| (part.position, Taken::Unknown)).collect();
-        told.unwrap_or_else(unknown)
+        let told = match self.ask(Question::LookUp(&refund.id), Unclear::of("http", refund)).await {
+            Ok(answer) if answer.status == 200 => {
+                answer.json().and_then(|json| parts(json, refund)).ok_or(Taken::Unknown)
+            }
+            Ok(answer) => Err(busy(&answer, (self.now)()).map_or(Taken::Unknown, Taken::from)),
+            Err(why) => Err(why.into()),
+        };
+        told.unwrap_or_else(|why| refund.open_parts().map(|part| (part.position, why.clone())).collect())
     }
 }
 
 /// What an answer says: only one of these statuses, in JSON exactly as documented, is clear.
 fn said(refund: &Refund, answered: &Answered, statuses: &[u16], now: Timestamp) -> Outcome {
     let unclear = Unclear::of("http", refund);
-    let retry_after = answered.retry_after(now);
-    match answered.status {
-        401 | 403 => {
-            unclear.answered("our signature is not accepted", answered.status, None);
-            return Outcome::NotConfigured;
-        }
-        429 | 503 if answered.status == 429 || retry_after.is_some() => {
-            unclear.answered("it is busy, and did nothing", answered.status, None);
-            return Outcome::Busy { retry_after };
-        }
-        _ => {}
+    if matches!(answered.status, 401 | 403) {
+        unclear.answered("our signature is not accepted", answered.status, None);
+        return Outcome::NotConfigured;
+    }
+    if let Some(busy) = busy(answered, now) {
+        unclear.answered("it is busy, and did nothing", answered.status, None);
+        return busy.into();
     }
     let why = if !statuses.contains(&answered.status) {
         "the status is not one that decides"
@@ -174,4 +173,11 @@ fn said(refund: &Refund, answered: &Answered, statuses: &[u16], now: Timestamp) 
     };
     unclear.answered(why, answered.status, None);
     Outcome::Unknown
+}
+
+/// Whether an answer says "not now, not done".
+fn busy(answered: &Answered, now: Timestamp) -> Option<Wordless> {
+    let retry_after = answered.retry_after(now);
+    let is_busy = answered.status == 429 || answered.status == 503 && retry_after.is_some();
+    is_busy.then_some(Wordless::Busy(retry_after))
 }

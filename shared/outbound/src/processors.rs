@@ -8,7 +8,7 @@ use recoup_domain::payment::ProcessorName;
 use recoup_domain::recovery::Taken;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::time::Timestamp;
-use recoup_ports::charges::{ChargeQuestion, ChargeRead};
+use recoup_ports::charges::{ChargeQuestion, ChargeRead, RefundOfCharge};
 use recoup_ports::direct::KeysChecked;
 use recoup_ports::processor::{Listing, LookedUp, Processor};
 use recoup_ports::processor_keys::ProcessorKeys;
@@ -74,6 +74,13 @@ impl<K: ProcessorKeys + Sync> Processor for Processors<K> {
         match question.processor {
             ProcessorName::Stripe => self.stripe.read_charge(question).await,
             ProcessorName::Sandbox | ProcessorName::Http => ChargeRead::NotTold,
+        }
+    }
+
+    async fn refunds_of_charge(&self, question: &ChargeQuestion) -> Option<Vec<RefundOfCharge>> {
+        match question.processor {
+            ProcessorName::Stripe => self.stripe.refunds_of_charge(question).await,
+            ProcessorName::Sandbox | ProcessorName::Http => None,
         }
     }
 

@@ -18,7 +18,7 @@ use recoup_domain::payment::ProcessorName;
 use recoup_domain::recovery::Taken;
 use recoup_domain::refund::{Failure, Outcome, Refund};
 use recoup_domain::time::Timestamp;
-use recoup_ports::charges::{ChargeQuestion, ChargeRead};
+use recoup_ports::charges::{ChargeQuestion, ChargeRead, RefundOfCharge};
 use recoup_ports::direct::KeysChecked;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, Listing, LookedUp, Processor};
 use recoup_ports::processor_keys::ProcessorKeys;
@@ -208,7 +208,12 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         after: Option<&str>,
     ) -> Result<StripeRefunds, Found> {
         let unclear = Unclear::of("stripe", refund);
-        let request = self.request(key, Method::GET, &list_path(order, after), String::new());
+        let request = self.request(
+            key,
+            Method::GET,
+            &list_path(order.payment_parameter, &order.payment, after),
+            String::new(),
+        );
         let request = for_account(request, refund.processor.account.as_ref());
         self.ask(unclear, request, StripeRefunds::parse).await.map_err(|no| match no {
             No::SuchPayment(_) => Found::NoSuchPayment,
@@ -335,6 +340,10 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
         self.charge(question).await
     }
 
+    async fn refunds_of_charge(&self, question: &ChargeQuestion) -> Option<Vec<RefundOfCharge>> {
+        self.refunds_of(question).await
+    }
+
     /// Reads the newest refund of all.
     async fn check_key(&self, tenant: &Tenant, _name: ProcessorName) -> KeysChecked {
         let unclear = Unclear::list("stripe", tenant);
@@ -368,15 +377,15 @@ fn refused(refund: &Refund, failure: Failure) -> Outcome {
 /// What Stripe's refund means for ours.
 fn outcome(refund: &Refund, found: &StripeRefund) -> Outcome {
     let outcome = found.outcome_of(refund);
-    if outcome == Outcome::Unknown {
+    if matches!(outcome, Outcome::Unknown | Outcome::Differs { .. }) {
         Unclear::of("stripe", refund).other();
     }
     outcome
 }
 
-fn list_path(order: &Order, after: Option<&str>) -> String {
+fn list_path(parameter: &str, payment: &str, after: Option<&str>) -> String {
     let mut query = Serializer::new(String::new());
-    query.append_pair(order.payment_parameter, &order.payment);
+    query.append_pair(parameter, payment);
     query.append_pair("limit", &PAGE_SIZE.to_string());
     if let Some(after) = after {
         query.append_pair("starting_after", after);

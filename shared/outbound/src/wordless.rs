@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use recoup_domain::recovery::Taken;
 use recoup_domain::refund::Outcome;
 use recoup_ports::processor_keys::KeysError;
 
@@ -49,6 +50,15 @@ impl From<Wordless> for Outcome {
             Wordless::Unknown => Self::Unknown,
             Wordless::Busy(retry_after) => Self::Busy { retry_after },
             Wordless::NotConfigured => Self::NotConfigured,
+        }
+    }
+}
+
+impl From<Wordless> for Taken {
+    fn from(why: Wordless) -> Self {
+        match why {
+            Wordless::Busy(retry_after) => Self::Busy { retry_after },
+            Wordless::Unknown | Wordless::NotConfigured => Self::Unknown,
         }
     }
 }

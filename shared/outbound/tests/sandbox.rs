@@ -34,6 +34,7 @@ fn refund(environment: Environment, reference: &str) -> Refund {
         wait: None,
         recovery: Vec::new(),
         flag: None,
+        processor_amount: None,
         verdict: None,
         created_at: now,
     }

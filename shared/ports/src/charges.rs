@@ -1,6 +1,7 @@
 //! Reading a payment's charge at its processor: its terms there, whichever of its names was asked for.
 
-use recoup_domain::ids::Tenant;
+use recoup_domain::enter::Made;
+use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::money::{Currency, Money, MoneyError};
 use recoup_domain::payment::{Payment, Processor, ProcessorName};
 use recoup_domain::seal::Sealed;
@@ -63,6 +64,15 @@ impl Charge {
         let money = |minor| Money::of_minor(minor, self.currency);
         Ok((money(self.captured_minor)?, money(self.refunded_minor)?))
     }
+}
+
+/// One refund of a charge, as its processor lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundOfCharge {
+    /// Which of the tenant's own it says that it is.
+    pub ours: Option<RefundId>,
+    /// What it is there.
+    pub made: Made,
 }
 
 /// The outcome of reading a charge.

@@ -10,7 +10,7 @@ use recoup_domain::refund::{Outcome, Pending, Refund, State};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 
-use crate::charges::{ChargeQuestion, ChargeRead};
+use crate::charges::{ChargeQuestion, ChargeRead, RefundOfCharge};
 use crate::direct::KeysChecked;
 
 /// What a processor answers when it is asked about a refund.
@@ -57,6 +57,15 @@ pub trait Processor {
     /// Reads the charge behind a payment's reference, if the processor tells of charges. Moves no money.
     fn read_charge(&self, _question: &ChargeQuestion) -> impl Future<Output = ChargeRead> + Send {
         async { ChargeRead::NotTold }
+    }
+
+    /// Lists every refund of a charge, whoever made it; `None` if the processor does not, or gives no clear answer. Moves
+    /// no money.
+    fn refunds_of_charge(
+        &self,
+        _question: &ChargeQuestion,
+    ) -> impl Future<Output = Option<Vec<RefundOfCharge>>> + Send {
+        async { None }
     }
 
     /// Takes each of the refund's open parts, unless that was done before, and says what became of it. Of a refund that

@@ -1,8 +1,8 @@
 //! What a processor reports unasked, and how we know that the processor sent it.
 
 use http::HeaderMap;
+use recoup_domain::enter::Made;
 use recoup_domain::ids::{AccountId, Environment, RefundId, Tenant};
-use recoup_domain::money::Money;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
@@ -65,12 +65,10 @@ pub struct Message<'request> {
 /// A refund that was made at the processor without us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MadeThere {
-    /// The processor's name for it.
-    pub reference: Text<255>,
+    /// What it is.
+    pub made: Made,
     /// The names of its payment there, any of which may be the registered one.
     pub payments: Vec<Text<255>>,
-    /// How much, if it is exact in our minor units.
-    pub amount: Option<Money>,
 }
 
 impl<'request> Message<'request> {
@@ -106,13 +104,18 @@ impl Notification {
         &self.outcome
     }
 
-    /// What it means for this refund. [`Outcome::Unknown`] if it is about another refund, or about another
-    /// amount than was asked for: a person has to look at that.
+    /// What it means for this refund. [`Outcome::Unknown`] if it is about another refund.
     pub fn outcome_of(&self, refund: &Refund) -> Outcome {
         let same_amount = self.amount.is_none() || self.amount == StripeAmount::of(refund.amount);
         let same =
             self.tenant == refund.tenant && self.refund == refund.id && refund.origin.external().is_none();
-        if same && same_amount { self.outcome.clone() } else { Outcome::Unknown }
+        match (&self.outcome, self.amount.as_ref().and_then(StripeAmount::money)) {
+            (outcome, _) if same && same_amount => outcome.clone(),
+            (Outcome::Succeeded { reference, .. }, Some(amount)) if same => {
+                Outcome::Differs { reference: reference.clone(), amount }
+            }
+            _ => Outcome::Unknown,
+        }
     }
 }
 

@@ -115,13 +115,16 @@ fn an_event_that_contradicts_itself_cannot_be_read() {
 }
 
 #[test]
-fn news_of_another_amount_or_refund_says_nothing() {
+fn news_of_another_amount_names_it_and_of_another_refund_says_nothing() {
     let asked = refund();
     let mut told = event("refund.updated", &asked);
     told["data"]["object"]["amount"] = json!(501);
-    assert_eq!(of_stripe(&told).outcome_of(&asked), Outcome::Unknown);
-    told["data"]["object"]["amount"] = json!(500);
-    told["data"]["object"]["currency"] = json!("usd");
+    let Outcome::Differs { amount, .. } = of_stripe(&told).outcome_of(&asked) else { panic!("{told}") };
+    assert_eq!(amount, fixtures::eur(501));
+    told["data"]["object"]["status"] = json!("failed");
+    assert_eq!(of_stripe(&told).outcome_of(&asked), Outcome::Unknown, "it moved nothing");
+    told["data"]["object"]["status"] = json!("succeeded");
+    told["data"]["object"]["currency"] = json!("zzz");
     assert_eq!(of_stripe(&told).outcome_of(&asked), Outcome::Unknown);
     let mut another = asked.clone();
     another.id = fixtures::refund_id("another");

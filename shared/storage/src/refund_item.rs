@@ -28,6 +28,7 @@ pub(crate) const HISTORY: &str = "history";
 pub(crate) const CHANGED_AT: &str = "changed_at";
 pub(crate) const ASK_AT: &str = "ask_at";
 pub(crate) const FLAG: &str = "flag";
+pub(crate) const PROCESSOR_AMOUNT: &str = "processor_amount";
 pub(crate) const VERDICT: &str = "verdict";
 pub(crate) const POSTPONED: &str = "postponed";
 
@@ -50,6 +51,13 @@ struct SplitItem {
 struct ExternalItem {
     method: Text<64>,
     reference: Option<Text<255>>,
+}
+
+/// Money in a currency of its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MoneyItem {
+    amount: u64,
+    currency: Currency,
 }
 
 /// A person's word, as stored.
@@ -120,6 +128,7 @@ struct RefundItem {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     recovery: Vec<RecoveryItem>,
     flag: Option<Flag>,
+    processor_amount: Option<MoneyItem>,
     verdict: Option<VerdictItem>,
     created_at: Timestamp,
 }
@@ -165,7 +174,7 @@ fn is_zero(count: &u32) -> bool {
 pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
     let Refund { tenant, id, payment_id, amount, kind, split, lines, notes, processor, .. } = refund;
     let Refund { origin, fingerprint, version, first, history, handed_over_at, turn, postponed, .. } = refund;
-    let Refund { wait, recovery, flag, verdict, created_at, .. } = refund;
+    let Refund { wait, recovery, flag, processor_amount, verdict, created_at, .. } = refund;
     let Notes { reason, information, description, reference, webhook_url } = notes.clone();
     let key = Key::refund(tenant, id);
     let (list, place) = by_time(tenant, *created_at, id);
@@ -209,6 +218,7 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         woken_at: wait.and_then(|wait| wait.woken_at),
         recovery: recovery.iter().map(RecoveryItem::from).collect(),
         flag: *flag,
+        processor_amount: processor_amount.map(MoneyItem::from),
         verdict: verdict.as_ref().map(VerdictItem::from),
         created_at: *created_at,
     })?;
@@ -226,6 +236,8 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
     let excess = money(item.excess.unwrap_or(0), item.currency)?;
     let processor = item.processor();
     let recovery = item.recovery.into_iter().map(RecoveryItem::read).collect::<Result<_, _>>()?;
+    let processor_amount =
+        item.processor_amount.map(|there| money(there.amount, there.currency)).transpose()?;
     let external = item.external.map(|ExternalItem { method, reference }| External { method, reference });
     Ok(Refund {
         tenant,
@@ -254,6 +266,7 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
         wait,
         recovery,
         flag: item.flag,
+        processor_amount,
         verdict: item.verdict.map(VerdictItem::read),
         created_at: item.created_at,
     })
@@ -261,6 +274,12 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
 
 fn money(minor: u64, currency: Currency) -> Result<Money, &'static str> {
     Money::of_minor(minor, currency).map_err(|_| "an amount is too large")
+}
+
+impl From<Money> for MoneyItem {
+    fn from(money: Money) -> Self {
+        Self { amount: money.minor(), currency: money.currency() }
+    }
 }
 
 impl From<External> for ExternalItem {

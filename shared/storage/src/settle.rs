@@ -19,7 +19,8 @@ use crate::keys::{DUE_PK, DUE_SK, Key, PK, RESTS, TURN, WOKEN_AT, found_in_index
 use crate::payment_item::{ACTORS, LINES_LEFT, LINES_REFUNDED, REFUNDABLE};
 use crate::recovery_item::{RECOVERY, to_attribute};
 use crate::refund_item::{
-    ASK_AT, CHANGED_AT, FLAG, HANDED_OVER_AT, HISTORY, POSTPONED, VERDICT, VerdictItem,
+    ASK_AT, CHANGED_AT, FLAG, HANDED_OVER_AT, HISTORY, MoneyItem, POSTPONED, PROCESSOR_AMOUNT, VERDICT,
+    VerdictItem,
 };
 use crate::reserve::{amounts_taken, covered};
 use crate::table::{Item, Table, cause, read_refund};
@@ -52,6 +53,10 @@ fn next_state(change: &Move) -> Result<Expression, BoxError> {
     // A mark leaves the sequence as it is, so who ends it may not have seen it.
     if next.flag != from.flag || next.version.state == State::Succeeded {
         expression.assign(FLAG, next.flag.map(|flag| text(flag.as_str())));
+    }
+    if next.processor_amount != from.processor_amount {
+        let amount = next.processor_amount.map(MoneyItem::from).map(serde_dynamo::to_attribute_value);
+        expression.assign(PROCESSOR_AMOUNT, amount.transpose()?);
     }
     // Parts come with the first success, and no step touches them again: they have writes of their own.
     if next.recovery != from.recovery {

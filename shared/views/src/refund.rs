@@ -134,6 +134,19 @@ impl From<&BankReference> for BankReferenceView {
 }
 
 #[derive(Clone, Debug, Serialize)]
+struct MoneyView {
+    #[serde(flatten)]
+    amount: Amount,
+    currency: &'static str,
+}
+
+impl From<Money> for MoneyView {
+    fn from(money: Money) -> Self {
+        Self { amount: money.into(), currency: money.currency().code() }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
 struct ExternalView {
     method: String,
     reference: Option<String>,
@@ -150,7 +163,7 @@ impl From<&External> for ExternalView {
 #[derive(Clone, Debug, Serialize)]
 struct VerdictView {
     outcome: &'static str,
-    operator: String,
+    operator: Option<String>,
     reason: String,
     reference: Option<String>,
     at: String,
@@ -160,7 +173,7 @@ impl From<&Verdict> for VerdictView {
     fn from(Verdict { ruling, operator, reason, reference, at }: &Verdict) -> Self {
         Self {
             outcome: ruling.as_str(),
-            operator: operator.as_str().into(),
+            operator: Some(operator.as_str().into()),
             reason: reason.as_str().into(),
             reference: reference.as_ref().map(|text| text.as_str().into()),
             at: at.rfc3339(),
@@ -222,6 +235,7 @@ pub struct RefundView {
     routing: Option<RoutingView>,
     urls: UrlsView,
     processor_reference: Option<String>,
+    processor_amount: Option<MoneyView>,
     bank_reference: Option<BankReferenceView>,
     sequence: u32,
     arrival_estimate: Option<ArrivalView>,
@@ -271,6 +285,7 @@ impl RefundView {
             routing: refund.split.as_ref().map(|split| RoutingView::of(refund, split)),
             urls: UrlsView { webhook: notes.webhook_url.as_ref().map(|url| url.as_str().into()) },
             processor_reference: version.processor_reference.as_ref().map(|text| text.as_str().into()),
+            processor_amount: refund.processor_amount.map(MoneyView::from),
             bank_reference: version.bank_reference.as_ref().map(BankReferenceView::from),
             sequence: version.sequence,
             arrival_estimate: arrives(refund).then(|| ArrivalView {
@@ -296,6 +311,13 @@ fn arrives(refund: &Refund) -> bool {
 }
 
 impl RefundView {
+    /// Without the name of the person who settled it: receivers of events are no readers of refunds.
+    #[must_use]
+    pub fn without_operator(mut self) -> Self {
+        self.verdict = self.verdict.map(|verdict| VerdictView { operator: None, ..verdict });
+        self
+    }
+
     /// Shows the payment in place of its id.
     #[must_use]
     pub fn with_transaction(mut self, payment: PaymentView) -> Self {

@@ -39,7 +39,8 @@ impl EventData {
     pub fn of(event: &Event, refund: Option<&Refund>, public_url: &PublicUrl) -> Option<Self> {
         match &event.subject {
             Subject::Refund { version, .. } => {
-                Some(Self::Refund(Box::new(RefundView::of(&refund?.at(version), public_url))))
+                let then = RefundView::of(&refund?.at(version), public_url);
+                Some(Self::Refund(Box::new(then.without_operator())))
             }
             Subject::Endpoint { id, reason, disabled_at } => Some(Self::Endpoint(DisabledView {
                 id: id.to_string(),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use recoup_domain::delivery::{AttemptOutcome, GivenUp, Standing, Target};
 use recoup_domain::endpoint::{DisabledReason, Switch};
-use recoup_domain::refund::Refund;
+use recoup_domain::event::Event;
+use recoup_domain::refund::{Judged, Refund, Ruling, Verdict};
 use recoup_domain::signing::verifies;
 use recoup_ports::endpoints::{EndpointHealth, KeepEndpoints};
 use recoup_ports::events::{DeliveryRecorded, RecordDeliveries, RecordEvents};
@@ -12,6 +13,7 @@ use recoup_ports::settlement::{Settle, Settled};
 use recoup_testing::contract::assert_webhook_described;
 use recoup_testing::fixtures::{self, later};
 use recoup_views::RefundView;
+use recoup_views::webhook::EventData;
 use serde_json::{Value, json};
 
 use crate::{World, answering, header, message, url};
@@ -198,4 +200,27 @@ async fn an_event_whose_refund_is_missing_is_kept_for_a_person() {
     let job = recoup_ports::jobs::WebhookJob::first(&event, Target::Endpoint(endpoint.id));
     assert_eq!(world.kept(vec![message("m1", serde_json::to_string(&job).unwrap())]).await, ["m1"]);
     assert_eq!(receiver.received().len(), 0);
+}
+
+#[tokio::test]
+async fn who_settled_a_refund_is_shown_to_its_readers_and_not_to_receivers() {
+    let world = World::new("https://unused.example.com/").await;
+    let verdict = Verdict {
+        ruling: Ruling::Succeeded,
+        operator: fixtures::text("jo"),
+        reason: fixtures::text("seen at the bank"),
+        reference: None,
+        at: later(1_000),
+    };
+    let Judged::Now(change) = world.refund.judged(verdict) else { panic!("it is on its way") };
+    let settled = change.to();
+    let event = Event::of_change(Some(&world.refund), settled);
+    let told = EventData::of(&event, Some(settled), &world.context.public_url).unwrap();
+    let told = serde_json::to_value(told).unwrap();
+    let read = serde_json::to_value(RefundView::of(settled, &world.context.public_url)).unwrap();
+    assert_eq!(
+        (&told["verdict"]["operator"], &told["verdict"]["reason"]),
+        (&Value::Null, &json!("seen at the bank"))
+    );
+    assert_eq!(read["verdict"]["operator"], "jo");
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use process_refund::{SILENCES_MAX, handle};
 use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::{Processor as PaymentProcessor, ProcessorName, Terms};
+use recoup_domain::recovery::{Shape, SplitTerms, Taken};
 use recoup_domain::refund::{Outcome, Pending, Refund, State};
 use recoup_domain::time::Timestamp;
 use recoup_ports::direct::KeysChecked;
@@ -280,4 +281,53 @@ async fn thirty_refunds_of_one_charge_settle_soon_and_hold_up_nobody() {
     assert!(took < Duration::from_secs(45), "{took:?}, {turned_away} were turned away");
     let busy = u32::try_from(turned_away).unwrap();
     assert!(busy > SILENCES_MAX || took < Duration::from_secs(10), "no circuit opened");
+}
+
+/// Pays the customer; of the actors' parts it takes those that the test says, and is busy with the others.
+struct AtParts(&'static [usize]);
+
+impl Processor for AtParts {
+    async fn refund(&self, _: &Refund) -> Outcome {
+        fixtures::succeeded()
+    }
+
+    async fn look_up(&self, _: &Refund) -> LookedUp {
+        panic!("the customer is paid")
+    }
+
+    async fn recover(&self, refund: &Refund) -> Vec<(usize, Taken)> {
+        let taken = |position| {
+            if self.0.contains(&position) {
+                return Taken::Yes { reference: fixtures::text("trr_1") };
+            }
+            Taken::Busy { retry_after: Some(Duration::from_secs(7)) }
+        };
+        refund.open_parts().map(|part| (part.position, taken(part.position))).collect()
+    }
+}
+
+#[tokio::test]
+async fn an_actors_part_that_nobody_took_now_spends_no_step_of_the_waits() {
+    let mut world = World::new("sandbox_succeed").await;
+    let mut terms = world.payment.terms();
+    terms.processor.split = Some(SplitTerms { shape: Shape::Apart, transfers: Vec::new() });
+    world.register(fixtures::registered("pay_apart", terms)).await;
+    let refund = world
+        .reserve(
+            "key",
+            &fixtures::wanted_of(&world.payment, 0, &[(fixtures::SELLER, 1_000), (fixtures::SUPPLIER, 500)]),
+        )
+        .await;
+    let mut waits = Vec::new();
+    for takes in [&[][..], &[], &[1], &[1, 2]] {
+        let before = world.refund(&refund).await;
+        let context = context(&world.table, AtParts(takes));
+        assert!(failed(&context, vec![message("m", 1, &job(&before))]).await.is_empty());
+        let stands = world.refund(&refund).await;
+        waits.push(stands.wait.map(|wait| wait.at.since((context.now)()).as_secs()));
+        assert!(stands.turn - stands.postponed <= 1, "{stands:?}");
+    }
+    assert_eq!(waits, [Some(0), Some(8), Some(9), None]);
+    let done = world.refund(&refund).await;
+    assert!(!done.has_open_parts());
 }

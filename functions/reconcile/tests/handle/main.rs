@@ -8,6 +8,7 @@ mod books;
 mod charges;
 mod charging;
 mod healthy;
+mod missed;
 mod outcomes;
 mod payloads;
 #[path = "../../../../tests/events/seal_keys.rs"]
@@ -27,7 +28,7 @@ use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::report::{Finding, Report};
 use recoup_domain::time::Timestamp;
 use recoup_outbound::sandbox::Sandbox;
-use recoup_ports::charges::{ChargeQuestion, ChargeRead};
+use recoup_ports::charges::{ChargeQuestion, ChargeRead, RefundOfCharge};
 use recoup_ports::credentials::{Accounts, NewAccount};
 use recoup_ports::events::RecordEvents;
 use recoup_ports::payments::{Payments, Register, Registered};
@@ -74,6 +75,10 @@ impl Processor for Scripted {
 
     async fn read_charge(&self, _: &ChargeQuestion) -> ChargeRead {
         self.charges.answer()
+    }
+
+    async fn refunds_of_charge(&self, _: &ChargeQuestion) -> Option<Vec<RefundOfCharge>> {
+        self.charges.listed()
     }
 
     async fn list(&self, _: &Tenant, name: ProcessorName, _: Timestamp) -> Listing {

@@ -7,12 +7,15 @@ use recoup_domain::ids::{Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::signing::{Secret, Secrets};
+use recoup_ports::charges::{ChargeQuestion, ChargeRead, RefundOfCharge};
 use recoup_ports::processor::{LookedUp, Processor};
 use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
 use recoup_processors::stripe::StripeSigningSecret;
 use recoup_testing::fixtures;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+
+use crate::charges::Charges;
 
 /// Who has keys: the tenant of the fixtures, its live side, and another account. Nobody else has any.
 pub(crate) fn customers() -> [Tenant; 3] {
@@ -76,12 +79,17 @@ impl ProcessorKeys for KeyRing {
 pub(crate) struct Books {
     found: Mutex<LookedUp>,
     asked: AtomicUsize,
+    pub(crate) charges: Charges,
 }
 
 impl Books {
     /// Does not answer.
     pub(crate) fn silent() -> Self {
-        Self { found: Mutex::new(LookedUp::Stands(Outcome::Unknown)), asked: AtomicUsize::new(0) }
+        Self {
+            found: Mutex::new(LookedUp::Stands(Outcome::Unknown)),
+            asked: AtomicUsize::new(0),
+            charges: Charges::default(),
+        }
     }
 
     pub(crate) fn set(&self, found: LookedUp) {
@@ -104,5 +112,13 @@ impl Processor for Books {
         // Whoever asks at the same time gets his turn.
         tokio::task::yield_now().await;
         self.found.lock().unwrap().clone()
+    }
+
+    async fn read_charge(&self, _: &ChargeQuestion) -> ChargeRead {
+        self.charges.answer()
+    }
+
+    async fn refunds_of_charge(&self, _: &ChargeQuestion) -> Option<Vec<RefundOfCharge>> {
+        self.charges.listed()
     }
 }

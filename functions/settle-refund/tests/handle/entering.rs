@@ -1,13 +1,19 @@
 //! Refunds that were made at Stripe without us: once in the books, and nothing below zero.
 
+use recoup_domain::enter::{Made, Reversal};
 use recoup_domain::ids::Tenant;
-use recoup_domain::payment::ProcessorName;
+use recoup_domain::payment::{Payment, ProcessorName, Terms};
+use recoup_domain::recovery::{Shape, SplitTerms};
 use recoup_domain::refund::{Flag, Outcome, Refund, State};
+use recoup_domain::verification::Verification;
+use recoup_ports::charges::RefundOfCharge;
+use recoup_ports::payments::{KeepVerifications, Kept};
 use recoup_ports::refunds::{Refunds, Reserve, Reserved};
 use recoup_ports::settlement::{Settle, Settled};
 use recoup_testing::fixtures;
 use serde_json::{Value, json};
 
+use crate::charges::charge;
 use crate::gateway::Event;
 use crate::signed::{Word, event, told_with};
 use crate::{World, now, payment};
@@ -37,7 +43,20 @@ fn to_address(tenant: &Tenant, body: &Value) -> Event {
 impl World {
     /// With the getpaid payment, its charge claimed as its registration does.
     async fn at_stripe() -> Self {
-        let world = Self::with(payment(ProcessorName::Stripe)).await;
+        Self::of_charge(payment(ProcessorName::Stripe)).await
+    }
+
+    /// The payment as registered while its processor did not answer.
+    async fn unverified(&self) -> Payment {
+        let registered = self.payment().await;
+        let pending = Payment { verification: Some(Verification::Pending), ..registered.clone() };
+        let kept = self.context.store.keep_verification(&pending, &registered).await;
+        assert_eq!(kept.unwrap(), Kept::Yes);
+        pending
+    }
+
+    async fn of_charge(payment: Payment) -> Self {
+        let world = Self::with(payment).await;
         let text = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
         let tenant = &world.payment.tenant;
         let pk = format!("{}#{}#charge#stripe#ch_1", tenant.environment.as_str(), tenant.account);
@@ -197,4 +216,63 @@ async fn our_own_refund_is_heard_at_the_address_of_its_account_and_at_no_other()
     assert_eq!(world.refund(&refund).await.version.state, State::Initiated);
     assert_eq!(world.hear(&told).await["outcome"], "applied");
     assert!(refund.step(Outcome::Pending, now()).is_some());
+}
+
+/// The getpaid payment as a destination charge: 100 for the platform, 3000 for the seller.
+fn destination() -> Payment {
+    let payment = payment(ProcessorName::Stripe);
+    let mut terms =
+        Terms { routing: Some(fixtures::split(100, &[(fixtures::SELLER, 3_000)])), ..payment.terms() };
+    terms.processor.split = Some(SplitTerms { shape: Shape::Destination, transfers: Vec::new() });
+    fixtures::registered(payment.id.as_str(), terms)
+}
+
+#[tokio::test]
+async fn a_destination_charge_is_split_as_stripe_says_in_the_event_or_asked() {
+    let listed = |reference: &str, amount: u64| RefundOfCharge {
+        ours: None,
+        made: Made {
+            reference: fixtures::text(reference),
+            amount: Some(fixtures::eur(1_100)),
+            outcome: fixtures::succeeded_as(reference),
+            reversal: Reversal::Made { reference: fixtures::text("trr_1"), amount: fixtures::eur(amount) },
+        },
+    };
+    // What the event names, what Stripe lists, how often it is asked, and what the seller then gives.
+    for (named, list, asked, seller) in [
+        (json!(null), None, 0, 1_000),
+        (json!("trr_1"), Some(vec![listed("re_0", 10), listed("re_1", 1_080)]), 1, 1_080),
+        (json!("trr_1"), Some(vec![listed("re_0", 10)]), 1, 1_065),
+        (json!("trr_1"), None, 1, 1_065),
+    ] {
+        let world = World::of_charge(destination()).await;
+        world.context.processor.charges.list(list);
+        let mut event = made("re_1", 1_100, Word::Succeeded);
+        event["data"]["object"]["transfer_reversal"] = named.clone();
+        let told = world.hear(&event).await;
+        assert_eq!(world.context.processor.charges.take_listed(), asked, "{named}");
+        let split = world.entered(&told).await.split.unwrap();
+        assert_eq!(split.of(&fixtures::actor_id(fixtures::SELLER)), Some(fixtures::eur(seller)), "{named}");
+        world.check_books().await;
+        assert_eq!(world.hear(&event).await["outcome"], "unchanged");
+        assert_eq!(world.context.processor.charges.take_listed(), 0, "what is in the books is not asked for");
+    }
+}
+
+#[tokio::test]
+async fn an_adopted_payment_is_verified_once_its_earlier_refund_is_heard_of() {
+    let world = World::at_stripe().await;
+    let charge = charge(&["ch_1"], 3_100, 1_100);
+    let pending = world.unverified().await;
+    let told = charge.told_of(pending.clone(), now());
+    assert_eq!(world.context.store.keep_verification(&told, &pending).await.unwrap(), Kept::Yes);
+    assert!(matches!(world.payment().await.verification, Some(Verification::Failed(..))));
+    world.context.processor.charges.tell(charge);
+    for (reference, amount, verified, asked) in
+        [("re_1", 1_000, false, 1), ("re_2", 100, true, 1), ("re_3", 5, true, 0)]
+    {
+        world.hear(&made(reference, amount, Word::Succeeded)).await;
+        let found = matches!(world.payment().await.verification, Some(Verification::Verified(_)));
+        assert_eq!((found, world.context.processor.charges.take_asked()), (verified, asked), "{reference}");
+    }
 }

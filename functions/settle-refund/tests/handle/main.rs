@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 mod believing;
+#[path = "../../../../tests/events/charges.rs"]
+mod charges;
 mod contradicting;
 mod doubles;
 mod entering;

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
-use recoup_domain::refund::{Pending, Refund, State};
+use recoup_domain::refund::{Flag, Pending, Refund, State};
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor_keys::{Access, KeysError, ProcessorKeys};
 use recoup_testing::{TestTable, fixtures};
@@ -229,8 +229,7 @@ async fn what_no_repeat_makes_clearer_changes_nothing() {
         signed_by_stripe(&event.to_string())
     };
     for (case, event) in [
-        ("another amount", changed("/data/object/amount", json!(1_501))),
-        ("another currency", changed("/data/object/currency", json!("usd"))),
+        ("a currency of which nobody knows how it counts", changed("/data/object/currency", json!("zzz"))),
         ("a status of the future", changed("/data/object/status", json!("settling"))),
         // The account's own adapter, about a refund that is Stripe's.
         ("another processor", signed_by_adapter(&notice(&refund, Word::Succeeded).to_string())),
@@ -247,4 +246,28 @@ async fn what_no_repeat_makes_clearer_changes_nothing() {
     let reply = sandbox.tell(&signed_by_adapter(&notice(&refund, Word::Failed).to_string())).await;
     assert_eq!((reply.status, &reply.body["outcome"]), (200, &json!("ignored")));
     assert_eq!(sandbox.left().await, 1_600);
+}
+
+#[tokio::test]
+async fn another_amount_than_was_asked_for_is_named_and_the_refund_stays_held() {
+    let (world, refund) = World::with_refund(ProcessorName::Stripe).await;
+    let mut told = event(&refund, Word::Succeeded);
+    told["data"]["object"]["amount"] = json!(1_400);
+    for outcome in ["applied", "unchanged"] {
+        let reply = world.tell(&signed_by_stripe(&told.to_string())).await;
+        assert_eq!((reply.status, &reply.body["outcome"]), (200, &json!(outcome)));
+        let stands = world.refund(&refund).await;
+        assert_eq!(stands.version.state, State::Processing(Pending::OutcomeUnknown));
+        assert_eq!(
+            (stands.flag, stands.processor_amount),
+            (Some(Flag::AmountDiffers), Some(fixtures::eur(1_400)))
+        );
+        assert!(stands.version.processor_reference.is_some());
+        assert_eq!((stands.version.sequence, world.left().await), (2, 1_600));
+    }
+    world.check_books().await;
+    // The right one, after all.
+    let reply = world.tell(&signed_by_stripe(&event(&refund, Word::Succeeded).to_string())).await;
+    assert_eq!(reply.body["status"], "succeeded");
+    assert_eq!(world.refund(&refund).await.flag, None);
 }

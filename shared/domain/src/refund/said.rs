@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Refund, State};
+use super::{Amounts, Flag, Move, Pending, Refund, State};
+use crate::money::Money;
 use crate::payment::fact;
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -78,5 +79,27 @@ impl Refund {
     pub(super) fn learns(&self, told: Option<&BankReference>) -> bool {
         let known = self.version.bank_reference.as_ref();
         told.is_some_and(|told| known.is_none() || told.value.is_some()) && told != known
+    }
+
+    /// The change to a success whose bank gives no number, in the time in which it is asked for.
+    pub fn without_bank_reference(&self, now: Timestamp) -> Move {
+        let mut next = self.moved_to(self.version.state.clone(), Amounts::Stay, now);
+        next.to.version.bank_reference = None;
+        next.to.wait = None;
+        next
+    }
+
+    /// What becomes of a refund of which another amount moved: its own stays held until a person has looked.
+    pub(super) fn differing(&self, reference: Text<255>, amount: Money, now: Timestamp) -> Option<Move> {
+        if self.processor_amount == Some(amount) {
+            return None;
+        }
+        let has_it = self.version.state.pending().filter(|pending| pending.is_received());
+        let state = State::Processing(has_it.unwrap_or(Pending::OutcomeUnknown));
+        let mut next = self.moved_to(state, Amounts::Stay, now);
+        next.to.version.processor_reference = Some(reference);
+        next.to.processor_amount = Some(amount);
+        next.to.flag = Some(Flag::AmountDiffers);
+        Some(next)
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{BankReference, Change, Failure, Flag, Pending, Refund, State, Verdict, Version};
+use crate::money::Money;
 use crate::recovery::PartState;
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
@@ -52,6 +53,13 @@ pub enum Outcome {
     Pending,
     /// It has it, and waits for money in the balance there.
     PendingFunds,
+    /// It has refunded, or will, another amount than it was asked for: a person has to look.
+    Differs {
+        /// The processor's name for that.
+        reference: Text<255>,
+        /// How much.
+        amount: Money,
+    },
     /// No answer: the money may or may not have moved.
     Unknown,
     /// Not now, and nothing was done: it says so, nothing could be sent, or it was not asked.
@@ -67,7 +75,11 @@ impl Outcome {
     /// What is not known, where this is no word of the processor's on the refund.
     pub fn silence(&self) -> Option<Pending> {
         match self {
-            Self::Succeeded { .. } | Self::Failed(_) | Self::Pending | Self::PendingFunds => None,
+            Self::Succeeded { .. }
+            | Self::Failed(_)
+            | Self::Pending
+            | Self::PendingFunds
+            | Self::Differs { .. } => None,
             Self::Unknown => Some(Pending::OutcomeUnknown),
             Self::Busy { .. } => Some(Pending::Busy),
             Self::NotConfigured => Some(Pending::NotConfigured),
@@ -80,7 +92,7 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
     from: Box<Refund>,
-    to: Box<Refund>,
+    pub(super) to: Box<Refund>,
     amounts: Amounts,
 }
 
@@ -209,6 +221,9 @@ impl Refund {
                 State::Initiated | State::Processing(_),
                 silence @ (Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured),
             ) => self.unanswered(silence.silence()?, now),
+            (State::Initiated | State::Processing(_), Outcome::Differs { reference, amount }) => {
+                self.differing(reference, amount, now)
+            }
             (State::Failed(_) | State::Cancelled, Outcome::Succeeded { reference, bank_reference }) => {
                 let mut next = self.succeeded(reference, bank_reference, Amounts::TakeAgain, now);
                 next.to.flag = None;
@@ -219,6 +234,7 @@ impl Refund {
                 Outcome::Succeeded { .. }
                 | Outcome::Pending
                 | Outcome::PendingFunds
+                | Outcome::Differs { .. }
                 | Outcome::Unknown
                 | Outcome::Busy { .. }
                 | Outcome::NotConfigured,
@@ -228,6 +244,7 @@ impl Refund {
                 Outcome::Failed(_)
                 | Outcome::Pending
                 | Outcome::PendingFunds
+                | Outcome::Differs { .. }
                 | Outcome::Unknown
                 | Outcome::Busy { .. }
                 | Outcome::NotConfigured,
@@ -275,6 +292,7 @@ impl Refund {
             | Outcome::Failed(_)
             | Outcome::Pending
             | Outcome::PendingFunds
+            | Outcome::Differs { .. }
             | Outcome::Unknown => {
                 let asked = usize::try_from(self.turn.saturating_sub(self.postponed)).unwrap_or(usize::MAX);
                 let wait = WAITS.get(asked).copied().unwrap_or(ASKED_AGAIN_AFTER);
@@ -346,18 +364,13 @@ impl Refund {
         let mut next = self.moved_to(State::Succeeded, amounts, now);
         next.to.version.processor_reference = Some(reference);
         next.to.version.bank_reference = bank_reference;
+        // It is what was asked for, after all.
+        next.to.processor_amount = None;
+        next.to.flag = next.to.flag.filter(|flag| *flag != Flag::AmountDiffers);
         if next.to.recovery.is_empty() {
             next.to.recovery = next.to.parts_to_take();
         }
         next.asking_for_parts(now)
-    }
-
-    /// The change to a success whose bank gives no number, in the time in which it is asked for.
-    pub fn without_bank_reference(&self, now: Timestamp) -> Move {
-        let mut next = self.moved_to(self.version.state.clone(), Amounts::Stay, now);
-        next.to.version.bank_reference = None;
-        next.to.wait = None;
-        next
     }
 
     pub(super) fn moved_to(&self, state: State, amounts: Amounts, now: Timestamp) -> Move {

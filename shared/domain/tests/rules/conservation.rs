@@ -2,11 +2,12 @@
 
 use proptest::prelude::*;
 use recoup_domain::balance::{Balances, Posting, SeenStatus};
+use recoup_domain::enter::{Made, Reversal, enter};
 use recoup_domain::money::Money;
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Amounts, Outcome, Refund, State};
 use recoup_domain::split::Actor;
-use recoup_testing::fixtures::{eur, later};
+use recoup_testing::fixtures::{eur, later, text};
 
 use crate::strategies::{Wish, judge, outcome, payment, wish};
 
@@ -18,6 +19,9 @@ enum Deed {
     Answer(prop::sample::Index, Outcome),
     /// The same, by somebody who read the refund earlier: the write must refuse it if it has changed.
     Late(prop::sample::Index, Outcome),
+    /// A refund was made at the processor: of so many thousandths of the payment, of which so many came back from the
+    /// merchant.
+    Made(u64, Option<u64>, Outcome),
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -26,6 +30,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => wish().prop_map(Deed::Request),
         3 => (index(), outcome()).prop_map(|(index, outcome)| Deed::Answer(index, outcome)),
         1 => (index(), outcome()).prop_map(|(index, outcome)| Deed::Late(index, outcome)),
+        1 => (0_u64..=1_200, prop::option::of(0_u64..=1_000), outcome())
+            .prop_map(|(share, reversed, outcome)| Deed::Made(share, reversed, outcome)),
     ]
 }
 
@@ -69,8 +75,23 @@ impl Books {
         self.read_before[index] = std::mem::replace(&mut self.refunds[index], change.into_refund());
     }
 
+    fn make(&mut self, share: u64, reversed: Option<u64>, outcome: Outcome) {
+        let amount = self.payment.amount.minor() * share / 1_000;
+        let reversal = reversed.map_or(Reversal::None, |share| {
+            let amount = eur(amount * share / 1_000);
+            Reversal::Made { reference: text("trr_1"), amount }
+        });
+        let reference = text(&format!("re_{}", self.refunds.len()));
+        let made = Made { reference, amount: Some(eur(amount)), outcome, reversal };
+        let Ok(entered) = enter(&self.payment, &made, later(1)) else { return };
+        self.payment = self.payment.after_reserving(&entered.refund).expect("what enters can be taken");
+        self.refunds.push(entered.refund.clone());
+        self.read_before.push(entered.refund);
+    }
+
     fn run(&mut self, deed: Deed) {
         match deed {
+            Deed::Made(share, reversed, outcome) => self.make(share, reversed, outcome),
             Deed::Request(wish) => self.request(&wish),
             Deed::Answer(index, outcome) if !self.refunds.is_empty() => {
                 let index = index.index(self.refunds.len());
@@ -90,7 +111,7 @@ impl Books {
     fn sum(&self, actor: Option<&Actor>, state: fn(&State) -> bool) -> Money {
         let refunds = self.refunds.iter().filter(|refund| state(&refund.version.state));
         let parts = refunds.map(|refund| match actor {
-            None => refund.amount,
+            None => refund.taken(),
             Some(actor) => refund.split.as_ref().expect("a routed refund has a split").part_of(actor),
         });
         Money::sum(self.payment.amount.currency(), parts).expect("the sum is within the bound")

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use recoup_domain::refund::{
-    Amounts, BankReference, BankReferenceKind, Change, Failure, FailureCode, Outcome, Pending, Refund, Said,
-    State, Version, Withdrawn,
+    Amounts, BankReference, BankReferenceKind, Change, Failure, FailureCode, Flag, Outcome, Pending, Refund,
+    Said, State, Version, Withdrawn,
 };
 use recoup_domain::waiting::{GRACE, Wait};
 use recoup_testing::fixtures::{self, decided, getpaid_payment, getpaid_wanted, later, text};
@@ -69,6 +69,13 @@ proptest! {
                 State::Processing(Pending::Processor | Pending::InsufficientFunds | Pending::OutcomeUnknown),
                 Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured,
             ) => prop_assert_eq!(moved, None),
+            (State::Initiated | State::Processing(_), Outcome::Differs { amount, .. }) => {
+                let step = step.as_ref().unwrap();
+                let (to, received) = (step.to(), refund.version.state.pending().filter(|had| had.is_received()));
+                let pending = received.unwrap_or(Pending::OutcomeUnknown);
+                prop_assert_eq!(moved, Some((Amounts::Stay, &State::Processing(pending))), "held, and not sent again");
+                prop_assert_eq!((to.flag, to.processor_amount), (Some(Flag::AmountDiffers), Some(*amount)));
+            }
             (State::Initiated | State::Processing(_), _) => {
                 let says = outcome.silence().unwrap_or(match outcome {
                     Outcome::PendingFunds => Pending::InsufficientFunds,
@@ -101,7 +108,9 @@ proptest! {
         let kept = Change { at: next.version.updated_at, state: Some(next.version.state.clone()) };
         prop_assert_eq!(next.history.last(), Some(&kept));
         prop_assert_eq!(&next.version.metadata, &refund.version.metadata);
-        let agreed = Refund { version: refund.version.clone(), history: refund.history.clone(), ..next };
+        let (flag, processor_amount) = (refund.flag, refund.processor_amount);
+        let (version, history) = (refund.version.clone(), refund.history.clone());
+        let agreed = Refund { version, history, flag, processor_amount, ..next };
         prop_assert_eq!(agreed, refund);
     }
 

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use recoup_domain::decide::{Identity, Refusal, Reservation, decide};
 use recoup_domain::ids::RefundId;
 use recoup_domain::money::{Money, WrittenAmount};
-use recoup_domain::payment::{CaptureStatus, Facts, PartialRefunds, Payment, Payout, Settlement, Terms};
+use recoup_domain::payment::{
+    CaptureStatus, Facts, PartialRefunds, Payment, Payout, Processor, Settlement, Terms,
+};
+use recoup_domain::recovery::{Shape, SplitTerms};
 use recoup_domain::refund::{BankReference, BankReferenceKind, External, Notes, Outcome};
 use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::Metadata;
@@ -39,8 +42,17 @@ pub(crate) fn payment() -> impl Strategy<Value = Payment> {
         });
         let lines = lines.map(|cuts| parts(amount, &cuts)).unwrap_or_default();
         let lines = lines.iter().enumerate().map(|(index, part)| (line_id(&format!("l{index}")), eur(*part)));
-        registered("pay_1", Terms { routing, lines: lines.collect(), ..terms(amount) })
+        let terms = Terms { routing, lines: lines.collect(), ..terms(amount) };
+        registered("pay_1", Terms { processor: processor(&terms), ..terms })
     })
+}
+
+/// One merchant is paid by the charge itself, several by transfers of their own.
+fn processor(terms: &Terms) -> Processor {
+    let merchants = terms.routing.as_ref().map(|split| split.merchants().len());
+    let shape = merchants.map(|merchants| if merchants == 1 { Shape::Destination } else { Shape::Apart });
+    let split = shape.map(|shape| SplitTerms { shape, transfers: Vec::new() });
+    Processor { split, ..terms.processor.clone() }
 }
 
 /// Facts that forbid or allow.
@@ -183,6 +195,7 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
         2 => Just(fixtures::failed()),
         1 => Just(Outcome::Pending),
         1 => Just(Outcome::PendingFunds),
+        1 => (1_u64..100).prop_map(|amount| Outcome::Differs { reference: text("re_1"), amount: eur(amount) }),
         1 => Just(Outcome::Unknown),
         1 => Just(Outcome::Busy { retry_after: None }),
         1 => Just(Outcome::NotConfigured),

@@ -12,6 +12,7 @@ use url::form_urlencoded::Serializer;
 
 use super::{No, PAGE_SIZE, PAGES_MAX, Stripe, is_name};
 use crate::unclear::Unclear;
+use crate::wordless::Wordless;
 
 /// Parts of one refund that are asked for at once.
 const PARTS_AT_ONCE: usize = 10;
@@ -20,7 +21,7 @@ const PARTS_AT_ONCE: usize = 10;
 enum Found {
     Part(StripePart),
     Nothing,
-    NoAnswer,
+    NoAnswer(Wordless),
 }
 
 impl<K: ProcessorKeys + Sync> Stripe<K> {
@@ -29,22 +30,22 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         let open: Vec<&Part> = refund.open_parts().collect();
         let mut answers = Vec::new();
         let asked = async {
-            let key = self.key(Unclear::of("stripe", refund)).await.ok()?;
+            let key = self.key(Unclear::of("stripe", refund)).await?;
             for some in open.chunks(PARTS_AT_ONCE) {
                 let taken = join_all(some.iter().map(|part| self.take(&key, refund, part))).await;
                 answers.extend(some.iter().map(|part| part.position).zip(taken));
-                if answers.iter().any(|(_, taken)| *taken == Taken::Unknown) {
+                if answers.iter().any(|(_, taken)| matches!(taken, Taken::Unknown | Taken::Busy { .. })) {
                     break;
                 }
             }
-            Some(())
+            Ok(())
         };
-        let in_time = timeout(self.time_limit, asked).await;
-        if in_time.is_err() {
+        let answered = timeout(self.time_limit, asked).await.unwrap_or_else(|_| {
             Unclear::of("stripe", refund).late();
-        }
-        if !matches!(in_time, Ok(Some(()))) {
-            answers.extend(open.first().map(|part| (part.position, Taken::Unknown)));
+            Err(Wordless::Unknown)
+        });
+        if let Err(why) = answered {
+            answers.extend(open.first().map(|part| (part.position, why.into())));
         }
         answers
     }
@@ -72,18 +73,19 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
                 Found::Part(found) => return taken(refund, &order, &found),
                 Found::Nothing if is_to_be_taken => {}
                 Found::Nothing => return Taken::No,
-                Found::NoAnswer => return Taken::Unknown,
+                Found::NoAnswer(why) => return why.into(),
             }
         }
         match self.post_part(key, refund, &order, &path).await {
             Ok(found) => taken(refund, &order, &found),
+            Err(No::Word(why)) => why.into(),
             // Perhaps the account's key is another Stripe account's now.
-            Err(No::Word(_) | No::SuchPayment(_)) => Taken::Unknown,
+            Err(No::SuchPayment(_)) => Taken::Unknown,
             Err(No::Refused(failure)) => match self.find_part(key, refund, &order, &path).await {
                 Found::Part(found) => taken(refund, &order, &found),
                 Found::Nothing if failure.code == FailureCode::InsufficientFunds => Taken::Short,
                 Found::Nothing => Taken::Refused,
-                Found::NoAnswer => Taken::Unknown,
+                Found::NoAnswer(why) => why.into(),
             },
         }
     }
@@ -102,7 +104,8 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             self.request(key, Method::GET, &path, String::new()),
             refund.processor.account.as_ref(),
         );
-        let found = self.ask(unclear, request, ChargeOfRefund::parse).await.map_err(|_| Taken::Unknown)?;
+        let found = self.ask(unclear, request, ChargeOfRefund::parse).await;
+        let found = found.map_err(|no| wordless(&no))?;
         Ok(found.source(kind))
     }
 
@@ -125,7 +128,10 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
         for _ in 0..PAGES_MAX {
             let request = self.request(key, Method::GET, &page_of(path, after.as_deref()), String::new());
             let page = self.ask(unclear, request, StripeParts::parse).await;
-            let Ok(page) = page else { return Found::NoAnswer };
+            let page = match page {
+                Ok(page) => page,
+                Err(no) => return Found::NoAnswer(wordless(&no)),
+            };
             let next = page.data.last().map(|last: &StripePart| last.id.clone());
             if let Some(found) = page.data.into_iter().find(|found| found.is_of(refund, order)) {
                 return Found::Part(found);
@@ -137,7 +143,15 @@ impl<K: ProcessorKeys + Sync> Stripe<K> {
             }
         }
         unclear.unread("the transfer has more reversals than are read");
-        Found::NoAnswer
+        Found::NoAnswer(Wordless::Unknown)
+    }
+}
+
+/// Of a look-up, a refusal says nothing.
+fn wordless(no: &No) -> Wordless {
+    match no {
+        No::Word(why) => *why,
+        No::Refused(_) | No::SuchPayment(_) => Wordless::Unknown,
     }
 }
 

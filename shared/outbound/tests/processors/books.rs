@@ -24,6 +24,8 @@ pub(crate) struct Inner {
     pub(crate) refusal: Option<(u16, Value)>,
     /// Reversals of transfers and refunds of fees, each with the path under which it was made.
     pub(crate) parts: Vec<(String, Value)>,
+    /// Instead of taking a part, or listing them, this is answered.
+    pub(crate) part_refusal: Option<(u16, Value)>,
     /// Whether actors lack the money for their parts.
     pub(crate) short: bool,
     /// What an adapter says of parts, if it does.

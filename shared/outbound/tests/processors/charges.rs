@@ -1,14 +1,16 @@
 //! Charges, read at Stripe by either of their names.
 
+use recoup_domain::enter::Reversal;
 use recoup_domain::payment::{Processor as PaymentProcessor, ProcessorName};
+use recoup_domain::refund::Outcome;
 use recoup_outbound::stripe::Stripe;
 use recoup_ports::charges::{ChargeQuestion, ChargeRead};
 use recoup_ports::processor::Processor;
 use recoup_testing::fixtures::{self, tenant, text};
 
 use crate::contract::Subject;
-use crate::fake_stripe::{CHARGE, PAYMENT_INTENT, error};
-use crate::faults::Fault;
+use crate::fake_stripe::{CHARGE, PAYMENT_INTENT, error, object};
+use crate::faults::{Fault, UNCLEAR};
 use crate::stripe::AtStripe;
 use crate::world::{Keys, LIVE_KEY, fresh, handed_over};
 
@@ -50,4 +52,50 @@ async fn no_clear_answer_says_nothing_of_a_charge() {
         assert_eq!(read(&at.client, CHARGE).await, ChargeRead::NotConfigured);
         assert!(at.stripe.server.take_calls().is_empty());
     }
+}
+
+#[tokio::test]
+async fn all_refunds_of_a_charge_are_listed_whoever_made_them() {
+    let at = AtStripe::new().await;
+    let ours = handed_over(&fresh("key", CHARGE));
+    drop(at.client.refund(&ours).await);
+    let mut theirs = object(1, 300, "pending", &serde_json::json!({}));
+    theirs["transfer_reversal"] = serde_json::json!("trr_1");
+    let mut elsewhere =
+        object(2, 200, "succeeded", &serde_json::json!({ "recoup_refund_id": ours.id.as_str() }));
+    elsewhere["currency"] = serde_json::json!("zzz");
+    at.stripe.books.open().refunds.extend([theirs, elsewhere]);
+    at.stripe.server.take_calls();
+    for reference in [CHARGE, PAYMENT_INTENT] {
+        let listed = at.client.refunds_of_charge(&question(reference)).await.unwrap();
+        let named: Vec<_> = listed.iter().map(|one| one.ours.clone()).collect();
+        assert_eq!(named, [None, None, Some(ours.id.clone())], "half of our names are nobody's");
+        let made: Vec<_> = listed.iter().map(|one| &one.made).collect();
+        assert_eq!(made[0].amount, None);
+        assert_eq!((made[1].amount, &made[1].outcome), (Some(fixtures::eur(300)), &Outcome::Pending));
+        let reversal = Reversal::Made { reference: text("trr_1"), amount: fixtures::eur(270) };
+        assert_eq!((&made[1].reversal, &made[2].reversal), (&reversal, &Reversal::None));
+        assert_eq!(at.stripe.server.take_calls(), ["GET /base/v1/refunds"], "one question");
+    }
+    assert_eq!(at.client.refunds_of_charge(&question("pi_of_nobody")).await, None);
+}
+
+#[tokio::test]
+async fn half_a_list_of_a_charges_refunds_is_none() {
+    let at = AtStripe::new().await;
+    let made = |count: usize| (0..count).map(|number| object(number, 1, "succeeded", &serde_json::json!({})));
+    at.stripe.books.open().refunds = made(1_000).collect();
+    let listed = at.client.refunds_of_charge(&question(CHARGE)).await.unwrap();
+    assert_eq!((listed.len(), at.stripe.server.take_calls().len()), (1_000, 10));
+    at.stripe.books.open().refunds = made(1_001).collect();
+    assert_eq!(at.client.refunds_of_charge(&question(CHARGE)).await, None);
+    at.stripe.books.open().refunds = made(150).collect();
+    for fault in UNCLEAR {
+        at.stripe.books.fail([*fault]);
+        assert_eq!(at.client.refunds_of_charge(&question(CHARGE)).await, None, "{fault:?}");
+    }
+    let direct = ChargeQuestion { at: Some(text("acct_1")), ..question(CHARGE) };
+    assert_eq!(at.client.refunds_of_charge(&direct).await.map(|listed| listed.len()), Some(150));
+    let last = at.stripe.server.requests().pop().unwrap();
+    assert_eq!(last.header("stripe-account"), Some("acct_1"));
 }

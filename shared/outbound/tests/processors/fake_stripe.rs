@@ -164,6 +164,9 @@ fn parts(books: &mut Inner, method: &str, path: &str, query: &str, request: &Req
         _ => return (404, error("invalid_request_error", "resource_missing")),
     };
     assert_eq!(request.header("stripe-account"), None);
+    if let Some(refusal) = books.part_refusal.clone() {
+        return refusal;
+    }
     if method == "GET" {
         let made = books.parts.iter().rev().filter(|(of, _)| *of == path).map(|(_, part)| part.clone());
         return page(made.collect(), &pairs(query));
@@ -189,7 +192,20 @@ fn list(books: &Inner, query: &[(String, String)]) -> (u16, Value) {
         return (404, error("invalid_request_error", "resource_missing"));
     }
     let is_since = |refund: &&Value| since.is_none_or(|since| refund["created"].as_u64().unwrap() >= since);
-    page(books.refunds.iter().rev().filter(is_since).cloned().collect(), query)
+    let is_expanded = value(query, "expand[]") == Some("data.transfer_reversal");
+    let shown =
+        books.refunds.iter().rev().filter(is_since).map(|refund| match &refund["transfer_reversal"] {
+            Value::String(name) if is_expanded => {
+                let amount = refund["amount"].as_u64().unwrap() * 9 / 10;
+                let reversal =
+                    json!({ "id": name, "object": "transfer_reversal", "amount": amount, "currency": "eur" });
+                let mut refund = refund.clone();
+                refund["transfer_reversal"] = reversal;
+                refund
+            }
+            _ => refund.clone(),
+        });
+    page(shown.collect(), query)
 }
 
 fn page(newest_first: Vec<Value>, query: &[(String, String)]) -> (u16, Value) {

@@ -172,3 +172,19 @@ async fn what_is_refused_for_good_is_for_a_person_and_a_missing_one_is_not() {
     assert_eq!(at.client.recover(&refund).await, [(1, Taken::Refused)]);
     assert!(taken(&at).is_empty());
 }
+
+#[tokio::test]
+async fn a_busy_stripe_takes_no_part_and_what_it_did_before_is_found() {
+    let busy = Taken::Busy { retry_after: None };
+    let at = AtStripe::new().await;
+    let refund = paid(&at, &wanted(&separate(), 0, &[(SELLER, 250)])).await;
+    let lock = (429, crate::fake_stripe::error("invalid_request_error", "lock_timeout"));
+    at.stripe.books.open().part_refusal = Some(lock);
+    assert_eq!(at.client.recover(&refund).await, [(1, busy.clone())]);
+    let marked = recovered(&at, &refund).await;
+    assert!(matches!(marked.recovery[0].state, PartState::Open { refusals: 0, asked_at: Some(_) }));
+    assert_eq!(at.client.recover(&marked).await, [(1, busy.clone())], "nor when it is looked up");
+    at.stripe.books.open().part_refusal = None;
+    let done = recovered(&at, &marked).await;
+    assert_eq!((taken(&at).len(), done.has_open_parts()), (1, false));
+}

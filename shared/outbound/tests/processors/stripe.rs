@@ -1,10 +1,11 @@
 //! Stripe keeps the contract, and is asked as it documents.
 
+use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{FailureCode, Outcome, Refund};
 use recoup_outbound::stripe::Stripe;
 use recoup_ports::processor::{LookedUp, Processor};
-use recoup_testing::fixtures;
+use recoup_testing::fixtures::{self, text};
 use serde_json::json;
 
 use crate::contract::{Case, Subject, contract};
@@ -267,25 +268,39 @@ async fn an_unknown_payment_fails_only_a_refund_that_was_never_asked_for() {
 async fn an_id_that_was_used_with_other_words_is_not_a_failure() {
     let at = AtStripe::new().await;
     let refund = handed_over(&fresh("key", CHARGE));
-    let Outcome::Succeeded { .. } = at.client.refund(&refund).await else { panic!("it was not made") };
+    let Outcome::Succeeded { reference, .. } = at.client.refund(&refund).await else {
+        panic!("it was not made")
+    };
     let mut other = refund.clone();
     other.amount = fixtures::eur(1);
+    let differs = Outcome::Differs { reference, amount: refund.amount };
     assert_eq!(at.client.refund(&other).await, Outcome::Unknown);
     // Nor is it the refund that was asked for.
-    assert_eq!(at.client.look_up(&other).await, LookedUp::Stands(Outcome::Unknown));
+    assert_eq!(at.client.look_up(&other).await, LookedUp::Stands(differs));
 }
 
 #[tokio::test]
-async fn another_amount_or_currency_than_was_asked_for_is_for_a_person() {
-    for (amount, currency) in [(499, "eur"), (500, "usd")] {
+async fn another_amount_or_currency_than_was_asked_for_is_named() {
+    let usd = Currency::parse("USD").unwrap();
+    let in_usd = Money::of_minor(500, usd).unwrap();
+    for (amount, currency, status, named) in [
+        (499, "eur", "succeeded", Some(fixtures::eur(499))),
+        (499, "eur", "pending", Some(fixtures::eur(499))),
+        (500, "usd", "succeeded", Some(in_usd)),
+        // What moved nothing does not differ, and what cannot be told is not named.
+        (499, "eur", "failed", None),
+        (500, "zzz", "succeeded", None),
+    ] {
         let at = AtStripe::new().await;
         let refund = handed_over(&fresh("key", CHARGE));
-        let mut wrong = object(1, amount, "succeeded", &json!({ "recoup_refund_id": refund.id.as_str() }));
+        let mut wrong = object(1, amount, status, &json!({ "recoup_refund_id": refund.id.as_str() }));
         wrong["currency"] = json!(currency);
+        let reference = text(wrong["id"].as_str().unwrap());
+        let expected = named.map_or(Outcome::Unknown, |amount| Outcome::Differs { reference, amount });
         at.stripe.books.open().refunds.push(wrong.clone());
-        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(Outcome::Unknown));
+        assert_eq!(at.client.look_up(&refund).await, LookedUp::Stands(expected.clone()));
         at.stripe.books.open().refusal = Some((200, wrong));
-        assert_eq!(at.client.refund(&refund).await, Outcome::Unknown);
+        assert_eq!(at.client.refund(&refund).await, expected, "{amount} {currency} {status}");
     }
 }
 

@@ -66,9 +66,10 @@ impl<'body> UnverifiedEvent<'body> {
                 names(environment, account, id).ok_or(Unreadable("it names no refund as we do"))?
             }
             // Somebody made it at Stripe: it names nobody, so the address has to.
-            (None, Some(made), Some(account)) => {
-                (account.clone(), RefundId::of_processor(account, ProcessorName::Stripe, &made.reference))
-            }
+            (None, Some(made), Some(account)) => (
+                account.clone(),
+                RefundId::of_processor(account, ProcessorName::Stripe, &made.made.reference),
+            ),
             (None, ..) => return Ok(None),
         };
         // Two accounts may share one of Stripe's: each hears of the other's refunds, too.

@@ -86,7 +86,7 @@ pub(crate) fn reference(reference: Text<255>) -> Result<Text<255>, BadReference>
 
 /// Which of Stripe's parameters names this payment; `None` if it is no charge (`ch_…`, `py_…`) and no payment
 /// intent (`pi_…`).
-pub(super) fn payment_parameter(reference: &str) -> Option<&'static str> {
+pub fn payment_parameter(reference: &str) -> Option<&'static str> {
     match reference.split_once('_')? {
         ("ch" | "py", rest) if is_name(rest) => Some("charge"),
         ("pi", rest) if is_name(rest) => Some("payment_intent"),

@@ -139,6 +139,12 @@ impl StripePart {
         serde_json::from_slice(body).ok()
     }
 
+    /// Its name and how much it is, if that is exact in our minor units.
+    pub(super) fn money(&self) -> Option<(Text<255>, Money)> {
+        let reference = Text::new(self.id.clone()).ok()?;
+        Some((reference, StripeAmount::of_units(self.amount, &self.currency).money()?))
+    }
+
     /// Whether it was made for this part of the refund.
     pub fn is_of(&self, refund: &Refund, order: &PartOrder) -> bool {
         let says = |key, value| {

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use recoup_domain::ids::Tenant;
+use recoup_domain::enter::{Made, Reversal};
+use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::refund::{
     BankReference, BankReferenceKind, Failure, FailureCode, Origin, Outcome, Refund, Said,
 };
 use recoup_domain::text::Text;
+use recoup_ports::charges::RefundOfCharge;
 use recoup_ports::processor::Listed;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Order, StripeAmount, metadata};
+use super::order::is_name;
+use super::{Order, StripeAmount, StripePart, metadata};
 use crate::failure;
 use crate::notification::{MadeThere, names};
 
@@ -31,6 +34,8 @@ pub struct StripeRefund {
     /// The charge that it gives back, and the payment intent of that, or either as an object where it was expanded.
     charge: Option<Value>,
     payment_intent: Option<Value>,
+    /// What came back with it of the charge's transfer: its name, or itself where it was expanded.
+    transfer_reversal: Option<Value>,
 }
 
 /// Where the money went. The payment method's own part bears its name; of the others, only some have a number.
@@ -99,8 +104,8 @@ impl StripeRefund {
         match refund.origin {
             Origin::Api | Origin::Console => self.named(metadata::REFUND) == Some(refund.id.as_str()),
             Origin::Processor { .. } => {
-                let name = refund.version.processor_reference.as_ref().map(Text::as_str);
-                self.named(metadata::REFUND).is_none() && name == Some(self.id.as_str())
+                // Whatever names it carries: it is here because none of them is a refund of that payment.
+                refund.version.processor_reference.as_ref().map(Text::as_str) == Some(self.id.as_str())
             }
             Origin::External(_) => false,
         }
@@ -108,19 +113,52 @@ impl StripeRefund {
 
     /// What it is where it was made at Stripe without us: of which payment, by its names there, and how much.
     pub(crate) fn made(&self) -> Option<MadeThere> {
-        let is_ours = self.named(metadata::REFUND).is_some();
-        let reference = Text::new(self.id.clone()).ok().filter(|_| !is_ours)?;
+        if self.named(metadata::REFUND).is_some() {
+            return None;
+        }
         let there = [&self.charge, &self.payment_intent].into_iter().flatten();
         let names = there.filter_map(|name| name.as_str().or_else(|| name.get("id")?.as_str()));
         let payments = names.filter_map(|name| Text::new(name.to_owned()).ok()).collect();
-        Some(MadeThere { reference, payments, amount: self.amount().money() })
+        Some(MadeThere { made: self.as_made()?, payments })
     }
 
-    /// What it means for our refund. [`Outcome::Unknown`] where it is not the refund that was asked for: under
-    /// another id, or of another amount or currency. A person has to look at that.
+    fn as_made(&self) -> Option<Made> {
+        let reference = Text::new(self.id.clone()).ok().filter(|_| is_name(&self.id))?;
+        let (amount, outcome, reversal) = (self.amount().money(), self.outcome(), self.reversal());
+        Some(Made { reference, amount, outcome, reversal })
+    }
+
+    fn reversal(&self) -> Reversal {
+        let Some(told) = &self.transfer_reversal else { return Reversal::None };
+        let read = StripePart::deserialize(told).ok().and_then(|part| part.money());
+        read.map_or(Reversal::NotTold, |(reference, amount)| Reversal::Made { reference, amount })
+    }
+
+    /// What it is among the refunds of its charge, and which of this tenant's it says that it is.
+    pub fn of_charge(&self, tenant: &Tenant) -> Option<RefundOfCharge> {
+        Some(RefundOfCharge { ours: self.of_tenant(tenant), made: self.as_made()? })
+    }
+
+    /// The refund of this tenant that it carries the names of.
+    fn of_tenant(&self, tenant: &Tenant) -> Option<RefundId> {
+        let (environment, account) = (self.named(metadata::ENVIRONMENT)?, self.named(metadata::ACCOUNT)?);
+        let (whose, refund) = names(environment, account, self.named(metadata::REFUND)?)?;
+        (whose == *tenant).then_some(refund)
+    }
+
+    /// What it means for our refund. [`Outcome::Unknown`] where it is another one, [`Outcome::Differs`] where it moves
+    /// another amount than was asked for.
     pub fn outcome_of(&self, refund: &Refund) -> Outcome {
         let asked = Order::of(refund).ok().map(|order| order.amount);
-        if self.is_of(refund) && asked == Some(self.amount()) { self.outcome() } else { Outcome::Unknown }
+        match (self.outcome(), self.amount().money()) {
+            _ if !self.is_of(refund) => Outcome::Unknown,
+            (outcome, _) if asked == Some(self.amount()) => outcome,
+            (Outcome::Succeeded { .. } | Outcome::Pending | Outcome::PendingFunds, Some(amount)) => {
+                let differs = |reference| Outcome::Differs { reference, amount };
+                Text::new(self.id.clone()).map_or(Outcome::Unknown, differs)
+            }
+            _ => Outcome::Unknown,
+        }
     }
 
     /// What it is in Stripe's list of this tenant's refunds; `None` if it is not one of them: somebody made it at
@@ -128,11 +166,7 @@ impl StripeRefund {
     ///
     /// One whose amount cannot be told is [`Outcome::Unknown`], whatever its status: it is not what was asked for.
     pub fn listed(&self, tenant: &Tenant) -> Option<Listed> {
-        let (environment, account) = (self.named(metadata::ENVIRONMENT)?, self.named(metadata::ACCOUNT)?);
-        let (whose, refund) = names(environment, account, self.named(metadata::REFUND)?)?;
-        if whose != *tenant {
-            return None;
-        }
+        let refund = self.of_tenant(tenant)?;
         let reference = Text::new(self.id.clone()).ok()?;
         let amount = self.amount().money();
         let outcome = if amount.is_some() { self.outcome() } else { Outcome::Unknown };

@@ -93,7 +93,7 @@ impl Bench {
         let balances = Balances::of(&payment, &refunds.iter().map(Posting::from).collect::<Vec<_>>())
             .expect("the reads belong together");
         let held = refunds.iter().filter(|refund| refund.version.state.holds_money());
-        let held: u64 = held.map(|refund| refund.amount.minor()).sum();
+        let held: u64 = held.map(|refund| refund.taken().minor()).sum();
         assert_eq!(balances.total.held.minor(), held);
         // The payment's list names every refund item that there is.
         let items = self.table.items().await;

@@ -5,19 +5,21 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use recoup_domain::decide::{Refusal, Reservation, decide};
+use recoup_domain::enter::{Made, Reversal, enter};
 use recoup_domain::ids::RefundId;
 use recoup_domain::money::WrittenAmount;
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Outcome, Refund, State, Withdrawn};
 use recoup_domain::wanted::Wanted;
 use recoup_ports::images::{Images, Shown};
+use recoup_ports::payments::Payments;
 use recoup_ports::refunds::{Refunds, Reserve, ReserveError, Reserved};
 use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_storage::TableImages;
 use recoup_testing::Fault;
 use recoup_testing::fixtures::{
-    SELLER, SUPPLIER, decided, failed, getpaid_payment, identity, later, part_of_line, refund_id, registered,
-    succeeded, wanted, wanted_of, whole_line,
+    SELLER, SUPPLIER, decided, eur, external, failed, getpaid_payment, identity, later, part_of_line,
+    refund_id, registered, succeeded, text, wanted, wanted_of, whole_line,
 };
 
 use crate::bench::Bench;
@@ -31,9 +33,24 @@ const DECISIONS_MAX: u32 = 20;
 
 #[derive(Clone, Debug)]
 enum Deed {
-    Request { key: usize, wish: usize, amount: u64 },
-    Settle { key: usize, outcome: Outcome },
-    Cancel { key: usize },
+    Request {
+        key: usize,
+        wish: usize,
+        amount: u64,
+    },
+    Settle {
+        key: usize,
+        outcome: Outcome,
+    },
+    Cancel {
+        key: usize,
+    },
+    /// A refund was made at the processor: by its event, or found by reconcile, told any number of times.
+    Made {
+        number: usize,
+        amount: u64,
+        outcome: Outcome,
+    },
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -45,6 +62,8 @@ fn deed() -> impl Strategy<Value = Deed> {
             .prop_map(|(key, wish, amount)| Deed::Request { key, wish, amount }),
         4 => (0..KEYS.len(), outcome).prop_map(|(key, outcome)| Deed::Settle { key, outcome }),
         1 => (0..KEYS.len()).prop_map(|key| Deed::Cancel { key }),
+        1 => (0_usize..3, 1_u64..1_500, prop_oneof![Just(succeeded()), Just(Outcome::Pending)])
+            .prop_map(|(number, amount, outcome)| Deed::Made { number, amount, outcome }),
     ]
 }
 
@@ -91,6 +110,7 @@ impl Bench {
             2 => line(whole_line("iid_2"), 1100),
             3 => line(whole_line("iid_1"), 1 + amount % 700),
             4 => line(part_of_line("iid_1", amount), amount),
+            8 => Wanted { external: Some(external()), ..of(0, &[(SELLER, amount)]) },
             // A fee was kept: more of the line is given up than is paid.
             5 => line(part_of_line("iid_2", amount), 1 + amount / 2),
             _ => of(0, &[(SELLER, amount), (SUPPLIER, amount / 4)]),
@@ -141,6 +161,22 @@ impl Bench {
         }
     }
 
+    /// As settle-refund and reconcile do it, each on the payment as it finds it.
+    async fn enter(&self, number: usize, amount: u64, outcome: Outcome) {
+        let (reference, amount) = (text(&format!("re_{number}")), Some(eur(amount)));
+        let made = Made { reference, amount, outcome, reversal: Reversal::None };
+        for _ in 0..DECISIONS_MAX {
+            let read = self.store.payment(&self.payment.tenant, &self.payment.id).await;
+            let Ok(Some(payment)) = read else { return };
+            let entered = enter(&payment, &made, later(1)).unwrap();
+            match self.store.reserve(&entered).await {
+                Ok(Reserved::PaymentChanged(_)) | Err(ReserveError::KeyInUse | ReserveError::Contended) => {}
+                Ok(Reserved::New | Reserved::Existing(_)) | Err(ReserveError::Unavailable(_)) => return,
+                Err(ReserveError::Unreadable { key, why }) => panic!("{key} {why}"),
+            }
+        }
+    }
+
     /// As update-refund does it.
     async fn cancel(&self, key: &str) {
         let Ok(Some(refund)) = self.store.refund(&self.payment.tenant, &refund_id(key)).await else { return };
@@ -157,6 +193,7 @@ impl Bench {
                 }
                 Deed::Settle { key, outcome } => self.answer(KEYS[key], outcome).await,
                 Deed::Cancel { key } => self.cancel(KEYS[key]).await,
+                Deed::Made { number, amount, outcome } => self.enter(number, amount, outcome).await,
             }
         }
     }

@@ -7,6 +7,7 @@ mod changes;
 mod credentials;
 mod dead_letters;
 mod duplicates;
+mod elsewhere;
 mod endpoints;
 mod events;
 mod examples;

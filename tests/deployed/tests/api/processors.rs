@@ -218,7 +218,30 @@ async fn stripe_says_yes_no_and_later_and_an_answer_that_was_lost_is_looked_up()
         assert_eq!(stripe.orders(&id), 1, "{payment} is asked for once");
     }
     each_actor_gives_its_part(&stripe, &caller).await;
+    the_dashboards_refunds_enter_the_books(&stripe, &shop, &caller).await;
     assert!(stripe.bearers().iter().all(|bearer| *bearer == format!("Bearer {STRIPE_KEY}")));
+}
+
+/// No event of them came: they are found by the audit, also those from before the payment was adopted.
+async fn the_dashboards_refunds_enter_the_books(stripe: &StandIn, shop: &Shop, caller: &Account) {
+    registered(caller, "pay_dash", "stripe", "ch_dash").await;
+    stripe.make("ch_dash", 250);
+    stripe.make("ch_before", 100);
+    let adopt = json!({ "processor": { "name": "stripe", "reference": "ch_before" } });
+    assert_eq!(caller.register("pay_before", adopt).await.status, 201);
+    assert_eq!(caller.payment("pay_before").await["processor_verification"]["status"], "failed");
+    let scope = json!({
+        "days": 1, "older_than_seconds": 0, "audit_payments": 100, "account_id": shop.id, "environment": "sandbox",
+    });
+    for _ in 0..2 {
+        let summary = shop.stack.reconcile(scope.clone()).await;
+        assert_eq!(summary["failed"], json!([]), "{summary}");
+        assert_eq!(balance(caller, "pay_dash").await, [750, 0, 250]);
+        assert_eq!(balance(caller, "pay_before").await, [900, 0, 100]);
+    }
+    assert_eq!(caller.payment("pay_before").await["processor_verification"]["status"], "verified");
+    let made = caller.get("/v1/refunds?payment_id=pay_dash").await;
+    assert_eq!(made.body["data"][0]["origin"], "processor", "{:?}", made.body);
 }
 
 /// The customer is paid at once; the merchant who lacks the money gives it when it is asked again.

@@ -49,6 +49,16 @@ impl StandIn {
         found.map_or(Value::Null, |found| found["id"].clone())
     }
 
+    /// A refund that somebody makes in the dashboard.
+    pub(crate) fn make(&self, charge: &str, amount: u64) {
+        let mut books = self.books.lock().unwrap();
+        let made = json!({
+            "id": format!("re_{}", books.refunds.len()), "object": "refund", "amount": amount, "currency": "eur",
+            "charge": charge, "payment_intent": charge, "metadata": {}, "status": "succeeded",
+        });
+        books.refunds.push(made);
+    }
+
     /// How often a refund was ordered.
     pub(crate) fn orders(&self, refund: &str) -> usize {
         self.books.lock().unwrap().orders.iter().filter(|key| *key == refund).count()
