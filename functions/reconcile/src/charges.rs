@@ -91,8 +91,13 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
 
 /// Whether all that was refunded there is all that has left the payment here, as where no refund is on its way.
 fn adds_up(payment: &Payment, charge: &Charge) -> bool {
-    let taken = payment.amount.minus(payment.refundable);
+    let taken = left_with_refunds(payment);
     charge.amounts().is_ok_and(|(_, refunded)| taken == Some(refunded))
+}
+
+/// What has left the payment with its refunds: what disputes took is no refund there, either.
+fn left_with_refunds(payment: &Payment) -> Option<Money> {
+    payment.amount.minus(payment.refundable)?.minus(payment.charged_back()?)
 }
 
 /// What was refunded there covers what succeeded here, and is covered by what has left the payment here.
@@ -105,7 +110,7 @@ fn differing_total<'a>(payment: &Payment, refunds: &[Refund], charge: &Charge) -
         Money::sum(payment.amount.currency(), refunds.iter().filter(is_one).map(|refund| refund.amount))
     };
     // What was paid otherwise is not there.
-    let taken = payment.amount.minus(payment.refundable)?.minus(succeeded(true)?)?;
+    let taken = left_with_refunds(payment)?.minus(succeeded(true)?)?;
     let succeeded = succeeded(false)?;
     if !succeeded.exceeds(theirs) && !theirs.exceeds(taken) {
         return None;

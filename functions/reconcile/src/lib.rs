@@ -8,6 +8,7 @@
 mod audit;
 mod charges;
 mod checks;
+mod disputes;
 mod findings;
 mod parts;
 mod reader;
@@ -24,7 +25,7 @@ use recoup_ports::audits::AuditPayments;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::{Events, RecordDeliveries, RecordEvents};
 use recoup_ports::lists::RefundList;
-use recoup_ports::payments::KeepVerifications;
+use recoup_ports::payments::{KeepDisputes, KeepVerifications};
 use recoup_ports::processor::Processor;
 use recoup_ports::reports::{KeepReports, Tenants};
 use recoup_ports::seal_keys::SealKeys;
@@ -50,6 +51,7 @@ pub trait Store:
     + RefundList
     + AuditPayments
     + KeepVerifications
+    + KeepDisputes
     + Settle
     + Events
     + RecordDeliveries
@@ -65,6 +67,7 @@ impl<T> Store for T where
         + RefundList
         + AuditPayments
         + KeepVerifications
+        + KeepDisputes
         + Settle
         + Events
         + RecordDeliveries

@@ -210,9 +210,11 @@ impl Wanted {
             ("routing", said.routing != terms.routing || said.processor != terms.processor),
             ("invoice_details", said.lines != terms.lines),
         ];
+        let is_captured = payment.facts.status == CaptureStatus::Completed;
         match differs.into_iter().find(|(_, differs)| *differs) {
             None => Ok(None),
-            Some((fixed, _)) if payment.facts.status == CaptureStatus::Completed => {
+            // What a dispute took is of the amount as it was.
+            Some((fixed, _)) if is_captured || !payment.disputes.list.is_empty() => {
                 Err(Conflict::Fixed(fixed))
             }
             Some(_) => Ok(Some(said)),

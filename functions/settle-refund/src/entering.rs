@@ -1,8 +1,10 @@
 //! A refund that was made at the processor without us enters the books, under an id made of the processor's own.
 
 use recoup_domain::enter::{Made, enter as decide};
+use recoup_domain::ids::Tenant;
 use recoup_domain::payment::{Payment, Processor, ProcessorName};
 use recoup_domain::refund::Outcome;
+use recoup_domain::text::Text;
 use recoup_http::problem::Problem;
 use recoup_ports::causes;
 use recoup_ports::payments::Charges;
@@ -28,7 +30,7 @@ pub(crate) async fn enter<S: Reserve + Charges, K, P>(
         }
     };
     let Some(amount) = made.amount else { return Ok(Some(not_believed("its amount cannot be told"))) };
-    let Some(payment) = payment_of(context, sender, notification, made).await? else {
+    let Some(payment) = payment_of(context, sender, &notification.tenant, &made.payments).await? else {
         tracing::info!("a refund made at the processor is of no payment that is registered");
         return Ok(Some(AttemptOutcome::ignored()));
     };
@@ -53,16 +55,16 @@ pub(crate) async fn enter<S: Reserve + Charges, K, P>(
 }
 
 /// The payment that one of its names there is registered for.
-async fn payment_of<S: Charges, K, P>(
+pub(crate) async fn payment_of<S: Charges, K, P>(
     context: &Context<S, K, P>,
     sender: ProcessorName,
-    notification: &Notification,
-    made: &MadeThere,
+    tenant: &Tenant,
+    references: &[Text<255>],
 ) -> Result<Option<Payment>, Problem> {
-    for reference in &made.payments {
+    for reference in references {
         let charge = Processor::of(sender, reference.clone());
-        if let Some(id) = context.store.payment_of_charge(&notification.tenant, &charge).await? {
-            return Ok(context.store.payment(&notification.tenant, &id).await?);
+        if let Some(id) = context.store.payment_of_charge(tenant, &charge).await? {
+            return Ok(context.store.payment(tenant, &id).await?);
         }
     }
     Ok(None)

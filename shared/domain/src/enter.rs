@@ -20,12 +20,15 @@ pub struct Made {
     pub has_moved: bool,
 }
 
-/// Why such a refund cannot enter the books of a payment: a person has to look.
+/// Why such a refund, or a dispute, cannot enter the books of a payment: a person has to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotEntered {
     /// Another currency than the payment's.
     #[error("it is in another currency than its payment")]
     Currency,
+    /// The payment has as many disputes as its item may hold.
+    #[error("its payment has too many disputes")]
+    TooManyDisputes,
     /// The payment's stored amounts contradict each other.
     #[error("the amounts of its payment contradict each other: {0}")]
     Contradiction(&'static str),
@@ -83,5 +86,6 @@ pub fn enter(payment: &Payment, made: &Made, now: Timestamp) -> Result<Reservati
         refund.asking(refund.asked_again(&Outcome::Pending, now, 1_000))
     };
     let exactly = depends_on_the_rest.then_some(payment.refundable);
-    Ok(Reservation { refund, revision: payment.revision, exactly, lines: None })
+    let disputes = payment.disputes.revision;
+    Ok(Reservation { refund, revision: payment.revision, disputes, exactly, lines: None })
 }

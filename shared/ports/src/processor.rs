@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use recoup_domain::dispute::DisputeWord;
 use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::money::Money;
 use recoup_domain::payment::ProcessorName;
@@ -57,6 +58,16 @@ pub trait Processor {
     /// Reads the charge behind a payment's reference, if the processor tells of charges. Moves no money.
     fn read_charge(&self, _question: &ChargeQuestion) -> impl Future<Output = ChargeRead> + Send {
         async { ChargeRead::NotTold }
+    }
+
+    /// Reads all disputes of a payment's charge, as they stand at this moment; `None` where the processor tells of none, or
+    /// gave no clear answer. Moves no money.
+    fn disputes(
+        &self,
+        _question: &ChargeQuestion,
+        _told_at: Timestamp,
+    ) -> impl Future<Output = Option<Vec<DisputeWord>>> + Send {
+        async { None }
     }
 
     /// Takes each of the refund's open parts, unless that was done before, and says what became of it. Of a refund that

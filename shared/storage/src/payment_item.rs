@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use recoup_domain::dispute::{Dispute, Disputes};
 use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{
@@ -17,6 +18,7 @@ use recoup_domain::verification::{Difference, Term, Verification};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
+use crate::dispute_item::DisputeItem;
 use crate::keys::{Key, PAYMENT, owner_and_id, payment_by_time};
 
 pub(crate) const AMOUNT: &str = "amount";
@@ -142,6 +144,10 @@ pub(crate) struct PaymentItem {
     claims: Vec<Text<255>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     verification: Option<VerificationItem>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    disputes: Vec<DisputeItem>,
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    disputes_revision: u32,
     refunds: Vec<RefundId>,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,6 +168,7 @@ impl From<&Payment> for PaymentItem {
             processor: Processor { name, reference, account, split },
             claims,
             verification,
+            disputes,
             facts,
             revision,
             refunds,
@@ -192,12 +199,20 @@ impl From<&Payment> for PaymentItem {
             shape: split.as_ref().map(|terms| terms.shape),
             claims: claims.clone(),
             verification: verification.as_ref().map(VerificationItem::from),
+            disputes: disputes.list.iter().map(DisputeItem::from).collect(),
+            disputes_revision: disputes.revision,
             refunds: refunds.clone(),
             created_at: *created_at,
             seal: seal.map(|Seal(seal)| ByteArray::new(seal)),
             facts: FactsItem::new(facts, *revision, *updated_at),
         }
     }
+}
+
+/// An item without disputes looks as it always did.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none_yet(revision: &u32) -> bool {
+    *revision == 0
 }
 
 impl From<&Line> for LineItem {
@@ -289,12 +304,16 @@ impl PaymentItem {
         let paid = self.actors.iter();
         let transfers = paid.filter_map(|actor| Some((actor.id.clone()?, actor.transfer.clone()?)));
         let split = self.shape.map(|shape| SplitTerms { shape, transfers: transfers.collect() });
+        let routing = routing(self.actors, self.currency)?;
+        let disputes = self.disputes.into_iter();
+        let disputes: Result<Vec<Dispute>, &str> =
+            disputes.map(|dispute| dispute.into_dispute(self.currency, routing.as_ref())).collect();
         Ok(Payment {
             tenant,
             id: PaymentId::try_from(id).map_err(|_| "pk has no payment id")?,
             amount: money(self.amount)?,
             refundable: money(self.refundable)?,
-            routing: routing(self.actors, self.currency)?,
+            routing,
             lines,
             processor: Processor {
                 name: self.processor,
@@ -304,6 +323,7 @@ impl PaymentItem {
             },
             claims: self.claims,
             verification: self.verification.map(Verification::from),
+            disputes: Disputes { list: disputes?, revision: self.disputes_revision },
             revision: self.facts.revision,
             refunds: self.refunds,
             created_at: self.created_at,

@@ -10,6 +10,7 @@ use recoup_ports::payments::{KeepVerifications, Kept, Moved, Register, Registere
 use recoup_ports::{ReadError, WriteError};
 
 use crate::claim_item::{Claimed, holder};
+use crate::dispute_item::disputes_unchanged;
 use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
 use crate::payment_item::{
@@ -89,6 +90,8 @@ impl Register for Table {
         let mut expression = newer_facts(payment)?;
         let (refunds, none) = (expression.name(REFUNDS), expression.value(number(0_u32)));
         expression.require(format!("size({refunds}) = {none}"));
+        // What a dispute took is of the amount as it was.
+        disputes_unchanged(&mut expression, 0);
         for attribute in [AMOUNT, REFUNDABLE, ACTORS, LINES, SHAPE] {
             expression.assign(attribute, item.remove(attribute));
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use recoup_domain::decide::{Refusal, Reservation, decide};
+use recoup_domain::dispute::DisputeStatus;
 use recoup_domain::ids::RefundId;
 use recoup_domain::money::WrittenAmount;
 use recoup_domain::payment::Payment;
@@ -16,8 +17,8 @@ use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_storage::TableImages;
 use recoup_testing::Fault;
 use recoup_testing::fixtures::{
-    SELLER, SUPPLIER, decided, failed, getpaid_payment, identity, later, part_of_line, refund_id, registered,
-    succeeded, wanted, wanted_of, whole_line,
+    SELLER, SUPPLIER, decided, dispute, failed, getpaid_payment, identity, later, part_of_line, refund_id,
+    registered, succeeded, wanted, wanted_of, whole_line,
 };
 
 use crate::bench::Bench;
@@ -31,9 +32,25 @@ const DECISIONS_MAX: u32 = 20;
 
 #[derive(Clone, Debug)]
 enum Deed {
-    Request { key: usize, wish: usize, amount: u64 },
-    Settle { key: usize, outcome: Outcome },
-    Cancel { key: usize },
+    Request {
+        key: usize,
+        wish: usize,
+        amount: u64,
+    },
+    Settle {
+        key: usize,
+        outcome: Outcome,
+    },
+    Cancel {
+        key: usize,
+    },
+    /// A word on a dispute, of one moment of a few.
+    Dispute {
+        number: u8,
+        status: DisputeStatus,
+        amount: u64,
+        second: u64,
+    },
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -45,6 +62,8 @@ fn deed() -> impl Strategy<Value = Deed> {
             .prop_map(|(key, wish, amount)| Deed::Request { key, wish, amount }),
         4 => (0..KEYS.len(), outcome).prop_map(|(key, outcome)| Deed::Settle { key, outcome }),
         1 => (0..KEYS.len()).prop_map(|key| Deed::Cancel { key }),
+        1 => (0..2_u8, prop::sample::select(DisputeStatus::ALL), 1_u64..4_000, 0_u64..9)
+            .prop_map(|(number, status, amount, second)| Deed::Dispute { number, status, amount, second }),
     ]
 }
 
@@ -157,6 +176,9 @@ impl Bench {
                 }
                 Deed::Settle { key, outcome } => self.answer(KEYS[key], outcome).await,
                 Deed::Cancel { key } => self.cancel(KEYS[key]).await,
+                Deed::Dispute { number, status, amount, second } => {
+                    self.tell_of_dispute(&dispute(&format!("dp_{number}"), status, amount, second)).await;
+                }
             }
         }
     }
