@@ -268,7 +268,7 @@ pub(crate) fn books<'a>(payment: &Payment, refunds: &[Refund]) -> Vec<Discrepanc
             let (held, refunded, refundable) = (figure(held), figure(refunded), refundable.decimal());
             let (amount, currency) = (amount.decimal(), amount.currency().code());
             // The sentence of payments that no dispute took anything of stays what it was.
-            let taken = charged_back.filter(|taken| taken.is_zero()).is_none();
+            let taken = charged_back.is_none_or(|taken| !taken.is_zero());
             let charged_back =
                 if taken { format!(" + {} charged back", figure(charged_back)) } else { String::new() };
             let detail = format!(

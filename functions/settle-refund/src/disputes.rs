@@ -40,7 +40,7 @@ pub(crate) async fn enter<S: KeepDisputes, K, P>(
                 return Ok(AttemptOutcome::of_payment("applied", &payment));
             }
             Ok(Moved::Overtaken) => {
-                tracing::info!(payment.id = %payment.id, "the payment moved meanwhile; looking again")
+                tracing::info!(payment.id = %payment.id, "the payment moved meanwhile; looking again");
             }
             Err(error) => {
                 tracing::error!(error = causes(&error), payment.id = %payment.id, "a dispute was not written");

@@ -87,12 +87,11 @@ impl StripeDispute {
         Some(match self.status.as_str() {
             "warning_needs_response" | "warning_under_review" => DisputeStatus::Inquiry,
             "needs_response" | "under_review" => DisputeStatus::Open,
-            "warning_closed" | "charge_refunded" => DisputeStatus::Closed,
             "won" => DisputeStatus::Won,
             "lost" => DisputeStatus::Lost,
             // Before it was a chargeback: the money was withdrawn for the customer, or the charge is refunded apart.
             "prevented" if self.is_withdrawn() => DisputeStatus::Lost,
-            "prevented" => DisputeStatus::Closed,
+            "prevented" | "warning_closed" | "charge_refunded" => DisputeStatus::Closed,
             _ => return None,
         })
     }

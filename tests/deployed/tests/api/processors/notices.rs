@@ -117,7 +117,7 @@ async fn stripes_signed_event_ends_a_refund_whose_answer_never_came() {
 async fn dispute(shop: &Shop, secret: &str, status: &str, seconds_ago: u64) -> Answer {
     let event = json!({
         "id": "evt_1", "object": "event", "type": "charge.dispute.updated", "livemode": false,
-        "created": now().unix_millis() / 1_000 - seconds_ago,
+        "created": now().minus(std::time::Duration::from_secs(seconds_ago)).unix_seconds(),
         "data": { "object": {
             "id": "dp_1", "object": "dispute", "amount": 800, "currency": "eur", "status": status, "charge": "ch_1",
             "payment_intent": "pi_1", "reason": "fraudulent", "is_charge_refundable": false, "balance_transactions": [],
