@@ -63,6 +63,7 @@ pub(crate) fn charge(names: &[&str], captured: u64, refunded: u64) -> ChargeRead
         currency: fixtures::euro(),
         captured_minor: captured,
         refunded_minor: refunded,
+        disputed: false,
         destination: None,
         transfer: None,
         on_behalf_of: None,

@@ -42,12 +42,15 @@ fn sentence(mismatch: Mismatch) -> &'static str {
         Mismatch::SucceededAfterFailure => {
             "A refund succeeded after it had failed, and its money was not there any more."
         }
-        Mismatch::ExceedsRefundable => "A refund made at the processor is more than its payment had left.",
+        Mismatch::ExceedsRefundable => {
+            "A refund made at the processor, or a lost dispute, is more than its payment had left."
+        }
         Mismatch::TermsChanged => "A payment is not as it was registered: somebody changed it past the API.",
         Mismatch::TermsUnsealed => "A payment has no seal, so whether it is as registered is unknown.",
         Mismatch::TermsUnchecked => "Whether payments are as registered could not be checked.",
         Mismatch::TermsDifferAtProcessor => "The processor says otherwise about a payment’s terms.",
         Mismatch::TotalDiffersAtProcessor => "The processor has refunded another total of a payment.",
+        Mismatch::DisputeMissing => "The processor tells of a dispute what was not known here.",
         Mismatch::EventAstray => "A recorded event says what its refund’s history does not.",
     }
 }
@@ -57,7 +60,7 @@ fn done(remedy: Remedy) -> &'static str {
         Remedy::None => "Nothing yet: a person has to look.",
         Remedy::SentFor => "A new job was sent for.",
         Remedy::Announced => "The change was announced.",
-        Remedy::Settled => "The refund and its amounts were set to what the processor says.",
+        Remedy::Settled => "The books were set to what the processor says.",
         Remedy::Failed => "It could not be written; the next run tries again.",
     }
 }

@@ -14,7 +14,7 @@ use recoup_ports::seal_keys::SealKeys;
 use crate::checks::{self, Discrepancy};
 use crate::reader::PAGE;
 use crate::run::Run;
-use crate::{ReconcileError, Store, seals};
+use crate::{ReconcileError, Store, disputes, seals};
 
 impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
     /// Audits the next payments, as many as the scope says and this account's share of the time allows. What is left
@@ -81,6 +81,7 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
             }
             if let Some(read) = charges.get(&payment.id) {
                 self.compare_charge(payment, read).await?;
+                self.compare_disputes(payment, read).await?;
             }
         }
         Ok(places.len())
@@ -100,7 +101,9 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
             Some(key) => seals::terms(payment, key).is_none(),
             None => false,
         };
-        if !adds_up || !is_sealed {
+        let takes_more = payment.charged_back_again().is_some();
+        let is_quiet = !takes_more && disputes::excess(payment, self.scope).is_empty();
+        if !adds_up || !is_sealed || !is_quiet {
             // Both are read again: what does not add up stands only if it stays.
             let found = self.books(&payment.id).await?;
             self.findings.add(found).await;

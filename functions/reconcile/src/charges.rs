@@ -112,7 +112,7 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
 
 /// Whether all that was refunded there is all that has left the payment here, as where no refund is on its way.
 fn adds_up(payment: &Payment, charge: &Charge) -> bool {
-    let taken = payment.amount.minus(payment.refundable);
+    let taken = left_with_refunds(payment);
     charge.amounts().is_ok_and(|(_, refunded)| taken == Some(refunded))
 }
 
@@ -138,7 +138,7 @@ impl Totals {
             let moves = has_succeeded(refund) || refund.version.state.holds_money();
             refund.origin.excess().filter(|_| moves)
         })?;
-        let taken = payment.amount.minus(payment.refundable)?.minus(paid_otherwise)?.plus(excess)?;
+        let taken = left_with_refunds(payment)?.minus(paid_otherwise)?.plus(excess)?;
         Some(Self { theirs, succeeded, taken })
     }
 
@@ -154,6 +154,11 @@ fn has_succeeded(refund: &Refund) -> bool {
 
 fn is_external(refund: &Refund) -> bool {
     refund.origin.external().is_some()
+}
+
+/// What has left the payment with its refunds: what disputes took is no refund there, either.
+fn left_with_refunds(payment: &Payment) -> Option<Money> {
+    payment.amount.minus(payment.refundable)?.minus(payment.charged_back()?)
 }
 
 /// What was refunded there covers what succeeded here, and is covered by what has left the payment here.

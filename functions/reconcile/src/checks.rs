@@ -50,6 +50,8 @@ pub(crate) enum Repair<'a> {
     Deliver(Event, Vec<Target>),
     /// This change of this refund.
     Settle(&'a Refund, Move),
+    /// This payment with the disputes that it lacks, instead of that one.
+    Dispute(Box<(Payment, Payment)>),
 }
 
 impl Discrepancy<'_> {
@@ -264,7 +266,7 @@ fn has_moved(entry: &Listed) -> bool {
 /// behind the conditions, and only a person can know what is true.
 pub(crate) fn books<'a>(payment: &Payment, refunds: &[Refund]) -> Vec<Discrepancy<'a>> {
     let described = |imbalance| match imbalance {
-        Imbalance::Amount { actor, amount, refundable, held, refunded } => {
+        Imbalance::Amount { actor, amount, refundable, charged_back, held, refunded } => {
             let whose = match &actor {
                 None => "in total".to_owned(),
                 Some(Actor::Platform) => "of the platform".to_owned(),
@@ -273,8 +275,12 @@ pub(crate) fn books<'a>(payment: &Payment, refunds: &[Refund]) -> Vec<Discrepanc
             let figure = |money: Option<Money>| money.map_or("too much".to_owned(), Money::decimal);
             let (held, refunded, refundable) = (figure(held), figure(refunded), refundable.decimal());
             let (amount, currency) = (amount.decimal(), amount.currency().code());
+            // The sentence of payments that no dispute took anything of stays what it was.
+            let taken = charged_back.is_none_or(|taken| !taken.is_zero());
+            let charged_back =
+                if taken { format!(" + {} charged back", figure(charged_back)) } else { String::new() };
             let detail = format!(
-                "{whose}: {amount} {currency} is not {refundable} refundable + {held} held + {refunded} refunded"
+                "{whose}: {amount} {currency} is not {refundable} refundable + {held} held + {refunded} refunded{charged_back}"
             );
             Discrepancy::of_payment(Mismatch::AmountAstray, &payment.id, detail)
         }

@@ -3,11 +3,13 @@
 use recoup_domain::delivery::{Delivery, Target};
 use recoup_domain::event::{Event, EventType};
 use recoup_domain::ids::{PaymentId, RefundId};
+use recoup_domain::payment::Payment;
 use recoup_domain::refund::Refund;
 use recoup_domain::report::{Finding, Mismatch, Remedy};
 use recoup_domain::text::Text;
 use recoup_domain::time::Timestamp;
 use recoup_ports::causes;
+use recoup_ports::payments::Moved;
 use recoup_ports::settlement::Settled;
 
 use crate::Store;
@@ -49,6 +51,7 @@ impl<'a, S: Store> Findings<'a, S> {
             Repair::SendFor(refund) => self.send_for(refund).await?,
             Repair::Record(event, receivers) => self.record(&event, &receivers).await?,
             Repair::Deliver(event, receivers) => self.deliver(&event, &receivers).await,
+            Repair::Dispute(payments) => self.enter(&payments.0, &payments.1).await?,
             Repair::Settle(refund, change) => match self.store.carry_out(&change).await {
                 Ok(Settled::Applied) => Remedy::Settled,
                 Ok(Settled::NothingLeft) if refund.flag.is_none() => {
@@ -63,6 +66,18 @@ impl<'a, S: Store> Findings<'a, S> {
             },
         };
         Some((mismatch, remedy))
+    }
+
+    async fn enter(&self, from: &Payment, to: &Payment) -> Option<Remedy> {
+        match self.store.keep_disputes(from, to).await {
+            Ok(Moved::Applied) => Some(Remedy::Settled),
+            // It was told meanwhile, or a refund moved: the next audit compares them.
+            Ok(Moved::Overtaken) => None,
+            Err(error) => {
+                tracing::error!(error = causes(&error), payment.id = %from.id, "a dispute was not written");
+                Some(Remedy::Failed)
+            }
+        }
     }
 
     async fn send_for(&self, refund: &Refund) -> Option<Remedy> {

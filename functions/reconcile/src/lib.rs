@@ -8,6 +8,7 @@
 mod audit;
 mod charges;
 mod checks;
+mod disputes;
 mod findings;
 mod missed;
 mod parts;
@@ -25,7 +26,7 @@ use recoup_ports::audits::AuditPayments;
 use recoup_ports::endpoints::Endpoints;
 use recoup_ports::events::{Events, RecordDeliveries, RecordEvents};
 use recoup_ports::lists::RefundList;
-use recoup_ports::payments::KeepVerifications;
+use recoup_ports::payments::{KeepDisputes, KeepVerifications};
 use recoup_ports::processor::Processor;
 use recoup_ports::refunds::Reserve;
 use recoup_ports::reports::{KeepReports, Tenants};
@@ -52,6 +53,7 @@ pub trait Store:
     + RefundList
     + AuditPayments
     + KeepVerifications
+    + KeepDisputes
     + Settle
     + Reserve
     + Events
@@ -68,6 +70,7 @@ impl<T> Store for T where
         + RefundList
         + AuditPayments
         + KeepVerifications
+        + KeepDisputes
         + Settle
         + Reserve
         + Events

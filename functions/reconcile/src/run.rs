@@ -17,10 +17,10 @@ use recoup_ports::seal_keys::SealKeys;
 
 use crate::checks::{self, Discrepancy, KEEPS_A_LIST};
 use crate::findings::Findings;
-use crate::parts;
 use crate::reader::{Feed, PAGE, Reader};
 use crate::seals::{self, Seals};
 use crate::{Context, ReconcileError, Scope, Store};
+use crate::{disputes, parts};
 
 /// How often a payment whose books do not add up is read anew while they keep moving.
 pub(crate) const READS_MAX: usize = 5;
@@ -206,6 +206,8 @@ impl<'a, S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'a, S, P, K> {
                 None => self.lacks_key = true,
             }
             if found.is_empty() || before.as_ref() == Some(&books) {
+                found.extend(disputes::excess(&books.0, self.scope));
+                self.charge_back_again(&books.0).await;
                 return Ok(found);
             }
             before = Some(books);

@@ -220,7 +220,10 @@ impl Wanted {
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
             None => Ok(None),
-            Some((fixed, _)) if !payment.is_correctable() => Err(Conflict::Fixed(fixed)),
+            // What a dispute took is of the amount as it was.
+            Some((fixed, _)) if !payment.is_correctable() || !payment.disputes.list.is_empty() => {
+                Err(Conflict::Fixed(fixed))
+            }
             Some(_) => Ok(Some(said)),
         }
     }

@@ -1,9 +1,11 @@
 //! A refund that was made at the processor without us enters the books, under an id made of the processor's own.
 
 use recoup_domain::enter::{Made, NotEntered, Reversal, enter as decide};
+use recoup_domain::ids::Tenant;
 use recoup_domain::payment::{Payment, Processor as PaymentProcessor, ProcessorName};
 use recoup_domain::recovery::Shape;
 use recoup_domain::seal::SealKey;
+use recoup_domain::text::Text;
 use recoup_domain::verification::{Term, Verification};
 use recoup_http::problem::Problem;
 use recoup_ports::causes;
@@ -23,7 +25,7 @@ pub(crate) async fn enter<S: Reserve + Charges + KeepVerifications, K, P: Proces
     notification: &Notification,
     made: &MadeThere,
 ) -> Result<Option<AttemptOutcome>, Problem> {
-    let Some(payment) = payment_of(context, sender, notification, made).await? else {
+    let Some(payment) = payment_of(context, sender, &notification.tenant, &made.payments).await? else {
         tracing::info!("a refund made at the processor is of no payment that is registered");
         return Ok(Some(AttemptOutcome::ignored()));
     };
@@ -96,16 +98,16 @@ impl SealKeys for NoSealKey {
 }
 
 /// The payment that one of its names there is registered for.
-async fn payment_of<S: Charges, K, P>(
+pub(crate) async fn payment_of<S: Charges, K, P>(
     context: &Context<S, K, P>,
     sender: ProcessorName,
-    notification: &Notification,
-    made: &MadeThere,
+    tenant: &Tenant,
+    references: &[Text<255>],
 ) -> Result<Option<Payment>, Problem> {
-    for reference in &made.payments {
+    for reference in references {
         let charge = PaymentProcessor::of(sender, reference.clone());
-        if let Some(id) = context.store.payment_of_charge(&notification.tenant, &charge).await? {
-            return Ok(context.store.payment(&notification.tenant, &id).await?);
+        if let Some(id) = context.store.payment_of_charge(tenant, &charge).await? {
+            return Ok(context.store.payment(tenant, &id).await?);
         }
     }
     Ok(None)

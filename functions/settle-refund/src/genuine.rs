@@ -7,25 +7,25 @@ use recoup_domain::time::Timestamp;
 use recoup_http::problem::{Code, Problem};
 use recoup_ports::causes;
 use recoup_ports::processor_keys::ProcessorKeys;
-use recoup_processors::notification::{Message, NotGenuine, Notification, Refused, Unreadable};
+use recoup_processors::notification::{Message, NotGenuine, Refused, Told, Unreadable};
 
 use crate::{no_such_sender, unavailable};
 
 /// Most bytes in a body: 256 KiB.
 pub const BODY_BYTES_MAX: usize = 262_144;
 
-/// A processor's genuine notification; `None` where it is about no refund of ours.
+/// A processor's genuine notification; `None` where it is about nothing of ours.
 pub(crate) async fn notification<K: ProcessorKeys>(
     keys: &K,
     sender: ProcessorName,
     request: &Request,
     now: Timestamp,
-) -> Result<Option<Notification>, Problem> {
+) -> Result<Option<Told>, Problem> {
     let account = account(request)?;
     let message = Message { body: text(request)?, headers: request.headers(), account: account.as_ref() };
     let notification = recoup_processors::notification(sender, keys, message, now).await;
     if let Ok(None) = notification {
-        tracing::info!("notification ignored: it is about no refund of ours");
+        tracing::info!("notification ignored: it is about nothing of ours");
     }
     notification.map_err(problem)
 }

@@ -9,7 +9,7 @@ use crate::split::{Actor, Split};
 /// One disagreement between a payment and its refunds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Imbalance {
-    /// The amount of the payment, or of one actor, is not the sum of refundable, held and refunded.
+    /// The amount of the payment, or of one actor, is not the sum of refundable, held, refunded and charged back.
     Amount {
         /// The actor; `None` means the whole payment.
         actor: Option<Actor>,
@@ -17,6 +17,8 @@ pub enum Imbalance {
         amount: Money,
         /// What the payment says is refundable.
         refundable: Money,
+        /// What lost disputes took; `None` if that is more than any amount can be.
+        charged_back: Option<Money>,
         /// What its refunds hold; `None` if that is more than any amount can be.
         held: Option<Money>,
         /// What its refunds gave back; `None` if that is more than any amount can be.
@@ -40,11 +42,17 @@ pub fn audit(payment: &Payment, refunds: &[Refund]) -> Vec<Imbalance> {
     let missing = payment.refunds.iter().filter(|id| !ours.iter().any(|refund| refund.id == **id));
     let mut found: Vec<Imbalance> = missing.cloned().map(Imbalance::Refund).collect();
 
-    let whole = Books { actor: None, amount: payment.amount, refundable: payment.refundable };
+    let whole = Books {
+        actor: None,
+        amount: payment.amount,
+        refundable: payment.refundable,
+        charged_back: payment.charged_back(),
+    };
     let actors = payment.routing.iter().flat_map(|routing| {
         let books = |(actor, amount): (Actor, Money)| {
             let refundable = routing.refundable.part_of(&actor);
-            Books { actor: Some(actor), amount, refundable }
+            let charged_back = payment.charged_back_of(&actor);
+            Books { actor: Some(actor), amount, refundable, charged_back }
         };
         routing.original.parts().map(books)
     });
@@ -71,11 +79,12 @@ struct Books {
     actor: Option<Actor>,
     amount: Money,
     refundable: Money,
+    charged_back: Option<Money>,
 }
 
 impl Books {
     fn judged(self, refunds: &[&Refund]) -> Option<Imbalance> {
-        let Self { actor, amount, refundable } = self;
+        let Self { actor, amount, refundable, charged_back } = self;
         let zero = Money::zero(amount.currency());
         let part = |refund: &&Refund| match &actor {
             None => refund.taken(),
@@ -87,10 +96,11 @@ impl Books {
         };
         let held = sum(State::holds_money);
         let refunded = sum(|state| *state == State::Succeeded);
-        let together = held
-            .zip(refunded)
-            .and_then(|(held, refunded)| Money::sum(amount.currency(), [refundable, held, refunded]));
-        (together != Some(amount)).then_some(Imbalance::Amount { actor, amount, refundable, held, refunded })
+        let parts: Option<Vec<Money>> =
+            [Some(refundable), held, refunded, charged_back].into_iter().collect();
+        let together = parts.and_then(|parts| Money::sum(amount.currency(), parts));
+        let astray = Imbalance::Amount { actor, amount, refundable, charged_back, held, refunded };
+        (together != Some(amount)).then_some(astray)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where a payment's money is: refundable, held by refunds on the way, or refunded.
+//! Where a payment's money is: refundable, held by refunds on the way, refunded, or charged back.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use crate::payment::{CaptureStatus, Payment};
 use crate::refund::{Kind, Refund, Status};
 use crate::split::{Actor, Split};
 
-/// `amount = refundable + held + refunded`.
+/// `amount = refundable + held + refunded + charged_back`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balance {
     /// The whole amount.
@@ -19,6 +19,8 @@ pub struct Balance {
     pub held: Money,
     /// What succeeded refunds gave back.
     pub refunded: Money,
+    /// What lost disputes took.
+    pub charged_back: Money,
 }
 
 /// The status of a payment in the API.
@@ -98,7 +100,7 @@ impl Balances {
             .collect();
         let zero = Money::zero(payment.amount.currency());
         let refunded = Money::sum(payment.amount.currency(), succeeded.iter().map(|refund| refund.amount))?;
-        let total = balance(payment.amount, payment.refundable, refunded)?;
+        let total = balance(payment.amount, payment.refundable, refunded, payment.charged_back()?)?;
         let mut actors = Vec::new();
         if let Some(routing) = &payment.routing {
             for (actor, amount) in routing.original.parts() {
@@ -107,7 +109,8 @@ impl Balances {
                     .map(|refund| refund.split.as_ref().map_or(zero, |split| split.part_of(&actor)));
                 let refunded = Money::sum(payment.amount.currency(), parts)?;
                 let refundable = routing.refundable.part_of(&actor);
-                actors.push((actor, balance(amount, refundable, refunded)?));
+                let charged_back = payment.charged_back_of(&actor)?;
+                actors.push((actor, balance(amount, refundable, refunded, charged_back)?));
             }
         }
         let status = if refunded != payment.amount {
@@ -121,7 +124,7 @@ impl Balances {
     }
 }
 
-fn balance(amount: Money, refundable: Money, refunded: Money) -> Option<Balance> {
-    let held = amount.minus(refundable)?.minus(refunded)?;
-    Some(Balance { amount, refundable, held, refunded })
+fn balance(amount: Money, refundable: Money, refunded: Money, charged_back: Money) -> Option<Balance> {
+    let held = amount.minus(refundable)?.minus(refunded)?.minus(charged_back)?;
+    Some(Balance { amount, refundable, held, refunded, charged_back })
 }

@@ -170,6 +170,8 @@ pub struct Reservation {
     pub refund: Refund,
     /// The revision of the payment's facts that it was decided on.
     pub revision: u32,
+    /// The revision of its disputes that it was decided on.
+    pub disputes: u32,
     /// What must be refundable, exactly, where the decision depends on it: a refund of all that is left, a
     /// proportional split, a caller's expectation. Otherwise the refundable amount must only cover the refund.
     pub exactly: Option<Money>,
@@ -247,7 +249,8 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         [] => None,
         [..] => Some(payment.lines_taken(&refund).ok_or_else(|| beyond(payment))?),
     };
-    Ok(Reservation { refund, revision: payment.revision, exactly, lines })
+    let disputes = payment.disputes.revision;
+    Ok(Reservation { refund, revision: payment.revision, disputes, exactly, lines })
 }
 
 /// How much each actor gives: in a full refund all it has left, else what the routing says.
@@ -288,7 +291,7 @@ fn may_be_refunded(payment: &Payment, wanted: &Wanted, now: Timestamp) -> Result
         Some(Verification::Failed(_, difference)) => return Err(Refusal::TermsDiffer(difference.term)),
         Some(Verification::Pending | Verification::Verified(_)) | None => {}
     }
-    if facts.disputed {
+    if payment.is_disputed() {
         return Err(Refusal::Disputed);
     }
     if let Some(until) = facts.refundable_until.filter(|until| now > *until) {

@@ -40,7 +40,7 @@ pub enum Reversal {
     },
 }
 
-/// Why such a refund does not enter the books of a payment. Unless it moved nothing, a person has to look.
+/// Why such a refund, or a dispute, does not enter the books of a payment. Unless it moved nothing, a person has to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotEntered {
     /// It failed.
@@ -55,6 +55,9 @@ pub enum NotEntered {
     /// Another currency than the payment's.
     #[error("it is in another currency than its payment")]
     Currency,
+    /// The payment has as many disputes as its item may hold.
+    #[error("its payment has too many disputes")]
+    TooManyDisputes,
     /// The payment's stored amounts contradict each other.
     #[error("the amounts of its payment contradict each other: {0}")]
     Contradiction(&'static str),
@@ -117,7 +120,8 @@ pub fn enter(payment: &Payment, made: &Made, now: Timestamp) -> Result<Reservati
     let refund =
         if has_moved { refund } else { refund.asking(refund.asked_again(&Outcome::Pending, now, 1_000)) };
     let exactly = depends_on_the_rest.then_some(payment.refundable);
-    Ok(Reservation { refund, revision: payment.revision, exactly, lines: None })
+    let disputes = payment.disputes.revision;
+    Ok(Reservation { refund, revision: payment.revision, disputes, exactly, lines: None })
 }
 
 /// What each actor gives, and from which merchants the processor has taken it; nothing if the payment is not routed.

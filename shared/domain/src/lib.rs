@@ -9,6 +9,7 @@ pub mod base_url;
 pub mod currency;
 pub mod decide;
 pub mod delivery;
+pub mod dispute;
 pub mod endpoint;
 pub mod enter;
 pub mod event;

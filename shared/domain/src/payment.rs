@@ -2,6 +2,7 @@
 
 mod lines;
 
+use crate::dispute::Disputes;
 use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
 use crate::or_abort::OrAbort;
@@ -111,7 +112,7 @@ pub struct Facts {
     pub settlement: Settlement,
     /// Whether its payout has started.
     pub payout: Payout,
-    /// Whether the customer disputes it.
+    /// Whether its caller says that the customer disputes it.
     pub disputed: bool,
     /// Its policy on partial refunds.
     pub partial_refunds: PartialRefunds,
@@ -175,8 +176,8 @@ pub struct Terms {
 
 /// A payment as it stands.
 ///
-/// `amount = refundable + held + refunded`, in total and for each actor. Only `refundable` is kept:
-/// what is held and what is refunded are told apart by the refunds themselves.
+/// `amount = refundable + held + refunded + charged_back`, in total and for each actor. Of these, `refundable` is kept, and
+/// what disputes charged back: what is held and what is refunded are told apart by the refunds themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
     /// Whose it is.
@@ -202,6 +203,8 @@ pub struct Payment {
     pub facts: Facts,
     /// Counts the changes of `facts`: a refund is only committed against the facts it was decided on.
     pub revision: u32,
+    /// Its disputes at its processor.
+    pub disputes: Disputes,
     /// Every refund ever made of it, oldest first.
     pub refunds: Vec<RefundId>,
     /// When it was registered.
@@ -244,6 +247,7 @@ impl Payment {
             verification: None,
             facts,
             revision: 1,
+            disputes: Disputes::default(),
             refunds: Vec::new(),
             created_at: now,
             updated_at: now,
@@ -270,8 +274,9 @@ impl Payment {
 
     /// How the amounts of this payment contradict each other; none where they were written under the conditions.
     pub fn contradiction(&self) -> Option<&'static str> {
-        if self.refundable.exceeds(self.amount) {
-            return Some("more is refundable than was paid");
+        let kept = self.charged_back().and_then(|taken| taken.plus(self.refundable));
+        if kept.is_none_or(|kept| kept.exceeds(self.amount)) {
+            return Some("more is refundable or charged back than was paid");
         }
         if let Some(Routing { original, refundable }) = &self.routing {
             if original.total() != self.amount {
@@ -280,7 +285,13 @@ impl Payment {
             if refundable.total() != self.refundable {
                 return Some("what the actors have left does not add up to what is refundable");
             }
-            if original.minus(refundable).is_none() {
+            let mut disputes = self.disputes.list.iter();
+            if disputes.any(|one| one.split.as_ref().map(Split::total) != Some(one.charged_back)) {
+                return Some("what a dispute took of the actors does not add up");
+            }
+            let splits = self.disputes.list.iter().filter_map(|dispute| dispute.split.as_ref());
+            if splits.chain([refundable]).try_fold(original.clone(), |rest, part| rest.minus(part)).is_none()
+            {
                 return Some("an actor has more left than was routed to it");
             }
         }

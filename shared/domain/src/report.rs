@@ -18,7 +18,7 @@ fact!(
         Unsettled = "unsettled",
         /// A change of a refund was never announced.
         EventMissing = "event_missing",
-        /// A payment's amount is not the sum of refundable, held and refunded.
+        /// A payment's amount is not the sum of refundable, held, refunded and charged back.
         AmountAstray = "amount_astray",
         /// A payment names a refund that does not exist, or a refund names a payment that does not list it.
         RefundAstray = "refund_astray",
@@ -36,7 +36,7 @@ fact!(
         TwiceAtProcessor = "twice_at_processor",
         /// A refund succeeded after it had failed, and its amount is no longer refundable.
         SucceededAfterFailure = "succeeded_after_failure",
-        /// A refund made at the processor is more than its payment had left.
+        /// A refund made at the processor, or a lost dispute, is more than its payment had left.
         ExceedsRefundable = "exceeds_refundable",
         /// An actor has not given its part of a refund that succeeded.
         NotRecovered = "not_recovered",
@@ -52,6 +52,8 @@ fact!(
         TermsDifferAtProcessor = "terms_differ_at_processor",
         /// The processor has refunded more or less of a payment than the books say.
         TotalDiffersAtProcessor = "total_differs_at_processor",
+        /// The processor tells of a dispute what nobody told us.
+        DisputeMissing = "dispute_missing",
         /// A recorded event says what its refund's history does not.
         EventAstray = "event_astray"
     }
@@ -65,7 +67,7 @@ fact!(
         SentFor = "sent_for",
         /// The change was announced.
         Announced = "announced",
-        /// The refund and its amounts were changed to the outcome that the processor reports.
+        /// The books were changed to what the processor reports.
         Settled = "settled",
         /// The remedy could not be written; the next run tries again.
         Failed = "failed"

@@ -135,6 +135,7 @@ impl Payment {
             verification: _,
             facts,
             revision,
+            disputes: _,
             refunds: _,
             created_at,
             updated_at,

@@ -141,7 +141,7 @@ impl Payment {
         if self.amount != captured {
             return of(Term::Amount, self.amount, captured);
         }
-        let known = self.amount.minus(self.refundable)?;
+        let known = self.amount.minus(self.refundable)?.minus(self.charged_back()?)?;
         if refunded.exceeds(known) { of(Term::RefundedAmount, known, refunded) } else { None }
     }
 }

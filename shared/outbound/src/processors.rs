@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use recoup_domain::base_url::BaseUrl;
+use recoup_domain::dispute::DisputeWord;
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::recovery::Taken;
@@ -67,6 +68,13 @@ impl<K: ProcessorKeys + Sync> Processor for Processors<K> {
         match refund.processor.name {
             ProcessorName::Sandbox => Sandbox.asked_once_more_after(refund),
             ProcessorName::Stripe | ProcessorName::Http => None,
+        }
+    }
+
+    async fn disputes(&self, question: &ChargeQuestion, told_at: Timestamp) -> Option<Vec<DisputeWord>> {
+        match question.processor {
+            ProcessorName::Stripe => self.stripe.disputes(question, told_at).await,
+            ProcessorName::Sandbox | ProcessorName::Http => None,
         }
     }
 

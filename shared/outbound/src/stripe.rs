@@ -5,6 +5,7 @@
 //! of Stripe is one POST and three GETs; what they say is read in `recoup_processors::stripe`.
 
 mod charge;
+mod disputes;
 mod list;
 mod parts;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request};
 use recoup_domain::base_url::BaseUrl;
+use recoup_domain::dispute::DisputeWord;
 use recoup_domain::ids::{Environment, Tenant};
 use recoup_domain::payment::ProcessorName;
 use recoup_domain::recovery::Taken;
@@ -342,6 +344,10 @@ impl<K: ProcessorKeys + Sync> Processor for Stripe<K> {
 
     async fn refunds_of_charge(&self, question: &ChargeQuestion) -> Option<Vec<RefundOfCharge>> {
         self.refunds_of(question).await
+    }
+
+    async fn disputes(&self, question: &ChargeQuestion, told_at: Timestamp) -> Option<Vec<DisputeWord>> {
+        self.disputes_of(question, told_at).await
     }
 
     /// Reads the newest refund of all.

@@ -48,6 +48,9 @@ pub struct Charge {
     pub captured_minor: u64,
     /// What was refunded of it, pending refunds included.
     pub refunded_minor: u64,
+    /// Whether it is, or was, disputed.
+    #[serde(default)]
+    pub disputed: bool,
     /// The connected account that the charge was transferred to.
     pub destination: Option<Text<255>>,
     /// That transfer.

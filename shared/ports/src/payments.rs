@@ -44,13 +44,24 @@ pub enum Registered {
     ChargeTaken(PaymentId),
 }
 
-/// The outcome of writing newer facts.
+/// The outcome of writing newer facts, or disputes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// The facts are written.
+    /// They are written.
     Applied,
-    /// The facts have changed since they were read; nothing was written.
+    /// They have changed since they were read; nothing was written.
     Overtaken,
+}
+
+/// Keeps what processors tell of payments' disputes.
+pub trait KeepDisputes: Charges {
+    /// Writes the disputes of `to` and what they take of the payment or give back, in one write, if the stored disputes
+    /// are those of `from` and, where they take something, as much is refundable as of `from`.
+    fn keep_disputes(
+        &self,
+        from: &Payment,
+        to: &Payment,
+    ) -> impl Future<Output = Result<Moved, WriteError>> + Send;
 }
 
 /// The outcome of keeping what a processor said of a payment's terms.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use recoup_domain::dispute::DisputeWord;
 use recoup_domain::ids::{RefundId, Tenant};
 use recoup_domain::money::Money;
 use recoup_domain::payment::ProcessorName;
@@ -65,6 +66,16 @@ pub trait Processor {
         &self,
         _question: &ChargeQuestion,
     ) -> impl Future<Output = Option<Vec<RefundOfCharge>>> + Send {
+        async { None }
+    }
+
+    /// Reads all disputes of a payment's charge, as they stand at this moment; `None` where the processor tells of none, or
+    /// gave no clear answer. Moves no money.
+    fn disputes(
+        &self,
+        _question: &ChargeQuestion,
+        _told_at: Timestamp,
+    ) -> impl Future<Output = Option<Vec<DisputeWord>>> + Send {
         async { None }
     }
 

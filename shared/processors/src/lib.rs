@@ -15,7 +15,7 @@ use recoup_ports::processor_keys::{Access, ProcessorKeys};
 use thiserror::Error;
 
 use self::adapter::AdapterAccess;
-use self::notification::{Message, Notification, Refused};
+use self::notification::{Message, Refused, Told};
 use self::stripe::StripeAccess;
 
 pub mod adapter;
@@ -93,17 +93,19 @@ pub fn shape(processor: &Processor, split: &Split, transfers: &[(ActorId, Text<2
 }
 
 /// What a message from this processor says, once one of the account's own secrets is known to have signed it; `None`
-/// where it is about no refund of ours.
+/// where it is about nothing of ours.
 pub async fn notification<K: ProcessorKeys>(
     name: ProcessorName,
     keys: &K,
     message: Message<'_>,
     now: Timestamp,
-) -> Result<Option<Notification>, Refused> {
+) -> Result<Option<Told>, Refused> {
     match name {
         ProcessorName::Sandbox => Err(Refused::SendsNone),
         ProcessorName::Stripe => stripe::notification(keys, message, now).await,
-        ProcessorName::Http => adapter::notification(keys, message, now).await,
+        ProcessorName::Http => {
+            Ok(adapter::notification(keys, message, now).await?.map(|refund| Told::Refund(Box::new(refund))))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a processor reports unasked, and how we know that the processor sent it.
 
 use http::HeaderMap;
+use recoup_domain::dispute::DisputeWord;
 use recoup_domain::enter::Made;
 use recoup_domain::ids::{AccountId, Environment, RefundId, Tenant};
 use recoup_domain::refund::{Outcome, Refund};
@@ -83,6 +84,34 @@ impl<'request> Message<'request> {
 pub(crate) async fn keys_of<A: Access, K: ProcessorKeys>(keys: &K, tenant: &Tenant) -> Result<A, Refused> {
     let access = keys.access(tenant).await.map_err(|error| Refused::KeysUnread(tenant.clone(), error))?;
     access.ok_or_else(|| Refused::NoKeys(tenant.clone()))
+}
+
+/// What a processor tells of, unasked; it was signed by whom it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A refund.
+    Refund(Box<Notification>),
+    /// A dispute of this tenant's.
+    Dispute(Tenant, DisputeNotice),
+}
+
+impl Told {
+    /// Whose it is.
+    pub fn tenant(&self) -> &Tenant {
+        match self {
+            Self::Refund(notification) => &notification.tenant,
+            Self::Dispute(tenant, _) => tenant,
+        }
+    }
+}
+
+/// A processor's word on a dispute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisputeNotice {
+    /// The names of its payment there, any of which may be the registered one.
+    pub payments: Vec<Text<255>>,
+    /// What it says, if that can be told.
+    pub word: Option<DisputeWord>,
 }
 
 /// A processor's word on a refund; it was signed by whom it should be.

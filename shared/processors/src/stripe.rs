@@ -2,6 +2,7 @@
 
 mod amount;
 mod charge;
+mod dispute;
 mod event;
 mod keys;
 mod order;
@@ -13,6 +14,7 @@ mod signature;
 pub use amount::StripeAmount;
 pub(crate) use amount::takes;
 pub use charge::{charge, charge_path};
+pub use dispute::{StripeDisputes, disputes_path};
 pub use event::UnverifiedEvent;
 pub(crate) use event::notification;
 pub use keys::{StripeAccess, StripeKey, StripeSigningSecret};

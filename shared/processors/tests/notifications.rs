@@ -6,7 +6,7 @@ use recoup_domain::ids::Environment;
 use recoup_domain::refund::{Outcome, Refund};
 use recoup_domain::signing::{Secret, Secrets, sign};
 use recoup_processors::adapter::{self, SignatureHeaders, UnverifiedNotice};
-use recoup_processors::notification::{NotGenuine, Notification, Unreadable};
+use recoup_processors::notification::{NotGenuine, Notification, Told, Unreadable};
 use recoup_processors::stripe::{StripeSigningSecret, UnverifiedEvent};
 use recoup_testing::fixtures::{self, text};
 use serde_json::{Value, json};
@@ -55,7 +55,10 @@ fn of_stripe(event: &Value) -> Notification {
     let signature = stripe_signature(&body, now_seconds());
     let Ok(Some(claim)) = UnverifiedEvent::parse(&body, None) else { panic!("{body}") };
     assert_eq!(*claim.tenant(), fixtures::tenant());
-    claim.verified(&[stripe_secret()], &signature, fixtures::now()).unwrap()
+    match claim.verified(&[stripe_secret()], &signature, fixtures::now()).unwrap() {
+        Told::Refund(notification) => *notification,
+        other @ Told::Dispute(..) => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod audits;
 mod claim_item;
 mod credentials;
 mod delivery_item;
+mod dispute_item;
 mod due;
 mod endpoint_item;
 mod endpoints;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use recoup_domain::dispute::{Dispute, Disputes};
 use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{
@@ -20,6 +21,7 @@ use recoup_ports::BoxError;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
+use crate::dispute_item::DisputeItem;
 use crate::expression::text;
 use crate::keys::{
     DUE_PK, DUE_SK, Key, PAYMENT, RESTS, WOKEN_AT, found_in_index, owner_and_id, payment_by_time,
@@ -194,6 +196,10 @@ pub(crate) struct PaymentItem {
     rests: bool,
     #[serde(default, skip_serializing)]
     woken_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    disputes: Vec<DisputeItem>,
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    disputes_revision: u32,
     refunds: Vec<RefundId>,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -222,6 +228,7 @@ impl From<&Payment> for PaymentItem {
             processor: Processor { name, reference, account, split },
             claims,
             verification: _,
+            disputes,
             facts,
             revision,
             refunds,
@@ -255,12 +262,20 @@ impl From<&Payment> for PaymentItem {
             ask_at: None,
             rests: false,
             woken_at: None,
+            disputes: disputes.list.iter().map(DisputeItem::from).collect(),
+            disputes_revision: disputes.revision,
             refunds: refunds.clone(),
             created_at: *created_at,
             seal: seal.map(|Seal(seal)| ByteArray::new(seal)),
             facts: FactsItem::new(facts, *revision, *updated_at),
         }
     }
+}
+
+/// An item without disputes looks as it always did.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none_yet(revision: &u32) -> bool {
+    *revision == 0
 }
 
 impl From<&Line> for LineItem {
@@ -355,12 +370,16 @@ impl PaymentItem {
         let paid = self.actors.iter();
         let transfers = paid.filter_map(|actor| Some((actor.id.clone()?, actor.transfer.clone()?)));
         let split = self.shape.map(|shape| SplitTerms { shape, transfers: transfers.collect() });
+        let routing = routing(self.actors, self.currency)?;
+        let disputes = self.disputes.into_iter();
+        let disputes: Result<Vec<Dispute>, &str> =
+            disputes.map(|dispute| dispute.into_dispute(self.currency, routing.as_ref())).collect();
         Ok(Payment {
             tenant,
             id: PaymentId::try_from(id).map_err(|_| "pk has no payment id")?,
             amount: money(self.amount)?,
             refundable: money(self.refundable)?,
-            routing: routing(self.actors, self.currency)?,
+            routing,
             lines,
             processor: Processor {
                 name: self.processor,
@@ -370,6 +389,7 @@ impl PaymentItem {
             },
             claims: self.claims,
             verification: verification.transpose()?,
+            disputes: Disputes { list: disputes?, revision: self.disputes_revision },
             revision: self.facts.revision,
             refunds: self.refunds,
             created_at: self.created_at,

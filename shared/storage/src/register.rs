@@ -10,6 +10,7 @@ use recoup_ports::payments::{KeepVerifications, Kept, Moved, Register, Registere
 use recoup_ports::{ReadError, WriteError};
 
 use crate::claim_item::{Claimed, holder};
+use crate::dispute_item::disputes_unchanged;
 use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
 use crate::payment_item::{
@@ -133,6 +134,8 @@ fn correct_terms(expression: &mut Expression, payment: &Payment) -> Result<(), W
     let mut item = to_item(payment).map_err(WriteError::Unavailable)?;
     let (refunds, none) = (expression.name(REFUNDS), expression.value(number(0_u32)));
     expression.require(format!("size({refunds}) = {none}"));
+    // What a dispute took is of the amount as it was.
+    disputes_unchanged(expression, 0);
     for attribute in [AMOUNT, REFUNDABLE, CURRENCY, ACTORS, LINES, SHAPE] {
         expression.assign(attribute, item.remove(attribute));
     }

@@ -13,6 +13,7 @@ use recoup_ports::ReadError;
 use recoup_ports::payments::Payments;
 use recoup_ports::refunds::{Found, Reserve, ReserveError, Reserved};
 
+use crate::dispute_item::disputes_unchanged;
 use crate::expression::{Expression, number, text};
 use crate::keys::Key;
 use crate::payment_item::{ACTORS, LINES_LEFT, LINES_REFUNDED, REFUNDABLE, REFUNDS, REVISION};
@@ -80,6 +81,7 @@ fn take(reservation: &Reservation) -> Expression {
     let revision = expression.name(REVISION);
     let decided_on = expression.value(number(reservation.revision));
     expression.require(format!("{revision} = {decided_on}"));
+    disputes_unchanged(&mut expression, reservation.disputes);
 
     if let Some(left) = reservation.exactly {
         let refundable = expression.name(REFUNDABLE);

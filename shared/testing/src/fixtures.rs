@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use recoup_domain::api_key::{ApiKey, Scope};
 use recoup_domain::decide::{Identity, Refusal, Reservation, decide};
+use recoup_domain::dispute::{DisputeStatus, DisputeWord};
 use recoup_domain::endpoint::{Endpoint, EventFilter, Switch};
 use recoup_domain::event::Event;
 use recoup_domain::ids::{
@@ -83,6 +84,18 @@ pub fn later(millis: u64) -> Timestamp {
 /// A text that is not too long.
 pub fn text<const MAX: usize>(text: &str) -> Text<MAX> {
     Text::new(text.to_owned()).expect("the text is within the bound")
+}
+
+/// What a processor says of a dispute, so many seconds after [`now`]; one that is open blocks refunds.
+pub fn dispute(reference: &str, status: DisputeStatus, minor: u64, seconds: u64) -> DisputeWord {
+    DisputeWord {
+        reference: text(reference),
+        status,
+        blocks_refunds: true,
+        amount: eur(minor),
+        reason: Some(text("fraudulent")),
+        told_at: later(seconds * 1_000),
+    }
 }
 
 /// A payment's id.

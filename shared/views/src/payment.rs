@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use recoup_domain::balance::{Balance, Balances};
+use recoup_domain::dispute::Dispute;
 use recoup_domain::ids::Environment;
 use recoup_domain::payment::{Line, Payment, Processor};
 use recoup_domain::split::Actor;
@@ -23,6 +24,8 @@ struct BalanceView {
     held_amount_decimal: String,
     refunded_amount: u64,
     refunded_amount_decimal: String,
+    charged_back_amount: u64,
+    charged_back_amount_decimal: String,
 }
 
 impl From<&Balance> for BalanceView {
@@ -35,6 +38,8 @@ impl From<&Balance> for BalanceView {
             held_amount_decimal: balance.held.decimal(),
             refunded_amount: balance.refunded.minor(),
             refunded_amount_decimal: balance.refunded.decimal(),
+            charged_back_amount: balance.charged_back.minor(),
+            charged_back_amount_decimal: balance.charged_back.decimal(),
         }
     }
 }
@@ -72,6 +77,39 @@ impl LineView {
             refundable_amount: left.minor(),
             refundable_amount_decimal: left.decimal(),
             refunded: left.is_zero(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct DisputeView {
+    reference: String,
+    status: &'static str,
+    reason: Option<String>,
+    #[serde(flatten)]
+    amount: Amount,
+    charged_back_amount: u64,
+    charged_back_amount_decimal: String,
+    excess_amount: u64,
+    excess_amount_decimal: String,
+    blocks_refunds: bool,
+    told_at: String,
+}
+
+impl From<&Dispute> for DisputeView {
+    fn from(dispute: &Dispute) -> Self {
+        let (word, excess) = (&dispute.word, dispute.excess());
+        Self {
+            reference: word.reference.as_str().into(),
+            status: word.status.as_str(),
+            reason: word.reason.as_ref().map(|reason| reason.as_str().into()),
+            amount: word.amount.into(),
+            charged_back_amount: dispute.charged_back.minor(),
+            charged_back_amount_decimal: dispute.charged_back.decimal(),
+            excess_amount: excess.minor(),
+            excess_amount_decimal: excess.decimal(),
+            blocks_refunds: dispute.blocks_refunds(),
+            told_at: word.told_at.rfc3339(),
         }
     }
 }
@@ -124,6 +162,7 @@ pub struct PaymentView {
     settlement: &'static str,
     payout: &'static str,
     disputed: bool,
+    disputes: Vec<DisputeView>,
     partial_refunds: &'static str,
     refundable_until: Option<String>,
     routing: Option<PaymentRouting>,
@@ -157,7 +196,8 @@ impl PaymentView {
             },
             settlement: facts.settlement.as_str(),
             payout: facts.payout.as_str(),
-            disputed: facts.disputed,
+            disputed: payment.is_disputed(),
+            disputes: payment.disputes.list.iter().map(DisputeView::from).collect(),
             partial_refunds: facts.partial_refunds.as_str(),
             refundable_until: facts.refundable_until.map(Timestamp::rfc3339),
             routing: payment.routing.is_some().then(|| routing(balances, &payment.processor)),

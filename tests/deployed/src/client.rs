@@ -231,7 +231,8 @@ fn assert_conserved(payment: &Value) {
     let actors = actors.chain(routing.get("platform").cloned());
     for balance in actors {
         let number = |field: &str| balance[field].as_u64().unwrap_or_else(|| panic!("{field} in {balance}"));
-        let parts = ["refundable_amount", "held_amount", "refunded_amount"].map(number);
+        let parts =
+            ["refundable_amount", "held_amount", "refunded_amount", "charged_back_amount"].map(number);
         assert_eq!(number("amount"), parts.iter().sum::<u64>(), "{payment}");
     }
 }

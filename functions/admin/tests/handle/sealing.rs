@@ -127,7 +127,7 @@ async fn what_contradicts_itself_or_has_a_broken_seal_is_named_and_left() {
     assert_eq!(
         why,
         [
-            (&json!("pay_0"), &json!("more is refundable than was paid")),
+            (&json!("pay_0"), &json!("more is refundable or charged back than was paid")),
             (&json!("pay_1"), &json!("its seal is broken"))
         ]
     );

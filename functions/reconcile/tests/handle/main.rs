@@ -7,6 +7,7 @@ mod books;
 #[path = "../../../../tests/events/charges.rs"]
 mod charges;
 mod charging;
+mod disputing;
 mod healthy;
 mod missed;
 mod outcomes;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::types::AttributeValue;
 use charges::Charges;
 use reconcile::{Context, ReconcileError, Summary, handle};
+use recoup_domain::dispute::DisputeWord;
 use recoup_domain::event::Event;
 use recoup_domain::ids::{EventId, RefundId, Tenant};
 use recoup_domain::money::Money;
@@ -61,6 +63,7 @@ struct Scripted {
     list: Option<Vec<(RefundId, Outcome, Option<Money>)>>,
     asked: Mutex<Vec<RefundId>>,
     charges: Arc<Charges>,
+    disputes: Option<Vec<DisputeWord>>,
 }
 
 impl Processor for Scripted {
@@ -79,6 +82,10 @@ impl Processor for Scripted {
 
     async fn refunds_of_charge(&self, _: &ChargeQuestion) -> Option<Vec<RefundOfCharge>> {
         self.charges.listed()
+    }
+
+    async fn disputes(&self, _: &ChargeQuestion, _: Timestamp) -> Option<Vec<DisputeWord>> {
+        self.disputes.clone()
     }
 
     async fn list(&self, _: &Tenant, name: ProcessorName, _: Timestamp) -> Listing {

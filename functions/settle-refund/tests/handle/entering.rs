@@ -42,7 +42,7 @@ fn to_address(tenant: &Tenant, body: &Value) -> Event {
 
 impl World {
     /// With the getpaid payment, its charge claimed as its registration does.
-    async fn at_stripe() -> Self {
+    pub(crate) async fn at_stripe() -> Self {
         Self::of_charge(payment(ProcessorName::Stripe)).await
     }
 
@@ -66,7 +66,7 @@ impl World {
         world
     }
 
-    async fn hear(&self, body: &Value) -> Value {
+    pub(crate) async fn hear(&self, body: &Value) -> Value {
         let reply = self.tell(&to_address(&self.payment.tenant, body)).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
         reply.body
@@ -175,7 +175,7 @@ async fn refunds_made_there_race_ours_and_no_cent_is_lost() {
 }
 
 impl World {
-    async fn tell_of(&self, event: &Value) -> u16 {
+    pub(crate) async fn tell_of(&self, event: &Value) -> u16 {
         self.tell(&to_address(&self.payment.tenant, event)).await.status
     }
 }

@@ -5,6 +5,7 @@ mod believing;
 #[path = "../../../../tests/events/charges.rs"]
 mod charges;
 mod contradicting;
+mod disputing;
 mod doubles;
 mod entering;
 mod failing;
@@ -134,7 +135,14 @@ impl World {
         let taken = alive().fold(self.payment.clone(), |payment, refund| {
             payment.after_reserving(refund).expect("what the refunds hold was there to take")
         });
-        assert_eq!((payment.refundable, &payment.routing), (taken.refundable, &taken.routing));
+        assert_eq!(payment.contradiction(), None);
+        let lost = payment.charged_back().expect("it is no more than there was");
+        assert_eq!(Some(payment.refundable), taken.refundable.minus(lost));
+        let splits = payment.disputes.list.iter().filter_map(|dispute| dispute.split.as_ref());
+        let left = taken.routing.map(|routing| {
+            splits.fold(routing.refundable, |left, split| left.minus(split).expect("each gave what it had"))
+        });
+        assert_eq!(payment.routing.as_ref().map(|routing| &routing.refundable), left.as_ref());
         assert_eq!(payment.lines, taken.lines);
         let balances = Balances::of(&payment, &refunds.iter().map(Posting::from).collect::<Vec<_>>())
             .expect("the reads belong together");

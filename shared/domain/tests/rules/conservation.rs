@@ -2,12 +2,13 @@
 
 use proptest::prelude::*;
 use recoup_domain::balance::{Balances, Posting, SeenStatus};
+use recoup_domain::dispute::{DisputeStatus, DisputeWord};
 use recoup_domain::enter::{Made, Reversal, enter};
 use recoup_domain::money::Money;
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::{Amounts, Outcome, Refund, State};
 use recoup_domain::split::Actor;
-use recoup_testing::fixtures::{eur, later, text};
+use recoup_testing::fixtures::{dispute, eur, later, text};
 
 use crate::strategies::{Wish, judge, outcome, payment, wish};
 
@@ -22,6 +23,10 @@ enum Deed {
     /// A refund was made at the processor: of so many thousandths of the payment, of which so many came back from the
     /// merchant.
     Made(u64, Option<u64>, Outcome),
+    /// A processor's word on a dispute, in any order.
+    Dispute(DisputeWord),
+    /// The lost disputes take what came back.
+    ChargeBack,
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -32,7 +37,19 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (index(), outcome()).prop_map(|(index, outcome)| Deed::Late(index, outcome)),
         1 => (0_u64..=1_200, prop::option::of(0_u64..=1_000), outcome())
             .prop_map(|(share, reversed, outcome)| Deed::Made(share, reversed, outcome)),
+        1 => word().prop_map(Deed::Dispute),
+        1 => Just(Deed::ChargeBack),
     ]
+}
+
+fn word() -> impl Strategy<Value = DisputeWord> {
+    let status = prop::sample::select(DisputeStatus::ALL);
+    (0..3_u8, status, 1..5_000_u64, 0..20_u64, any::<bool>()).prop_map(
+        |(number, status, amount, second, blocks_refunds)| DisputeWord {
+            blocks_refunds,
+            ..dispute(&format!("dp_{number}"), status, amount, second)
+        },
+    )
 }
 
 /// The table as a value: a payment, its refunds, and what others have read of them before.
@@ -104,6 +121,15 @@ impl Books {
                 self.settle(index, &from, outcome);
             }
             Deed::Answer(..) | Deed::Late(..) => {}
+            Deed::Dispute(word) => {
+                let amount = Money::of_minor(word.amount.minor(), self.payment.amount.currency()).unwrap();
+                let next = self.payment.told_of_dispute(&DisputeWord { amount, ..word }).unwrap();
+                self.payment = next.unwrap_or_else(|| self.payment.clone());
+            }
+            Deed::ChargeBack => {
+                let next = self.payment.charged_back_again();
+                self.payment = next.unwrap_or_else(|| self.payment.clone());
+            }
         }
     }
 
@@ -128,8 +154,10 @@ impl Books {
         for (actor, balance) in total.chain(actors) {
             prop_assert_eq!(balance.held, self.sum(actor, State::holds_money));
             prop_assert_eq!(balance.refunded, self.sum(actor, succeeded));
-            let together =
-                Money::sum(eur(0).currency(), [balance.refundable, balance.held, balance.refunded]);
+            let together = Money::sum(
+                eur(0).currency(),
+                [balance.refundable, balance.held, balance.refunded, balance.charged_back],
+            );
             prop_assert_eq!(together, Some(balance.amount));
         }
         if let Some(routing) = &self.payment.routing {
@@ -147,6 +175,10 @@ impl Books {
             let taken: u64 = parts.map(|part| part.taken.expect("how much is known").1.minor()).sum();
             prop_assert_eq!(line.refundable().minor() + taken, line.amount.minor(), "line {}", &line.id);
             prop_assert!(!self.payment.refundable_of(line).exceeds(self.payment.refundable));
+        }
+        for dispute in &self.payment.disputes.list {
+            prop_assert!(dispute.word.status == DisputeStatus::Lost || dispute.charged_back.is_zero());
+            prop_assert!(!dispute.charged_back.exceeds(dispute.word.amount));
         }
         prop_assert_eq!(self.payment.contradiction(), None);
         Ok(())

@@ -196,7 +196,7 @@ fn bent() -> Vec<(&'static str, Payment)> {
         payment
     };
     vec![
-        ("more is refundable than was paid", with(|it| it.refundable = eur(3900))),
+        ("more is refundable or charged back than was paid", with(|it| it.refundable = eur(3900))),
         (
             "the actors' parts do not add up to the amount",
             with(|it| (it.amount, it.refundable) = (eur(7000), eur(7000))),

@@ -15,6 +15,7 @@ mod auditing;
 mod conservation;
 mod deciding;
 mod deliveries;
+mod disputing;
 mod entering;
 mod events;
 mod golden;

@@ -99,3 +99,20 @@ async fn half_a_list_of_a_charges_refunds_is_none() {
     let last = at.stripe.server.requests().pop().unwrap();
     assert_eq!(last.header("stripe-account"), Some("acct_1"));
 }
+
+#[tokio::test]
+async fn disputes_are_one_question_by_either_name_of_their_charge() {
+    let at = AtStripe::new().await;
+    for reference in [CHARGE, PAYMENT_INTENT] {
+        let told = at.client.disputes(&question(reference), fixtures::now()).await.unwrap();
+        assert_eq!(at.stripe.server.take_calls(), ["GET /base/v1/disputes"]);
+        let [word] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((word.reference.as_str(), word.status.as_str()), ("dp_1", "lost"));
+        assert_eq!(word.told_at, fixtures::now());
+    }
+    let nobody = at.client.disputes(&question("ch_of_nobody"), fixtures::now()).await;
+    assert_eq!(nobody, Some(Vec::new()));
+    assert_eq!(at.client.disputes(&question("ORD-1"), fixtures::now()).await, None);
+    at.stripe.books.open().refusal = Some((429, error("rate_limit_error", "rate_limit")));
+    assert_eq!(at.client.disputes(&question(CHARGE), fixtures::now()).await, None);
+}

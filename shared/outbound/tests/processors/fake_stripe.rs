@@ -67,6 +67,10 @@ fn answer(books: &Books, request: &Request) -> Reply {
         let (status, body) = books.refusal.clone().unwrap_or_else(|| charge(&books, name, query));
         return Reply::json(status, &body);
     }
+    if path == "/base/v1/disputes" {
+        let (status, body) = books.refusal.clone().unwrap_or_else(|| disputes(&pairs(query)));
+        return Reply::json(status, &body);
+    }
     let (status, body) = match (request.method.as_str(), path.strip_prefix("/base/v1/refunds")) {
         ("POST", Some("")) => post(&mut books, request),
         ("GET", Some("")) => list(&books, &pairs(query)),
@@ -75,6 +79,19 @@ fn answer(books: &Books, request: &Request) -> Reply {
         _ => (404, error("invalid_request_error", "")),
     };
     Reply::json(status, &body)
+}
+
+/// The one dispute of the charge, by either of its names; of any other none.
+fn disputes(query: &[(String, String)]) -> (u16, Value) {
+    let names =
+        [value(query, "charge") == Some(CHARGE), value(query, "payment_intent") == Some(PAYMENT_INTENT)];
+    let dispute = json!({
+        "id": "dp_1", "object": "dispute", "amount": CHARGED, "currency": "eur", "status": "lost", "charge": CHARGE,
+        "payment_intent": PAYMENT_INTENT, "reason": "fraudulent", "is_charge_refundable": false,
+        "balance_transactions": [],
+    });
+    let data = if names.contains(&true) { vec![dispute] } else { Vec::new() };
+    (200, json!({ "object": "list", "data": data, "has_more": false }))
 }
 
 /// The charge, by its own name or within its payment intent.

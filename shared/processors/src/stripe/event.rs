@@ -1,4 +1,4 @@
-//! Stripe's signed events about refunds.
+//! Stripe's signed events about refunds and disputes.
 
 use recoup_domain::ids::{Environment, RefundId, Tenant};
 use recoup_domain::payment::ProcessorName;
@@ -7,8 +7,9 @@ use recoup_ports::processor_keys::ProcessorKeys;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::dispute::StripeDispute;
 use super::{StripeAccess, StripeRefund, StripeSigningSecret, metadata, signature};
-use crate::notification::{Message, NotGenuine, Notification, Refused, Unreadable, keys_of, names};
+use crate::notification::{Message, NotGenuine, Notification, Refused, Told, Unreadable, keys_of, names};
 
 /// What an event of Stripe's says, signed with a secret of the account that it names. The signature's header comes
 /// first: the secret store is not asked on behalf of a sender who does not even try.
@@ -16,7 +17,7 @@ pub(crate) async fn notification<K: ProcessorKeys>(
     keys: &K,
     message: Message<'_>,
     now: Timestamp,
-) -> Result<Option<Notification>, Refused> {
+) -> Result<Option<Told>, Refused> {
     let signature = message.signature("stripe-signature")?;
     let event = UnverifiedEvent::parse(message.body, message.account).map_err(Refused::Unreadable)?;
     let Some(event) = event else { return Ok(None) };
@@ -30,12 +31,13 @@ pub(crate) async fn notification<K: ProcessorKeys>(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnverifiedEvent<'body> {
     body: &'body str,
-    claim: Notification,
+    claim: Told,
 }
 
 #[derive(Deserialize)]
 struct Envelope {
     r#type: String,
+    created: Option<u64>,
     livemode: bool,
     data: Data,
 }
@@ -46,16 +48,52 @@ struct Data {
 }
 
 impl<'body> UnverifiedEvent<'body> {
-    /// Reads a body; `None` where it is about no refund of ours, nor of the account to whose address it was sent. `refund.created`, `refund.updated`, `refund.failed` and
-    /// `charge.refund.updated` carry the refund itself; `charge.refunded` carries the charge and adds nothing to them.
+    /// Reads a body; `None` where it is about nothing of ours, nor of the account to whose address it was sent.
+    /// `refund.created`, `refund.updated`, `refund.failed` and `charge.refund.updated` carry the refund itself, and the
+    /// events of `charge.dispute` the dispute; `charge.refunded` carries the charge and adds nothing to them.
     pub fn parse(body: &'body str, account: Option<&Tenant>) -> Result<Option<Self>, Unreadable> {
         let event: Envelope =
             serde_json::from_str(body).map_err(|_| Unreadable("it is no event of Stripe's"))?;
-        match event.r#type.as_str() {
-            "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {}
-            _ => return Ok(None),
+        let livemode = event.livemode;
+        let claim = match event.r#type.as_str() {
+            "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
+                event.refund(account)?.map(|refund| Told::Refund(Box::new(refund)))
+            }
+            "charge.dispute.created"
+            | "charge.dispute.updated"
+            | "charge.dispute.closed"
+            | "charge.dispute.funds_withdrawn"
+            | "charge.dispute.funds_reinstated" => event.dispute(account)?,
+            _ => None,
+        };
+        let Some(claim) = claim else { return Ok(None) };
+        if livemode != (claim.tenant().environment == Environment::Live) {
+            return Err(Unreadable("test mode and sandbox, or live mode and live, do not agree"));
         }
-        let refund: StripeRefund = serde_json::from_value(event.data.object)
+        Ok(Some(Self { body, claim }))
+    }
+
+    /// Whose it claims to be: whose secrets have to verify it.
+    pub fn tenant(&self) -> &Tenant {
+        self.claim.tenant()
+    }
+
+    /// What it says, if one of this account's secrets signed it within the last five minutes. `header` is
+    /// `Stripe-Signature`.
+    pub fn verified(
+        self,
+        secrets: &[StripeSigningSecret],
+        header: &str,
+        now: Timestamp,
+    ) -> Result<Told, NotGenuine> {
+        signature::verify(secrets, header, self.body, now)?;
+        Ok(self.claim)
+    }
+}
+
+impl Envelope {
+    fn refund(self, account: Option<&Tenant>) -> Result<Option<Notification>, Unreadable> {
+        let refund: StripeRefund = serde_json::from_value(self.data.object)
             .map_err(|_| Unreadable("its object is no refund of Stripe's"))?;
         let made = refund.made();
         let (tenant, id) = match (refund.named(metadata::REFUND), &made, account) {
@@ -76,28 +114,18 @@ impl<'body> UnverifiedEvent<'body> {
         if account.is_some_and(|account| *account != tenant) {
             return Ok(None);
         }
-        if event.livemode != (tenant.environment == Environment::Live) {
-            return Err(Unreadable("test mode and sandbox, or live mode and live, do not agree"));
-        }
         let (outcome, amount) = (refund.outcome(), Some(refund.amount()));
-        let claim = Notification { tenant, refund: id, made, outcome, amount };
-        Ok(Some(Self { body, claim }))
+        Ok(Some(Notification { tenant, refund: id, made, outcome, amount }))
     }
 
-    /// Whose it claims to be: whose secrets have to verify it.
-    pub fn tenant(&self) -> &Tenant {
-        &self.claim.tenant
-    }
-
-    /// What it says, if one of this account's secrets signed it within the last five minutes. `header` is
-    /// `Stripe-Signature`.
-    pub fn verified(
-        self,
-        secrets: &[StripeSigningSecret],
-        header: &str,
-        now: Timestamp,
-    ) -> Result<Notification, NotGenuine> {
-        signature::verify(secrets, header, self.body, now)?;
-        Ok(self.claim)
+    /// A dispute names nobody, so the address has to.
+    fn dispute(self, account: Option<&Tenant>) -> Result<Option<Told>, Unreadable> {
+        let Some(account) = account else { return Ok(None) };
+        let dispute: StripeDispute = serde_json::from_value(self.data.object)
+            .map_err(|_| Unreadable("its object is no dispute of Stripe's"))?;
+        let told_at =
+            self.created.and_then(|seconds| Timestamp::from_unix_millis(seconds.checked_mul(1_000)?));
+        let told_at = told_at.ok_or(Unreadable("it was created at no time"))?;
+        Ok(Some(Told::Dispute(account.clone(), dispute.notice(told_at))))
     }
 }

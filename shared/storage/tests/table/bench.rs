@@ -82,8 +82,14 @@ impl Bench {
         let expected = alive.clone().fold(self.payment.clone(), |payment, refund| {
             payment.after_reserving(refund).expect("what the refunds hold was there to take")
         });
-        assert_eq!(payment.refundable, expected.refundable);
-        assert_eq!(payment.routing, expected.routing);
+        let lost = payment.charged_back().expect("it is no more than there was");
+        assert_eq!(Some(payment.refundable), expected.refundable.minus(lost));
+        let splits = payment.disputes.list.iter().filter_map(|dispute| dispute.split.as_ref());
+        let left = expected.routing.map(|routing| {
+            splits.fold(routing.refundable, |left, split| left.minus(split).expect("each gave what it had"))
+        });
+        assert_eq!(payment.routing.as_ref().map(|routing| &routing.refundable), left.as_ref());
+        assert_eq!(payment.contradiction(), None);
         assert_eq!(payment.lines, expected.lines);
         for line in &payment.lines {
             let parts = alive.clone().flat_map(|refund| &refund.lines).filter(|part| part.id == line.id);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use recoup_domain::decide::{Refusal, Reservation, decide};
+use recoup_domain::dispute::DisputeStatus;
 use recoup_domain::enter::{Made, Reversal, enter};
 use recoup_domain::ids::RefundId;
 use recoup_domain::money::WrittenAmount;
@@ -18,8 +19,8 @@ use recoup_ports::settlement::{HandedOver, Settle, SettleError, Settled};
 use recoup_storage::TableImages;
 use recoup_testing::Fault;
 use recoup_testing::fixtures::{
-    SELLER, SUPPLIER, decided, eur, external, failed, getpaid_payment, identity, later, part_of_line,
-    refund_id, registered, succeeded, text, wanted, wanted_of, whole_line,
+    SELLER, SUPPLIER, decided, dispute, eur, external, failed, getpaid_payment, identity, later,
+    part_of_line, refund_id, registered, succeeded, text, wanted, wanted_of, whole_line,
 };
 
 use crate::bench::Bench;
@@ -51,6 +52,13 @@ enum Deed {
         amount: u64,
         outcome: Outcome,
     },
+    /// A word on a dispute, of one moment of a few.
+    Dispute {
+        number: u8,
+        status: DisputeStatus,
+        amount: u64,
+        second: u64,
+    },
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -64,6 +72,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (0..KEYS.len()).prop_map(|key| Deed::Cancel { key }),
         1 => (0_usize..3, 1_u64..1_500, prop_oneof![Just(succeeded()), Just(Outcome::Pending)])
             .prop_map(|(number, amount, outcome)| Deed::Made { number, amount, outcome }),
+        1 => (0..2_u8, prop::sample::select(DisputeStatus::ALL), 1_u64..4_000, 0_u64..9)
+            .prop_map(|(number, status, amount, second)| Deed::Dispute { number, status, amount, second }),
     ]
 }
 
@@ -194,6 +204,9 @@ impl Bench {
                 Deed::Settle { key, outcome } => self.answer(KEYS[key], outcome).await,
                 Deed::Cancel { key } => self.cancel(KEYS[key]).await,
                 Deed::Made { number, amount, outcome } => self.enter(number, amount, outcome).await,
+                Deed::Dispute { number, status, amount, second } => {
+                    self.tell_of_dispute(&dispute(&format!("dp_{number}"), status, amount, second)).await;
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The largest of everything, within what DynamoDB takes: the test table refuses each request that AWS would.
 
 use recoup_domain::decide::{Reservation, decide};
+use recoup_domain::dispute::{DisputeStatus, DisputeWord, Disputes};
 use recoup_domain::ids::{ActorId, LineId, RefundId};
 use recoup_domain::money::WrittenAmount;
 use recoup_domain::payment::{Facts, Payment, Terms};
@@ -9,7 +10,7 @@ use recoup_domain::split::{MerchantPart, Split};
 use recoup_domain::text::{Metadata, TargetUrl};
 use recoup_domain::wanted::{Wanted, WantedLine, WantedRouting};
 use recoup_ports::settlement::Settled;
-use recoup_testing::fixtures::{self, eur, facts, identity, later, succeeded, text, wanted};
+use recoup_testing::fixtures::{self, dispute, eur, facts, identity, later, succeeded, text, wanted};
 use recoup_testing::item_bytes;
 
 use crate::bench::Bench;
@@ -92,7 +93,14 @@ async fn the_largest_refund_is_made_returned_and_taken_again() {
 #[tokio::test]
 async fn the_largest_payment_fits_into_an_item_with_all_its_refunds() {
     let refunds = (0..5_000).map(RefundId::from_bits).collect();
-    let payment = Payment { refunds, ..payment() };
+    let lost = |number| DisputeWord {
+        reason: Some(text(&"ü".repeat(64))),
+        ..dispute(&format!("{number:0>255}"), DisputeStatus::Lost, 99_999, 1)
+    };
+    let disputed = (0..Disputes::MAX)
+        .map(lost)
+        .fold(payment(), |payment, word| payment.told_of_dispute(&word).unwrap().unwrap());
+    let payment = Payment { refunds, ..disputed };
     assert_eq!(payment.refunds.len(), Payment::REFUNDS_MAX);
     let bench = Bench::with(payment).await;
     let bytes = item_bytes(&bench.table.item("payment").await);

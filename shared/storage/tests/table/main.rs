@@ -18,6 +18,7 @@ mod bench;
 mod budgets;
 mod claiming;
 mod credentials;
+mod disputing;
 mod due;
 mod endpoints;
 mod events;

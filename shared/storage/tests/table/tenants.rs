@@ -50,6 +50,7 @@ async fn the_same_payment_and_refund_ids_live_side_by_side_and_share_nothing() {
         let reservation = Reservation {
             refund: Refund { tenant: tenant.clone(), ..refund.clone() },
             revision: 1,
+            disputes: 0,
             exactly: None,
             lines: None,
         };

@@ -75,7 +75,12 @@ async fn event(shop: &Shop, secret: &str, of: &str, status: &str) -> Answer {
     refund["metadata"] = json!({
         "recoup_refund_id": of, "recoup_account_id": shop.id, "recoup_environment": "sandbox",
     });
-    let (body, seconds) = (event.to_string(), now().unix_millis() / 1_000);
+    signed(secret, "", event.to_string()).await
+}
+
+/// Sends what this secret signed to Stripe's address, with this query.
+async fn signed(secret: &str, query: &str, body: String) -> Answer {
+    let seconds = now().unix_millis() / 1_000;
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{seconds}.{body}").as_bytes());
     let signature = mac.finalize().into_bytes();
@@ -83,7 +88,7 @@ async fn event(shop: &Shop, secret: &str, of: &str, status: &str) -> Answer {
     let signature = signature.iter().fold(start, |header, byte| format!("{header}{byte:02x}"));
     let nobody: Account = Stack::running().with_authorization(None);
     let headers = [("stripe-signature", signature.as_str())];
-    nobody.send("POST", "/v1/processors/stripe/notifications", &headers, Some(body)).await
+    nobody.send("POST", &format!("/v1/processors/stripe/notifications{query}"), &headers, Some(body)).await
 }
 
 #[tokio::test]
@@ -106,4 +111,50 @@ async fn stripes_signed_event_ends_a_refund_whose_answer_never_came() {
     let again = event(&shop, "whsec_OfTheEvents1", &id, "pending").await;
     assert_eq!((again.status, again.text("outcome")), (200, "unchanged"), "{:?}", again.body);
     assert_eq!(balance(&caller, "pay_1").await, [600, 0, 400]);
+}
+
+/// Sends Stripe's event about a dispute of the charge `pi_1`, created so many seconds ago.
+async fn dispute(shop: &Shop, secret: &str, status: &str, seconds_ago: u64) -> Answer {
+    let event = json!({
+        "id": "evt_1", "object": "event", "type": "charge.dispute.updated", "livemode": false,
+        "created": now().minus(std::time::Duration::from_secs(seconds_ago)).unix_seconds(),
+        "data": { "object": {
+            "id": "dp_1", "object": "dispute", "amount": 800, "currency": "eur", "status": status, "charge": "ch_1",
+            "payment_intent": "pi_1", "reason": "fraudulent", "is_charge_refundable": false, "balance_transactions": [],
+        } },
+    });
+    let query = format!("?environment=sandbox&account_id={}", shop.id);
+    signed(secret, &query, event.to_string()).await
+}
+
+#[tokio::test]
+async fn a_dispute_at_stripe_blocks_a_refund_and_a_lost_one_takes_its_amount() {
+    let shop = Shop::new().await;
+    // A live key is never sent for the sandbox, so the refund stays held.
+    let keys = json!({ "key": "sk_live_51NotForTheSandbox", "signing_secrets": ["whsec_OfTheEvents1"] });
+    shop.store_keys("sandbox", "stripe", keys).await;
+    let caller = shop.caller("sandbox").await;
+    registered(&caller, "pay_1", "stripe", "pi_1").await;
+    refunded(&caller, "pay_1", None).await;
+
+    let opened = dispute(&shop, "whsec_OfTheEvents1", "needs_response", 30).await;
+    let told = (opened.status, opened.text("outcome"), opened.text("payment_id"));
+    assert_eq!(told, (200, "applied", "pay_1"), "{:?}", opened.body);
+    let wanted = json!({ "payment_id": "pay_1", "amount": 100 });
+    let refused = caller.refund(None, wanted).await;
+    assert_eq!((refused.status, refused.text("code")), (422, "payment_disputed"), "{:?}", refused.body);
+
+    for (seconds_ago, outcome) in [(20, "applied"), (20, "unchanged"), (40, "unchanged")] {
+        let lost = dispute(&shop, "whsec_OfTheEvents1", "lost", seconds_ago).await;
+        assert_eq!((lost.status, lost.text("outcome")), (200, outcome), "{:?}", lost.body);
+    }
+    assert_eq!(balance(&caller, "pay_1").await, [0, 400, 0]);
+    let payment = caller.get("/v1/payments/pay_1").await.body;
+    assert_eq!((&payment["charged_back_amount"], &payment["disputed"]), (&json!(600), &json!(false)));
+    let [told] = payment["disputes"].as_array().unwrap().as_slice() else { panic!("{payment}") };
+    assert_eq!((&told["status"], &told["excess_amount"]), (&json!("lost"), &json!(200)));
+
+    let won = dispute(&shop, "whsec_OfTheEvents1", "won", 10).await;
+    assert_eq!((won.status, won.text("outcome")), (200, "applied"), "{:?}", won.body);
+    assert_eq!(balance(&caller, "pay_1").await, [600, 400, 0]);
 }
