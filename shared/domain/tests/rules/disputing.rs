@@ -91,7 +91,7 @@ fn of_a_routed_payment_each_gives_in_proportion_and_gets_its_own_back() {
 }
 
 #[test]
-fn what_comes_back_from_a_refund_is_blocked_until_the_lost_dispute_took_it() {
+fn what_comes_back_from_a_refund_waits_for_the_lost_dispute() {
     let fresh = getpaid_payment();
     let granted = decided(&fresh, &wanted_of(&fresh, 0, &[(SELLER, 1_000)]), "key").refund;
     let held = fresh.after_reserving(&granted).unwrap();
