@@ -32,7 +32,7 @@ admin: python ## Run a command of admin on the local stack: make admin CMD='{"co
 tools: python ## Install cargo-lambda, the SAM CLI and the tests' tools into .local/venv/bin
 	@$(STACK) tools
 
-test: format-check lint template supply-chain unit performance receivers scripts localstripe newcomer sam-local ## Everything, from a fresh clone
+test: format-check lint template supply-chain unit receivers scripts localstripe newcomer sam-local ## Everything, from a fresh clone
 
 fmt: ## Format the Rust sources
 	cargo fmt --all

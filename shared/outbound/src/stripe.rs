@@ -8,6 +8,7 @@ mod charge;
 mod disputes;
 mod list;
 mod parts;
+mod paths;
 
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
 use self::parts::for_account;
+use self::paths::{is_name, list_path};
 use crate::calls::Calls;
 use crate::unclear::Unclear;
 use crate::wordless::Wordless;
@@ -387,19 +389,4 @@ fn outcome(refund: &Refund, found: &StripeRefund) -> Outcome {
         Unclear::of("stripe", refund).other();
     }
     outcome
-}
-
-fn list_path(parameter: &str, payment: &str, after: Option<&str>) -> String {
-    let mut query = Serializer::new(String::new());
-    query.append_pair(parameter, payment);
-    query.append_pair("limit", &PAGE_SIZE.to_string());
-    if let Some(after) = after {
-        query.append_pair("starting_after", after);
-    }
-    format!("v1/refunds?{}", query.finish())
-}
-
-/// Whether this can stand in a path: Stripe's names are letters, digits and `_`.
-fn is_name(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

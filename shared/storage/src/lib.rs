@@ -34,6 +34,7 @@ mod secret_item;
 mod settle;
 mod table;
 mod test_budget;
+mod verification_item;
 mod version_item;
 mod write;
 

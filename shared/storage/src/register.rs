@@ -15,9 +15,10 @@ use crate::expression::{Expression, number};
 use crate::keys::{Key, PK};
 use crate::payment_item::{
     ACTORS, AMOUNT, CURRENCY, FactsItem, LINES, REFUNDABLE, REFUNDABLE_UNTIL, REFUNDS, REVISION, SEAL, SHAPE,
-    VERIFICATION, to_item, verification_attributes,
+    to_item,
 };
 use crate::table::{Item, Table, cause, read_payment, unavailable};
+use crate::verification_item::{VERIFICATION, verification_attributes};
 use crate::write::{Transacted, condition_failed, past_transactions};
 
 impl Table {

@@ -7,7 +7,8 @@ use recoup_processors::stripe::{StripeRefunds, charge, charge_path, payment_para
 use tokio::time::timeout;
 
 use super::parts::for_account;
-use super::{No, PAGES_MAX, Stripe, list_path};
+use super::paths::list_path;
+use super::{No, PAGES_MAX, Stripe};
 use crate::unclear::Unclear;
 use crate::wordless::Wordless;
 

@@ -12,7 +12,8 @@ use recoup_processors::stripe::{StripeKey, StripeRefunds};
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
-use super::{No, PAGE_SIZE, Stripe, is_name};
+use super::paths::is_name;
+use super::{No, PAGE_SIZE, Stripe};
 use crate::unclear::Unclear;
 
 /// The whole list takes no longer, and none of its questions longer than any other.

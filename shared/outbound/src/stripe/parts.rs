@@ -10,7 +10,8 @@ use recoup_processors::stripe::{ChargeOfRefund, PartOrder, Source, StripeKey, St
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
-use super::{No, PAGE_SIZE, PAGES_MAX, Stripe, is_name};
+use super::paths::is_name;
+use super::{No, PAGE_SIZE, PAGES_MAX, Stripe};
 use crate::unclear::Unclear;
 use crate::wordless::Wordless;
 

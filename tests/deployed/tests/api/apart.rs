@@ -179,7 +179,10 @@ async fn assert_apart(owner: &Account, names: &Names, stranger: &Account) {
     for route in routes() {
         match route {
             // These name no object; payments everybody names freely, see `the_same_names_are_free_to_everybody`.
-            "POST /v1/oauth/token" | "POST /v1/webhook-endpoints" | "PUT /v1/payments/{payment_id}" => {}
+            "POST /v1/oauth/token"
+            | "POST /v1/webhook-endpoints"
+            | "PUT /v1/payments/{payment_id}"
+            | "POST /v1/payments/import" => {}
             // A list is the caller's own; under another's payment there is none.
             "GET /v1/refunds" => {
                 let all = stranger.get("/v1/refunds").await;
@@ -285,6 +288,10 @@ async fn the_same_names_are_free_to_everybody() {
     let registered = other.register(PAYMENT, json!({ "amount": 500, "currency": "JPY" })).await;
     assert_eq!((registered.status, registered.body["amount"].as_u64()), (201, Some(500)));
     assert_unmarked(&registered);
+    // So it is where many are registered at once.
+    let imported = other.import(&[json!({ "id": names.payment, "amount": 500, "currency": "JPY" })]).await;
+    assert_eq!((imported.status, &imported.body["unchanged"]), (200, &json!(1)), "{:?}", imported.body);
+    assert_unmarked(&imported);
     // The owner's key is free here, and means another refund.
     let refunded = other.refund(Some(KEY), json!({ "payment_id": PAYMENT, "amount": 310 })).await;
     assert_eq!((refunded.status, refunded.header("idempotent-replayed")), (201, ""), "{:?}", refunded.body);

@@ -1,0 +1,21 @@
+//! The paths of what is read.
+
+use url::form_urlencoded::Serializer;
+
+use super::PAGE_SIZE;
+
+/// A page of a payment's refunds, newest first.
+pub(super) fn list_path(parameter: &str, payment: &str, after: Option<&str>) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair(parameter, payment);
+    query.append_pair("limit", &PAGE_SIZE.to_string());
+    if let Some(after) = after {
+        query.append_pair("starting_after", after);
+    }
+    format!("v1/refunds?{}", query.finish())
+}
+
+/// Whether this can stand in a path: Stripe's names are letters, digits and `_`.
+pub(super) fn is_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
