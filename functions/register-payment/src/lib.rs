@@ -9,7 +9,7 @@ use std::time::Duration;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
-use recoup_domain::ids::{PaymentId, Tenant};
+use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::{CaptureStatus, Payment, Processor, ProcessorName};
 use recoup_domain::seal::Sealed;
 use recoup_domain::time::Timestamp;
@@ -75,7 +75,7 @@ async fn register<S: Register + Refunds + Sync, K: SealKeys, C: ReadCharges>(
         let payment = if let Some(payment) = context.store.payment(tenant, &id).await? {
             payment
         } else {
-            let new = first(context, tenant, &id, &wanted, now).await?;
+            let new = first(context, &caller, &id, &wanted, now).await?;
             match context.store.register(&new).await? {
                 // What the caller said is no secret to it; what the processor said is.
                 Registered::New if wanted.amount().is_some() => {
@@ -121,11 +121,12 @@ async fn register<S: Register + Refunds + Sync, K: SealKeys, C: ReadCharges>(
 /// The payment as it is registered, once its processor was asked for what it tells of charges.
 async fn first<S, K: SealKeys, C: ReadCharges>(
     context: &Context<S, K, C>,
-    tenant: &Tenant,
+    caller: &Caller,
     id: &PaymentId,
     wanted: &Wanted,
     now: Timestamp,
 ) -> Result<Payment, Problem> {
+    let tenant = &caller.tenant;
     let (processor, facts) = (wanted.first_processor(tenant.environment)?, wanted.first_facts());
     let question = ChargeQuestion::new(tenant, &Processor::of(processor.name, processor.reference.clone()));
     let is_captured = facts.status == CaptureStatus::Completed;
@@ -140,6 +141,7 @@ async fn first<S, K: SealKeys, C: ReadCharges>(
     };
     let terms = wanted.first_terms(&processor, amount, tenant.environment)?;
     let new = Payment::registered(tenant.clone(), id.clone(), terms, facts, now);
+    let new = Payment { registered_by: caller.by.clone(), ..new };
     Ok(verify::first(new, &read, now)?.sealed(&context.seal_keys.seal_key().await?))
 }
 

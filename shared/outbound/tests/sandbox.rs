@@ -36,6 +36,7 @@ fn refund(environment: Environment, reference: &str) -> Refund {
         flag: None,
         verdict: None,
         created_at: now,
+        created_by: None,
     }
 }
 
