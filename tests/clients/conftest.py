@@ -80,5 +80,5 @@ def stack() -> dict[str, str]:
 
 def _admin(command: dict[str, str]) -> dict[str, Any]:
     function = running.of_stack("RECOUP_ADMIN_FUNCTION")
-    answer = running.client("lambda").invoke(FunctionName=function, Payload=json.dumps(command))
+    answer = running.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"operator": "tests", **command}))
     return json.loads(answer["Payload"].read())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
@@ -83,6 +84,8 @@ def admin(settings: Settings, command: str) -> int:
         told = json.loads(command)
     except ValueError as error:
         raise Problem(f"CMD is not JSON ({error}): {command}") from None
+    if isinstance(told, dict):
+        told.setdefault("operator", getpass.getuser())
     done, said = seed.admin(settings, seed.read(settings)["RECOUP_ADMIN_FUNCTION"], told)
     if not done:
         print(said.get("errorMessage", said) if isinstance(said, dict) else said, file=sys.stderr)

@@ -54,9 +54,9 @@ class Account:
 def make_account(settings: Settings, admin_function: str) -> Account:
     """Make an account with one sandbox key, through the admin function."""
     with step("Making a sandbox account and its key"):
-        made = _made(settings, admin_function, {"command": "create_account", "name": "Example marketplace"})
+        made = _made(settings, admin_function, {"command": "create_account", "operator": "seed", "name": "Example marketplace"})
         of_it = {"account_id": made["account_id"], "environment": "sandbox"}
-        key = _made(settings, admin_function, {"command": "create_api_key", **of_it})
+        key = _made(settings, admin_function, {"command": "create_api_key", "operator": "seed", "name": "example key", **of_it})
         return Account(made["account_id"], key["secret"], made["webhook_secrets"]["sandbox"])
 
 

@@ -4,6 +4,7 @@
 //! Secrets appear once, in the answer, and nowhere else; the answer is never logged.
 
 mod accounts;
+mod command;
 mod dead_letters;
 mod keys;
 mod refunds;
@@ -14,7 +15,7 @@ mod secrets;
 
 use std::fmt;
 
-use lambda_runtime::Diagnostic;
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use recoup_domain::api_key::KeyUse;
 use recoup_domain::ids::{AccountId, Environment, InvalidId, PaymentId, RefundId, Tenant};
 use recoup_domain::signing::TooManySecrets;
@@ -35,12 +36,10 @@ use recoup_ports::seals::{KeepSecrets, Seal, SealError};
 use recoup_ports::settlement::{Settle, SettleError};
 use recoup_ports::webhooks::WebhookSecrets;
 use recoup_ports::{ReadError, WriteError, causes};
-use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use dead_letters::QueueName;
-use secrets::Given;
+use command::{Command, Ordered};
 
 /// What the function needs.
 pub struct Context<A, K, R, S, D, N, P> {
@@ -62,33 +61,6 @@ pub struct Context<A, K, R, S, D, N, P> {
     pub now: fn() -> Timestamp,
     /// 128 random bits.
     pub random: fn() -> u128,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
-enum Command {
-    CreateAccount { name: String },
-    ListAccounts { after: Option<String> },
-    CreateApiKey(keys::Wanted),
-    CreateClient(keys::Wanted),
-    ListApiKeys { account_id: String, environment: String },
-    RevokeApiKey { id: Option<String>, secret: Option<String> },
-    RotatePepper { drop_unseen: Option<bool> },
-    RotateSigningKey {},
-    RotateWebhookSecret { account_id: String, environment: String, overlap_hours: Option<u32> },
-    SetProcessorKeys { account_id: String, environment: String, processor: String, secret: Given },
-    DeleteProcessorKeys { account_id: String, environment: String, processor: String },
-    CheckProcessor { account_id: String, environment: String, processor: String },
-    DeadLetters { queue: QueueName },
-    PutBack { queue: QueueName, refund_id: Option<String> },
-    LatestReports {},
-    IndexAccounts { account_ids: Vec<String> },
-    SettleRefund(refunds::Said),
-    AskNow(refunds::Named),
-    ClearFlag(refunds::Named),
-    SealPayments { operator: String, cursor: Option<String> },
-    SealSecrets { operator: String, cursor: Option<String> },
-    SealPayment { account_id: String, environment: String, payment_id: String, operator: String },
 }
 
 /// Why a command was not carried out, as the administrator reads it.
@@ -170,7 +142,7 @@ pub enum AdminError {
     #[error("the refund was not written")]
     Settle(#[from] SettleError),
     /// Nobody is named who does this.
-    #[error("operator must name who does this, in 1 to 64 characters")]
+    #[error("operator must name who does this, in one line of 1 to 64 characters")]
     Operator,
     /// The cursor is none that was answered.
     #[error("cursor must be one that the same command answered")]
@@ -288,7 +260,7 @@ impl From<AdminError> for Diagnostic {
 /// Carries out one command; see docs/credentials.md and docs/operations.md for each.
 pub async fn handle<A, K, R, S, D, N, P>(
     context: &Context<A, K, R, S, D, N, P>,
-    event: Value,
+    event: LambdaEvent<Value>,
 ) -> Result<Value, AdminError>
 where
     A: Accounts
@@ -307,9 +279,9 @@ where
     S: Seal,
     P: CheckKeys,
 {
-    // The reason may be shown: it names fields, and a secret hides itself (`secrets::Given`).
-    let command: Command =
-        serde_json::from_value(event).map_err(|error| AdminError::Command(error.to_string()))?;
+    let Ordered { name, command, operator } = Ordered::parse(event)?;
+    let by = operator.as_ref().map(Text::as_str);
+    tracing::info!(command.name = name, operator = by, "command given");
     match command {
         Command::CreateAccount { name } => accounts::create(context, name).await,
         Command::ListAccounts { after } => accounts::list(&context.accounts, after.as_deref()).await,
@@ -346,27 +318,24 @@ where
         }
         Command::LatestReports {} => reports::latest(&context.accounts).await,
         Command::IndexAccounts { account_ids } => reports::index(&context.accounts, &account_ids).await,
-        Command::SettleRefund(said) => refunds::settle(&context.accounts, (context.now)(), said).await,
+        Command::SettleRefund(said) => {
+            let operator = operator.ok_or(AdminError::Operator)?;
+            refunds::settle(&context.accounts, (context.now)(), operator, said).await
+        }
         Command::AskNow(named) => refunds::ask_now(&context.accounts, (context.now)(), named).await,
         Command::ClearFlag(named) => refunds::clear_flag(&context.accounts, named).await,
-        Command::SealPayments { operator, cursor } => {
+        Command::SealPayments { cursor } => {
             let Context { accounts, keyrings, now, .. } = context;
-            seals::seal_payments(accounts, keyrings, *now, &operator, cursor).await
+            seals::seal_payments(accounts, keyrings, *now, cursor).await
         }
-        Command::SealSecrets { operator, cursor } => secrets::seal_plain(context, &operator, cursor).await,
-        Command::SealPayment { account_id, environment, payment_id, operator } => {
+        Command::SealSecrets { cursor } => secrets::seal_plain(context, cursor).await,
+        Command::SealPayment { account_id, environment, payment_id } => {
             let tenant = tenant(&account_id, &environment)?;
             let id = PaymentId::try_from(payment_id.as_str());
             let id = id.map_err(|why| AdminError::Id("payment_id", why))?;
-            seals::seal_payment(&context.accounts, &context.keyrings, &operator, (&tenant, &id)).await
+            seals::seal_payment(&context.accounts, &context.keyrings, &tenant, &id).await
         }
     }
-}
-
-/// Who is behind a command.
-fn operator(name: &str) -> Result<Text<64>, AdminError> {
-    let name = Some(name).filter(|name| !name.trim().is_empty()).ok_or(AdminError::Operator)?;
-    Text::new(name.to_owned()).map_err(|_| AdminError::Operator)
 }
 
 fn tenant(account_id: &str, environment: &str) -> Result<Tenant, AdminError> {

@@ -21,5 +21,5 @@ async fn main() -> Result<(), Error> {
     let processors = Invoked::new(aws.later(Aws::lambda), setting("PROCESS_REFUND_FUNCTION")?);
     let dead_letters = DeadLetterQueues::new(aws.sqs(), DeadLetterUrls::read(setting)?);
     let context = Context { accounts, keys, keyrings, seal, dead_letters, names, processors, now, random };
-    run(service_fn(async |event: LambdaEvent<_>| handle(&context, event.payload).await)).await
+    run(service_fn(async |event: LambdaEvent<_>| handle(&context, event).await)).await
 }

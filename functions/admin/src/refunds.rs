@@ -10,16 +10,15 @@ use recoup_ports::settlement::{Settle, Settled};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{AdminError, operator, tenant};
+use crate::{AdminError, tenant};
 
-/// The refund that a command is about, and who is behind it.
+/// The refund that a command is about.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Named {
     account_id: String,
     environment: String,
     refund_id: String,
-    operator: String,
 }
 
 /// A person's word on how a refund ended.
@@ -29,25 +28,29 @@ pub(crate) struct Said {
     account_id: String,
     environment: String,
     refund_id: String,
-    operator: String,
     outcome: String,
     reason: String,
     reference: Option<String>,
 }
 
 impl Named {
-    fn parse(&self) -> Result<(Tenant, RefundId, Text<64>), AdminError> {
+    fn parse(&self) -> Result<(Tenant, RefundId), AdminError> {
         let tenant = tenant(&self.account_id, &self.environment)?;
         let id =
             RefundId::try_from(self.refund_id.as_str()).map_err(|why| AdminError::Id("refund_id", why))?;
-        Ok((tenant, id, operator(&self.operator)?))
+        Ok((tenant, id))
     }
 }
 
 /// Ends a refund as a person says.
-pub(crate) async fn settle(store: &impl Settle, now: Timestamp, said: Said) -> Result<Value, AdminError> {
-    let Said { account_id, environment, refund_id, operator, outcome, reason, reference } = said;
-    let (tenant, id, operator) = Named { account_id, environment, refund_id, operator }.parse()?;
+pub(crate) async fn settle(
+    store: &impl Settle,
+    now: Timestamp,
+    operator: Text<64>,
+    said: Said,
+) -> Result<Value, AdminError> {
+    let Said { account_id, environment, refund_id, outcome, reason, reference } = said;
+    let (tenant, id) = Named { account_id, environment, refund_id }.parse()?;
     let reference = reference.map(Text::new).transpose().map_err(|_| AdminError::Reference)?;
     let verdict = Verdict {
         ruling: Ruling::parse(&outcome).ok_or(AdminError::Outcome)?,
@@ -67,14 +70,14 @@ pub(crate) async fn settle(store: &impl Settle, now: Timestamp, said: Said) -> R
         Settled::Overtaken => return Err(AdminError::RefundChanged),
         Settled::NothingLeft => return Err(AdminError::Contradicted("its payment no longer has the money")),
     }
-    let (operator, reason) = (verdict.operator.as_str(), verdict.reason.as_str());
-    tracing::warn!(operator, reason, refund.id = %id, account.id = %tenant.account, refund.status = outcome, "a person settled a refund");
+    let reason = verdict.reason.as_str();
+    tracing::warn!(reason, refund.id = %id, account.id = %tenant.account, refund.status = outcome, "a person settled a refund");
     Ok(shown(change.to()))
 }
 
 /// Has the processor of a refund on its way asked at once.
 pub(crate) async fn ask_now(store: &impl Settle, now: Timestamp, named: Named) -> Result<Value, AdminError> {
-    let (tenant, id, operator) = named.parse()?;
+    let (tenant, id) = named.parse()?;
     let refund = store.refund(&tenant, &id).await?.ok_or(AdminError::NoSuchRefund)?;
     if !refund.version.state.holds_money() {
         return Err(AdminError::Contradicted("it has ended; its processor is asked about it every night"));
@@ -83,19 +86,19 @@ pub(crate) async fn ask_now(store: &impl Settle, now: Timestamp, named: Named) -
         Settled::Applied => {}
         Settled::Overtaken | Settled::NothingLeft => return Err(AdminError::RefundChanged),
     }
-    tracing::warn!(operator = operator.as_str(), refund.id = %id, account.id = %tenant.account, "a refund's processor is asked at once");
+    tracing::warn!(refund.id = %id, account.id = %tenant.account, "a refund's processor is asked at once");
     Ok(shown(&refund))
 }
 
 /// Takes a refund's flag away: somebody has looked at it.
 pub(crate) async fn clear_flag(store: &impl Settle, named: Named) -> Result<Value, AdminError> {
-    let (tenant, id, operator) = named.parse()?;
+    let (tenant, id) = named.parse()?;
     let refund = store.refund(&tenant, &id).await?.ok_or(AdminError::NoSuchRefund)?;
     if let Some(flag) = refund.flag {
         if store.clear_flag(&refund).await? != Settled::Applied {
             return Err(AdminError::RefundChanged);
         }
-        tracing::warn!(operator = operator.as_str(), flag = flag.as_str(), refund.id = %id, account.id = %tenant.account, "a refund's flag was cleared");
+        tracing::warn!(flag = flag.as_str(), refund.id = %id, account.id = %tenant.account, "a refund's flag was cleared");
     }
     Ok(shown(&Refund { flag: None, ..refund }))
 }

@@ -54,11 +54,9 @@ impl Done {
 pub(crate) async fn seal_payment(
     store: &(impl AdoptPayments + Payments),
     keys: &impl SealKeys,
-    operator: &str,
-    (tenant, id): (&Tenant, &PaymentId),
+    tenant: &Tenant,
+    id: &PaymentId,
 ) -> Result<Value, AdminError> {
-    let operator = crate::operator(operator)?;
-    let operator = operator.as_str();
     let payment = store.payment(tenant, id).await?.ok_or(AdminError::NoSuchPayment)?;
     if let Some(why) = payment.contradiction() {
         return Err(AdminError::Contradiction(why));
@@ -69,7 +67,7 @@ pub(crate) async fn seal_payment(
         Adopted::Yes => None,
         Adopted::ChargeTaken(other) => Some(other),
     };
-    tracing::warn!(operator, payment.id = %id, account.id = %tenant.account, "payment sealed as it stands");
+    tracing::warn!(payment.id = %id, account.id = %tenant.account, "payment sealed as it stands");
     let other = other.as_ref().map(PaymentId::as_str);
     Ok(json!({ "payment_id": id.as_str(), "sealed": true, "same_charge_as": other }))
 }
@@ -79,11 +77,8 @@ pub(crate) async fn seal_payments(
     store: &(impl AdoptPayments + Sync),
     keys: &impl SealKeys,
     now: fn() -> Timestamp,
-    operator: &str,
     cursor: Option<String>,
 ) -> Result<Value, AdminError> {
-    let operator = crate::operator(operator)?;
-    let operator = operator.as_str();
     let key = keys.seal_key().await?;
     let (started, mut done, mut cursor) = (now(), Done::default(), cursor);
     loop {
@@ -96,7 +91,7 @@ pub(crate) async fn seal_payments(
         }
     }
     let Done { sealed, changed, astray, more_astray } = done;
-    tracing::info!(operator, sealed, changed, astray = astray.len(), more_astray, "payments sealed");
+    tracing::info!(sealed, changed, astray = astray.len(), more_astray, "payments sealed");
     Ok(json!({
         "sealed": sealed, "changed": changed, "astray": astray, "more_astray": more_astray, "cursor": cursor,
     }))

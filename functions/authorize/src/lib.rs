@@ -62,8 +62,13 @@ pub struct Identity {
     pub environment: &'static str,
     /// The scopes, separated by spaces.
     pub scopes: String,
-    /// The key's id, for the log.
+    /// The key's id.
     pub key_id: String,
+    /// `api`, or `client` where this is the client of a token.
+    pub key_use: &'static str,
+    /// The key's name, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_name: Option<String>,
     /// The ranges of addresses that the key may be used from, separated by spaces; none means anywhere. The function
     /// compares them with the request's address, since the gateway caches this answer for every address.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -71,7 +76,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    fn new(key: &KeyId, grants: &Grants) -> Self {
+    fn new(key: &StoredKey, r#use: KeyUse, grants: &Grants) -> Self {
         let Grants { tenant, scopes, expires_at: _, ip_ranges } = grants;
         let scopes: Vec<&str> = scopes.iter().copied().map(Scope::as_str).collect();
         let ip_ranges: Vec<String> = ip_ranges.iter().map(IpRange::to_string).collect();
@@ -79,7 +84,9 @@ impl Identity {
             account_id: tenant.account.to_string(),
             environment: tenant.environment.as_str(),
             scopes: scopes.join(" "),
-            key_id: key.to_string(),
+            key_id: key.id.to_string(),
+            key_use: r#use.as_str(),
+            key_name: key.name.as_ref().map(|name| name.as_str().to_owned()),
             ip_ranges: ip_ranges.join(" "),
         }
     }
@@ -120,9 +127,9 @@ async fn token_of<K: Keys, R: Keyrings>(
     if let Err(reason) = client.in_force(now) {
         return Ok(Err(reason));
     }
-    let mut grants = client.grants;
+    let mut grants = client.grants.clone();
     grants.scopes = claims.scopes.into_iter().filter(|scope| grants.scopes.contains(scope)).collect();
-    Ok(Ok(Identity::new(&client.id, &grants)))
+    Ok(Ok(Identity::new(&client, KeyUse::Client, &grants)))
 }
 
 async fn key_of<K: Keys, R: Keyrings>(
@@ -148,7 +155,7 @@ async fn key_of<K: Keys, R: Keyrings>(
         // It still counts, and is renewed when it is next seen.
         tracing::warn!(key.id = %stored.id, error = causes(&error), "a key was not renewed");
     }
-    Ok(Ok(Identity::new(&stored.id, &stored.grants)))
+    Ok(Ok(Identity::new(&stored, KeyUse::Api, &stored.grants)))
 }
 
 async fn stored<K: Keys, R>(context: &Context<K, R>, id: &KeyId) -> Result<Option<StoredKey>, ReadError> {

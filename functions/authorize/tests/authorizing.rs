@@ -33,7 +33,8 @@ fn bearer(secret: &str) -> Value {
 }
 
 fn readers(key: &ApiKey) -> StoredKey {
-    stored_key(key, &[Scope::PaymentsRead, Scope::RefundsRead], &ring_key("p"))
+    let scopes = [Scope::PaymentsRead, Scope::RefundsRead];
+    StoredKey { name: Some(fixtures::text("shop backend")), ..stored_key(key, &scopes, &ring_key("p")) }
 }
 
 fn is_caller(decision: &Decision) -> bool {
@@ -103,6 +104,7 @@ async fn every_form_of_the_credential_tells_the_same_caller() {
         let expected = json!({"isAuthorized": true, "context": {
             "account_id": fixtures::tenant().account.as_str(), "environment": "sandbox",
             "scopes": "payments:read refunds:read", "key_id": KeyId::from_bits(1).as_str(),
+            "key_use": "api", "key_name": "shop backend",
         }});
         assert_eq!(serde_json::to_value(decision).unwrap(), expected, "{header}");
         assert_eq!(calls, 1);

@@ -6,6 +6,7 @@ mod losses;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
+use recoup_domain::by::By;
 use recoup_domain::decide::{Identity, Reservation, decide};
 use recoup_domain::ids::RefundId;
 use recoup_domain::payment::Payment;
@@ -61,7 +62,7 @@ async fn quote<S: Reserve>(context: &Context<S>, request: &Request) -> Result<An
     let found = context.store.payment_and_refund(&tenant, &wanted.payment_id, None).await?;
     let payment = found.payment.ok_or_else(not_found)?;
     let id = RefundId::from_bits((context.random)());
-    let identity = Identity { id, fingerprint: Fingerprint::default(), now: (context.now)() };
+    let identity = Identity { id, fingerprint: Fingerprint::default(), by: None, now: (context.now)() };
     let refund = granted(&payment, &wanted, identity)?.refund;
     Answer::new(StatusCode::OK, &QuoteView::of(&payment, &refund)?)
 }
@@ -86,7 +87,8 @@ async fn create<S: Reserve>(
     let caller = Caller::with_scope(request, Scope::RefundsWrite)?;
     let (tenant, reads) = (&caller.tenant, caller.has(Scope::RefundsRead));
     let key = idempotency_key(request)?;
-    let wanted = RefundRequest { endpoint, body: body::parse(request, context.reach)?, reads };
+    let body = body::parse(request, context.reach)?;
+    let wanted = RefundRequest { endpoint, body, by: caller.by.clone(), reads };
     let id = match &key {
         Some(key) => RefundId::of_key(tenant, key),
         None => RefundId::from_bits((context.random)()),
@@ -137,6 +139,8 @@ fn no_outcome(error: ReserveError, keyed: Option<&RefundId>) -> Problem {
 struct RefundRequest {
     endpoint: String,
     body: Wanted,
+    /// Who sends it, which is no part of what is asked for: whoever repeats it gets the same refund.
+    by: Option<By>,
     /// Whether its caller may read refunds.
     reads: bool,
 }
@@ -145,7 +149,7 @@ impl RefundRequest {
     /// The refund that this request makes of a payment as it is now.
     fn decided(&self, payment: &Payment, id: &RefundId, now: Timestamp) -> Result<Reservation, Problem> {
         let fingerprint = self.body.fingerprint(&self.endpoint, payment.amount.currency());
-        let identity = Identity { id: id.clone(), fingerprint, now };
+        let identity = Identity { id: id.clone(), fingerprint, by: self.by.clone(), now };
         granted(payment, &self.body, identity)
     }
 

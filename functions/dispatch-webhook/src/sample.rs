@@ -1,5 +1,6 @@
 //! Samples: a sample event is sent to one endpoint, so that its owner sees whether it arrives and verifies.
 
+use recoup_domain::by::By;
 use recoup_domain::delivery::AttemptOutcome;
 use recoup_domain::event::EventType;
 use recoup_domain::ids::{PaymentId, RefundId, Tenant};
@@ -76,7 +77,7 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Refund {
             updated_at: now,
         },
         first: State::Initiated,
-        history: vec![Change { at: now, state: Some(State::Succeeded) }],
+        history: vec![Change { at: now, state: Some(State::Succeeded), by: None }],
         handed_over_at: Some(now),
         turn: 0,
         postponed: 0,
@@ -86,5 +87,6 @@ fn sample(tenant: &Tenant, now: Timestamp) -> Refund {
         processor_amount: None,
         verdict: None,
         created_at: now,
+        created_by: Some(By::recoup()),
     }
 }

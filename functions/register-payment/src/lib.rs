@@ -10,7 +10,7 @@ use std::time::Duration;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use recoup_domain::api_key::Scope;
-use recoup_domain::ids::{PaymentId, Tenant};
+use recoup_domain::ids::PaymentId;
 use recoup_domain::payment::{CaptureStatus, Payment, Processor, ProcessorName};
 use recoup_domain::seal::Sealed;
 use recoup_domain::time::Timestamp;
@@ -147,7 +147,7 @@ async fn put<S: Register, K: SealKeys, C: ReadCharges, L>(
         let payment = if let Some(payment) = found {
             payment
         } else {
-            let new = first(context, (tenant, id), wanted, asking, now).await?;
+            let new = first(context, (caller, id), wanted, asking, now).await?;
             match context.store.register(&new).await? {
                 Registered::New => return Ok((Done::Created, new)),
                 Registered::Existing(payment) => *payment,
@@ -193,11 +193,12 @@ async fn put<S: Register, K: SealKeys, C: ReadCharges, L>(
 /// The payment as it is registered, once its processor was asked for what it tells of charges, or is to be.
 async fn first<S, K: SealKeys, C: ReadCharges, L>(
     context: &Context<S, K, C, L>,
-    (tenant, id): (&Tenant, &PaymentId),
+    (caller, id): (&Caller, &PaymentId),
     wanted: &Wanted,
     asking: Asking,
     now: Timestamp,
 ) -> Result<Payment, Problem> {
+    let tenant = &caller.tenant;
     let (processor, facts) = (wanted.first_processor(tenant.environment)?, wanted.first_facts());
     let registered = |amount| {
         let terms = wanted.first_terms(&processor, amount, tenant.environment)?;
@@ -221,6 +222,7 @@ async fn first<S, K: SealKeys, C: ReadCharges, L>(
             verify::first(registered(Some(amount))?, &read, now)?
         }
     };
+    let new = Payment { registered_by: caller.by.clone(), ..new };
     Ok(new.sealed(&context.seal_keys.seal_key().await?))
 }
 

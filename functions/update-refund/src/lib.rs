@@ -64,13 +64,13 @@ async fn change<S: Settle>(
         let change = match wish {
             Wish::Metadata(change) => {
                 let metadata = change.applied_to(&refund.version.metadata)?;
-                let change = refund.with_metadata(metadata, now);
+                let change = refund.with_metadata(metadata, caller.by.clone(), now);
                 if change.is_some() && !refund.takes_metadata() {
                     return Err(too_many_changes());
                 }
                 change
             }
-            Wish::Cancel => match refund.withdraw(now) {
+            Wish::Cancel => match refund.withdraw(caller.by.clone(), now) {
                 Withdrawn::Already => None,
                 Withdrawn::TooLate => return Err(too_late(caller, &refund)),
                 Withdrawn::Now(change) => Some(change),

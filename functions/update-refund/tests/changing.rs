@@ -197,3 +197,17 @@ async fn metadata_change_a_hundred_times_and_then_stay() {
     assert_eq!(world.stored().await, last);
     assert_eq!(world.cancel().await.body["status"], "cancelled");
 }
+
+#[tokio::test]
+async fn whoever_changes_or_cancels_a_refund_is_kept_with_the_change() {
+    let world = World::new().await;
+    world.patch(&json!({ "metadata": { "k": "v" } })).await;
+    world.cancel().await;
+    let stored = world.stored().await;
+    let by: Vec<_> = stored.history.iter().map(|change| change.by.clone().unwrap().id).collect();
+    let key = fixtures::text("key_01j9x4n0q2s6fy8tm5vgb3wkzd");
+    assert_eq!(by, [key.clone(), key]);
+    assert_eq!(stored.created_by, Some(fixtures::by_key()));
+    let event = stored.event(&stored.event_ids().next().unwrap()).unwrap();
+    assert_eq!(event.by.unwrap().name, Some(fixtures::text("shop backend")));
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::by::By;
 use crate::ids::{ActorId, LineId, PaymentId, RefundId};
 use crate::money::{Currency, Money, MoneyError};
 use crate::payment::{CaptureStatus, LinesTaken, PartialRefunds, Payment, Payout, Routing, Settlement};
@@ -159,6 +160,8 @@ pub struct Identity {
     pub id: RefundId,
     /// The fingerprint of the request.
     pub fingerprint: Fingerprint,
+    /// Who asks for it.
+    pub by: Option<By>,
     /// The time of the decision.
     pub now: Timestamp,
 }
@@ -243,6 +246,7 @@ pub fn decide(payment: &Payment, wanted: &Wanted, identity: Identity) -> Result<
         processor_amount: None,
         verdict: None,
         created_at: identity.now,
+        created_by: identity.by,
     };
     let exactly = depends_on_the_rest.then_some(payment.refundable);
     let lines = match refund.lines.as_slice() {

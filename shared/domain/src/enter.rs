@@ -1,5 +1,6 @@
 //! Refunds that were made at a processor without us. They moved money, so they enter the books, allowed or not.
 
+use crate::by::By;
 use crate::decide::Reservation;
 use crate::ids::RefundId;
 use crate::money::Money;
@@ -115,6 +116,7 @@ pub fn enter(payment: &Payment, made: &Made, now: Timestamp) -> Result<Reservati
         processor_amount: None,
         verdict: None,
         created_at: now,
+        created_by: Some(By::processor(payment.processor.name)),
     };
     // It is the processor that says how it ends; where that is not told, it is asked.
     let refund =

@@ -1,10 +1,11 @@
 //! Events: one for each change of a refund, and one for each endpoint that was switched off.
 
+use crate::by::By;
 use crate::endpoint::DisabledReason;
 use crate::ids::{EndpointId, EventId, RefundId, Tenant};
 use crate::or_abort::OrAbort;
 use crate::payment::fact;
-use crate::refund::{Refund, State, Status, Version};
+use crate::refund::{Change, Refund, State, Status, Version};
 use crate::time::Timestamp;
 
 fact!(
@@ -82,6 +83,8 @@ pub struct Event {
     pub r#type: EventType,
     /// The refund or endpoint that the event is about.
     pub subject: Subject,
+    /// Who made it happen; unknown where an earlier version wrote it.
+    pub by: Option<By>,
 }
 
 impl Event {
@@ -99,6 +102,7 @@ impl Event {
             tenant: refund.tenant.clone(),
             id: EventId::of_change(&refund.tenant, &refund.id, version.sequence, version.updated_at),
             r#type: EventType::of_change(before, version.state.status()),
+            by: refund.changed_by(version.sequence),
             subject: Subject::Refund { id: refund.id.clone(), version },
         }
     }
@@ -115,6 +119,7 @@ impl Event {
             id: EventId::of_disabled(tenant, id, disabled_at),
             r#type: EventType::EndpointDisabled,
             subject: Subject::Endpoint { id: id.clone(), reason, disabled_at },
+            by: Some(By::recoup()),
         }
     }
 
@@ -152,23 +157,28 @@ impl Refund {
         Self { version: version.clone(), flag: None, processor_amount: None, verdict, ..self.clone() }
     }
 
-    /// Every change that the refund still records, oldest first: its number, its time and the state it led to.
-    fn changes(&self) -> impl DoubleEndedIterator<Item = (u32, Timestamp, Option<State>)> {
+    /// Every change that the refund still records, oldest first, each with its number.
+    fn changes(&self) -> impl DoubleEndedIterator<Item = (u32, Change)> {
         let kept = u32::try_from(self.history.len()).or_abort("a history is bounded");
         let numbers = self.version.sequence.saturating_sub(kept).saturating_add(1)..=self.version.sequence;
-        let later =
-            numbers.zip(&self.history).map(|(sequence, change)| (sequence, change.at, change.state.clone()));
-        [(1, self.created_at, Some(self.first.clone()))].into_iter().chain(later.collect::<Vec<_>>())
+        let later: Vec<_> = numbers.zip(self.history.iter().cloned()).collect();
+        let (at, state, by) = (self.created_at, Some(self.first.clone()), self.created_by.clone());
+        [(1, Change { at, state, by })].into_iter().chain(later)
+    }
+
+    /// Who made the change of this number, as far as it is known.
+    fn changed_by(&self, sequence: u32) -> Option<By> {
+        self.changes().find(|(number, _)| *number == sequence)?.1.by
     }
 
     /// The ids of the refund's events, newest first: those of the last [`Refund::CHANGES_KEPT`] changes and of its
     /// creation.
     pub fn event_ids(&self) -> impl Iterator<Item = EventId> {
         let ids = self.changes().rev();
-        ids.map(|(sequence, at, _)| EventId::of_change(&self.tenant, &self.id, sequence, at))
+        ids.map(|(sequence, change)| EventId::of_change(&self.tenant, &self.id, sequence, change.at))
     }
 
-    /// Whether the refund's own history says what an event says: at that time, a change to that state. Metadata are not
+    /// Whether the refund's own history says what an event says: at that time, a change to that state, made by the same. Metadata are not
     /// compared, since no history keeps them.
     ///
     /// Where that change's state was not kept, a state is believed that holds the amount, or that the refund is known to
@@ -185,15 +195,18 @@ impl Refund {
         }
         let changes: Vec<_> = self.changes().collect();
         let was_in = |state: &State| {
-            *state == self.version.state || changes.iter().any(|(_, _, kept)| kept.as_ref() == Some(state))
+            *state == self.version.state || changes.iter().any(|(_, kept)| kept.state.as_ref() == Some(state))
         };
         let is_believable = || status.holds_money() || was_in(&version.state);
         let is_last = version.sequence == self.version.sequence;
-        match changes.iter().find(|(sequence, ..)| *sequence == version.sequence) {
-            Some((_, at, _)) if *at != version.updated_at => false,
-            Some((_, _, Some(kept))) => *kept == version.state,
-            Some((_, _, None)) if is_last => version.state == self.version.state,
-            Some((_, _, None)) => is_believable(),
+        let change = changes.iter().find(|(sequence, _)| *sequence == version.sequence);
+        match change.map(|(_, Change { at, state, by })| (*at, state, by)) {
+            Some((at, ..)) if at != version.updated_at => false,
+            // Earlier versions kept neither, and one of them may have written either.
+            Some((.., Some(by))) if event.by.as_ref().is_some_and(|told| told != by) => false,
+            Some((_, Some(kept), _)) => *kept == version.state,
+            Some((_, None, _)) if is_last => version.state == self.version.state,
+            Some((_, None, _)) => is_believable(),
             // Changes before the kept ones are forgotten; there are none after them.
             None => version.sequence < self.version.sequence && is_believable(),
         }
@@ -203,7 +216,7 @@ impl Refund {
     /// ones. `None` if the state of that change was not kept.
     pub fn event(&self, id: &EventId) -> Option<Event> {
         let (mut before, mut paid) = (None, false);
-        for (sequence, at, state) in self.changes() {
+        for (sequence, Change { at, state, by: _ }) in self.changes() {
             let follows = before.take().filter(|(last, _)| sequence.checked_sub(1) == Some(*last));
             let previous = follows.and_then(|(_, state): (u32, Option<State>)| state);
             paid |= state == Some(State::Succeeded);

@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod audit;
 pub mod balance;
 pub mod base_url;
+pub mod by;
 pub mod currency;
 pub mod decide;
 pub mod delivery;

@@ -2,6 +2,7 @@
 
 mod lines;
 
+use crate::by::By;
 use crate::dispute::Disputes;
 use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
@@ -209,6 +210,8 @@ pub struct Payment {
     pub refunds: Vec<RefundId>,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// Who registered it; unknown where an earlier version did.
+    pub registered_by: Option<By>,
     /// When its facts last changed.
     pub updated_at: Timestamp,
     /// The seal over all of this that no refund changes; none where an earlier version registered it.
@@ -250,6 +253,7 @@ impl Payment {
             disputes: Disputes::default(),
             refunds: Vec::new(),
             created_at: now,
+            registered_by: None,
             updated_at: now,
             seal: None,
         }

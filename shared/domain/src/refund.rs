@@ -6,6 +6,7 @@ mod steps;
 mod verdict;
 mod version;
 
+use crate::by::By;
 use crate::ids::{LineId, PaymentId, RefundId, Tenant};
 use crate::money::Money;
 use crate::payment::{Processor, fact};
@@ -182,6 +183,8 @@ pub struct Refund {
     pub verdict: Option<Verdict>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Who made it; unknown where an earlier version wrote it.
+    pub created_by: Option<By>,
 }
 
 impl Refund {

@@ -6,12 +6,14 @@ use std::fmt;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use crate::by::By;
 use crate::ids::Tenant;
 use crate::or_abort::OrAbort;
 use crate::payment::{Facts, Line, Payment, Processor, Routing};
 use crate::recovery::SplitTerms;
 use crate::signing::hmac_sha256;
 use crate::split::Split;
+use crate::text::Text;
 use crate::time::Timestamp;
 
 /// What begins every sealed text: no other use of the key gives the same bytes.
@@ -138,6 +140,7 @@ impl Payment {
             disputes: _,
             refunds: _,
             created_at,
+            registered_by,
             updated_at,
             seal: _,
         } = self;
@@ -168,6 +171,11 @@ impl Payment {
         feed.facts(facts);
         feed.number("revision", *revision);
         feed.time("created_at", *created_at);
+        if let Some(By { kind, id, name }) = registered_by {
+            feed.field("registered_by_kind", kind.as_str());
+            feed.field("registered_by_id", id.as_str());
+            feed.field("registered_by_name", name.as_ref().map(Text::as_str).unwrap_or_default());
+        }
         feed.time("updated_at", *updated_at);
         feed.0
     }

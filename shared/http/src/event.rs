@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::problem::{Code, Problem};
 use crate::request::routed_parameter;
 use recoup_views::webhook::EventData;
-use recoup_views::{PublicUrl, SelfLink};
+use recoup_views::{ByView, PublicUrl, SelfLink};
 
 /// The id in the path. A text that is not an event id is a 404.
 pub fn named(request: &Request) -> Result<EventId, Problem> {
@@ -120,6 +120,7 @@ pub struct EventView {
     endpoint_id: Option<String>,
     sequence: Option<u32>,
     created_at: String,
+    by: Option<ByView>,
     data: Option<EventData>,
     deliveries: Vec<DeliveryView>,
     attempts: Vec<AttemptView>,
@@ -156,6 +157,7 @@ impl EventView {
             endpoint_id,
             sequence,
             created_at: event.at().rfc3339(),
+            by: event.by.as_ref().map(ByView::from),
             data,
             deliveries: deliveries(recorded),
             attempts: attempts(&recorded.deliveries),

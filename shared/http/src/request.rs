@@ -7,9 +7,11 @@ use lambda_http::http::HeaderMap;
 use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
-use recoup_domain::api_key::{Refused, Scope};
+use recoup_domain::api_key::{KeyUse, Refused, Scope};
+use recoup_domain::by::By;
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
 use recoup_domain::stored_key::IpRange;
+use recoup_domain::text::Text;
 use serde_json::Value;
 
 use crate::fields::Fields;
@@ -30,6 +32,8 @@ pub struct Caller {
     pub tenant: Tenant,
     /// The API key, or the client whose token it is; `None` if an authorizer of an earlier version does not say.
     pub key: Option<KeyId>,
+    /// The same, as refunds and payments name it; `None` if an authorizer of an earlier version does not say.
+    pub by: Option<By>,
     scopes: Vec<Scope>,
 }
 
@@ -79,7 +83,10 @@ impl Caller {
         let account = AccountId::try_from(field("account_id")?).ok()?;
         let scopes = field("scopes")?.split(' ').filter_map(Scope::parse).collect();
         let key = field("key_id").and_then(|id| KeyId::try_from(id).ok());
-        Some(Self { tenant: Tenant { environment, account }, key, scopes })
+        let r#use = field("key_use").and_then(KeyUse::parse);
+        let name = field("key_name").and_then(|name| Text::new(name.to_owned()).ok());
+        let by = r#use.zip(key.as_ref()).map(|(r#use, id)| By::key(r#use, id, name));
+        Some(Self { tenant: Tenant { environment, account }, key, by, scopes })
     }
 }
 

@@ -37,6 +37,7 @@ fn refund(environment: Environment, reference: &str) -> Refund {
         processor_amount: None,
         verdict: None,
         created_at: now,
+        created_by: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use recoup_domain::by::By;
 use recoup_domain::delivery::Target;
 use recoup_domain::endpoint::DisabledReason;
 use recoup_domain::event::{Event, EventType, Subject};
@@ -11,6 +12,7 @@ use recoup_ports::BoxError;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use crate::by_item::ByItem;
 use crate::expression::text;
 use crate::keys::{Key, event_and_target, owner_of_events};
 use crate::table::Item;
@@ -35,6 +37,7 @@ struct EventItem {
     disabled_reason: Option<DisabledReason>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     receivers: Vec<Target>,
+    by: Option<ByItem>,
     expires_at: u64,
 }
 
@@ -66,6 +69,7 @@ pub(crate) fn to_item(event: &Event, receivers: &[Target]) -> Result<Item, BoxEr
         endpoint_id: None,
         disabled_reason: None,
         receivers: receivers.to_vec(),
+        by: event.by.clone().map(ByItem::from),
         expires_at: seconds(shown_until(&event.id).plus(KEPT_FOR_TRIES)),
     };
     let mut version = Item::new();
@@ -117,5 +121,5 @@ pub(crate) fn from_item(mut item: Item) -> Result<(Event, Vec<Target>), String> 
         _ => return Err("it is about neither a refund nor an endpoint".to_owned()),
     };
     let receivers = target.map_or(head.receivers, |target| vec![target]);
-    Ok((Event { tenant, id, r#type: head.r#type, subject }, receivers))
+    Ok((Event { tenant, id, r#type: head.r#type, subject, by: head.by.map(By::from) }, receivers))
 }

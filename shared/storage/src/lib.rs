@@ -6,6 +6,7 @@
 mod accounts;
 mod api_keys;
 mod audits;
+mod by_item;
 mod claim_item;
 mod credentials;
 mod delivery_item;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use recoup_domain::by::By;
 use recoup_domain::dispute::{Dispute, Disputes};
 use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
@@ -19,6 +20,7 @@ use recoup_ports::BoxError;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
+use crate::by_item::ByItem;
 use crate::dispute_item::DisputeItem;
 use crate::keys::{Key, PAYMENT, owner_and_id, payment_by_time};
 use crate::table::Item;
@@ -120,6 +122,8 @@ pub(crate) struct PaymentItem {
     refunds: Vec<RefundId>,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    registered_by: Option<ByItem>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     seal: Option<ByteArray<32>>,
     #[serde(flatten)]
     facts: FactsItem,
@@ -150,6 +154,7 @@ impl From<&Payment> for PaymentItem {
             revision,
             refunds,
             created_at,
+            registered_by,
             updated_at,
             seal,
         } = payment;
@@ -183,6 +188,7 @@ impl From<&Payment> for PaymentItem {
             disputes_revision: disputes.revision,
             refunds: refunds.clone(),
             created_at: *created_at,
+            registered_by: registered_by.clone().map(ByItem::from),
             seal: seal.map(|Seal(seal)| ByteArray::new(seal)),
             facts: FactsItem::new(facts, *revision, *updated_at),
         }
@@ -310,6 +316,7 @@ impl PaymentItem {
             revision: self.facts.revision,
             refunds: self.refunds,
             created_at: self.created_at,
+            registered_by: self.registered_by.map(By::from),
             updated_at: self.facts.updated_at,
             seal: self.seal.map(|seal| Seal(seal.into_array())),
             facts: self.facts.into_facts(),

@@ -1,6 +1,7 @@
 //! A refund as stored. Absent facts are absent attributes, so that an item stays under 1 KB.
 
 use recoup_domain::balance::Posting;
+use recoup_domain::by::By;
 use recoup_domain::ids::{ActorId, LineId, PaymentId, RefundId};
 use recoup_domain::money::{Currency, Money};
 use recoup_domain::payment::{Processor, ProcessorName};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 use serde_with::skip_serializing_none;
 
+use crate::by_item::ByItem;
 use crate::keys::{Key, REFUND, by_time, owner_and_id};
 use crate::recovery_item::RecoveryItem;
 use crate::table::Item;
@@ -131,6 +133,9 @@ struct RefundItem {
     processor_amount: Option<MoneyItem>,
     verdict: Option<VerdictItem>,
     created_at: Timestamp,
+    /// Who made it, under a name as short as it can be.
+    #[serde(rename = "by")]
+    created_by: Option<ByItem>,
 }
 
 /// The attributes that [`posting`] reads. `status` is a word that DynamoDB reserves.
@@ -174,7 +179,7 @@ fn is_zero(count: &u32) -> bool {
 pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
     let Refund { tenant, id, payment_id, amount, kind, split, lines, notes, processor, .. } = refund;
     let Refund { origin, fingerprint, version, first, history, handed_over_at, turn, postponed, .. } = refund;
-    let Refund { wait, recovery, flag, processor_amount, verdict, created_at, .. } = refund;
+    let Refund { wait, recovery, flag, processor_amount, verdict, created_at, created_by, .. } = refund;
     let Notes { reason, information, description, reference, webhook_url } = notes.clone();
     let key = Key::refund(tenant, id);
     let (list, place) = by_time(tenant, *created_at, id);
@@ -208,7 +213,7 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         shape: processor.split.as_ref().map(|terms| terms.shape),
         fingerprint: ByteArray::new(*fingerprint),
         first: (*first != State::Initiated).then(|| first.into()),
-        history: history.iter().map(ChangeItem::from).collect(),
+        history: history.iter().map(|change| ChangeItem::new(change, processor.name)).collect(),
         changed_at: Vec::new(),
         handed_over_at: *handed_over_at,
         turn: *turn,
@@ -221,6 +226,7 @@ pub(crate) fn to_item(refund: &Refund) -> Result<Item, BoxError> {
         processor_amount: processor_amount.map(MoneyItem::from),
         verdict: verdict.as_ref().map(VerdictItem::from),
         created_at: *created_at,
+        created_by: created_by.clone().map(ByItem::from),
     })?;
     item.extend(to_attributes(version)?);
     Ok(item)
@@ -269,6 +275,7 @@ pub(crate) fn from_item(mut item: Item) -> Result<Refund, String> {
         processor_amount,
         verdict: item.verdict.map(VerdictItem::read),
         created_at: item.created_at,
+        created_by: item.created_by.map(By::from),
     })
 }
 
@@ -353,13 +360,13 @@ impl RefundItem {
     }
 
     fn history(&mut self) -> Result<Vec<Change>, &'static str> {
-        let changes = std::mem::take(&mut self.history).into_iter().map(ChangeItem::read);
+        let changes = std::mem::take(&mut self.history).into_iter().map(|it| it.read(self.processor));
         if self.changed_at.is_empty() {
             return changes.collect();
         }
         let timed = self.changed_at.iter().map(|at| {
             let at = Timestamp::from_unix_millis(*at).ok_or("changed_at has no time")?;
-            Ok(Change { at, state: None })
+            Ok(Change { at, state: None, by: None })
         });
         timed.collect()
     }

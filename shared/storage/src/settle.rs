@@ -83,7 +83,8 @@ fn assign_version(expression: &mut Expression, from: &Refund, next: &Refund) -> 
     for name in old.keys() {
         expression.assign(name, None);
     }
-    let history: Vec<ChangeItem> = next.history.iter().map(ChangeItem::from).collect();
+    let history: Vec<ChangeItem> =
+        next.history.iter().map(|it| ChangeItem::new(it, next.processor.name)).collect();
     expression.assign(HISTORY, Some(serde_dynamo::to_attribute_value(history)?));
     expression.assign(CHANGED_AT, None);
     Ok(())

@@ -1,5 +1,6 @@
 //! A refund's version as stored: the same attributes in the refund's item and in those of its events.
 
+use recoup_domain::payment::ProcessorName;
 use recoup_domain::refund::{
     BankReference, BankReferenceKind, Change, Failure, FailureCode, Pending, Said, State, Status, Version,
 };
@@ -9,6 +10,7 @@ use recoup_ports::BoxError;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use crate::by_item::ChangedByItem;
 use crate::table::Item;
 
 pub(crate) const STATUS: &str = "status";
@@ -57,11 +59,12 @@ struct VersionItem {
 }
 
 /// A change in a refund's history, as stored.
+#[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ChangeItem {
     at: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<StateItem>,
+    by: Option<ChangedByItem>,
 }
 
 fn is_empty(metadata: &Metadata) -> bool {
@@ -96,16 +99,16 @@ impl StateItem {
     }
 }
 
-impl From<&Change> for ChangeItem {
-    fn from(change: &Change) -> Self {
-        let Change { at, state } = change;
-        Self { at: *at, state: state.as_ref().map(StateItem::from) }
-    }
-}
-
 impl ChangeItem {
-    pub(crate) fn read(self) -> Result<Change, &'static str> {
-        Ok(Change { at: self.at, state: self.state.map(StateItem::read).transpose()? })
+    /// A change of a refund that this processor carries out.
+    pub(crate) fn new(Change { at, state, by }: &Change, processor: ProcessorName) -> Self {
+        let by = by.as_ref().map(|by| ChangedByItem::new(by, processor));
+        Self { at: *at, state: state.as_ref().map(StateItem::from), by }
+    }
+
+    pub(crate) fn read(self, processor: ProcessorName) -> Result<Change, &'static str> {
+        let state = self.state.map(StateItem::read).transpose()?;
+        Ok(Change { at: self.at, state, by: self.by.map(|by| by.read(processor)) })
     }
 }
 

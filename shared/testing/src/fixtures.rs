@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use recoup_domain::api_key::{ApiKey, Scope};
+use recoup_domain::api_key::{ApiKey, KeyUse, Scope};
+use recoup_domain::by::By;
 use recoup_domain::decide::{Identity, Refusal, Reservation, decide};
 use recoup_domain::dispute::{DisputeStatus, DisputeWord};
 use recoup_domain::endpoint::{Endpoint, EventFilter, Switch};
 use recoup_domain::event::Event;
 use recoup_domain::ids::{
-    AccountId, ActorId, EndpointId, Environment, IdempotencyKey, LineId, PaymentId, RefundId, Tenant,
+    AccountId, ActorId, EndpointId, Environment, IdempotencyKey, KeyId, LineId, PaymentId, RefundId, Tenant,
 };
 use recoup_domain::keyring::RingKey;
 use recoup_domain::money::{Currency, Money, WrittenAmount};
@@ -245,7 +246,12 @@ pub fn beginning(refund: &Refund) -> Event {
 
 /// The identity of the refund of an idempotency key, made at [`now`]; the fingerprint is of the key alone.
 pub fn identity(key: &str) -> Identity {
-    Identity { id: refund_id(key), fingerprint: fingerprint(key), now: now() }
+    Identity { id: refund_id(key), fingerprint: fingerprint(key), by: Some(by_key()), now: now() }
+}
+
+/// The key that asks for the fixtures' refunds.
+pub fn by_key() -> By {
+    By::key(KeyUse::Api, &KeyId::from_bits(1), None)
 }
 
 /// A fingerprint that differs where the text does (in its first 32 bytes).
@@ -298,7 +304,7 @@ pub fn stepped(refund: &Refund, outcome: Outcome) -> Refund {
 
 /// What a cancel makes of a refund that can be cancelled.
 pub fn cancelled(refund: &Refund, at: Timestamp) -> Move {
-    match refund.withdraw(at) {
+    match refund.withdraw(Some(by_key()), at) {
         Withdrawn::Now(change) => change,
         other => panic!("it can be withdrawn: {other:?}"),
     }
@@ -306,7 +312,7 @@ pub fn cancelled(refund: &Refund, at: Timestamp) -> Move {
 
 /// What other metadata make of a refund.
 pub fn renamed(refund: &Refund, value: &str, at: Timestamp) -> Move {
-    refund.with_metadata(metadata(value), at).expect("the metadata are others")
+    refund.with_metadata(metadata(value), Some(by_key()), at).expect("the metadata are others")
 }
 
 /// Metadata with this one value.

@@ -4,6 +4,7 @@ mod payment;
 mod refund;
 pub mod webhook;
 
+use recoup_domain::by::By;
 use recoup_domain::money::Money;
 use recoup_domain::payment::Payment;
 use recoup_domain::refund::Refund;
@@ -81,5 +82,20 @@ struct Amount {
 impl From<Money> for Amount {
     fn from(money: Money) -> Self {
         Self { amount: money.minor(), amount_decimal: money.decimal() }
+    }
+}
+
+/// Who did something.
+#[derive(Clone, Debug, Serialize)]
+pub struct ByView {
+    kind: &'static str,
+    id: String,
+    name: Option<String>,
+}
+
+impl From<&By> for ByView {
+    fn from(By { kind, id, name }: &By) -> Self {
+        let name = name.as_ref().map(|name| name.as_str().into());
+        Self { kind: kind.as_str(), id: id.as_str().into(), name }
     }
 }

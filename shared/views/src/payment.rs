@@ -12,7 +12,7 @@ use recoup_domain::time::Timestamp;
 use recoup_domain::verification::Verification;
 use serde::Serialize;
 
-use crate::{Amount, PublicUrl, SelfLink};
+use crate::{Amount, ByView, PublicUrl, SelfLink};
 
 #[derive(Clone, Debug, Serialize)]
 struct BalanceView {
@@ -172,6 +172,7 @@ pub struct PaymentView {
     metadata: BTreeMap<String, String>,
     sandbox: bool,
     created_at: String,
+    registered_by: Option<ByView>,
     updated_at: String,
     _links: SelfLink,
 }
@@ -212,6 +213,7 @@ impl PaymentView {
             metadata: facts.metadata.pairs().clone(),
             sandbox: payment.tenant.environment == Environment::Sandbox,
             created_at: payment.created_at.rfc3339(),
+            registered_by: payment.registered_by.as_ref().map(ByView::from),
             updated_at: payment.updated_at.rfc3339(),
             _links: SelfLink { this: public_url.payment(payment.id.as_str()) },
         }

@@ -12,7 +12,7 @@ use recoup_domain::split::Split;
 use serde::Serialize;
 
 use crate::payment::PaymentView;
-use crate::{Amount, Link, PublicUrl};
+use crate::{Amount, ByView, Link, PublicUrl};
 
 #[derive(Clone, Debug, Serialize)]
 struct RefundLinks {
@@ -240,6 +240,7 @@ pub struct RefundView {
     sequence: u32,
     arrival_estimate: Option<ArrivalView>,
     created_at: String,
+    created_by: Option<ByView>,
     updated_at: String,
     _links: RefundLinks,
 }
@@ -293,6 +294,7 @@ impl RefundView {
                 latest: refund.created_at.business_days_later(latest),
             }),
             created_at: refund.created_at.rfc3339(),
+            created_by: refund.created_by.as_ref().map(ByView::from),
             updated_at: version.updated_at.rfc3339(),
             _links: RefundLinks {
                 this: public_url.refund(refund),

@@ -139,7 +139,7 @@ async fn an_actor_without_money_is_reported_until_it_has_given() {
     assert!(report.findings[0].detail.as_str().contains("10.00 EUR is not taken from it yet"), "{report:?}");
     // Metadata change meanwhile, and the next question stays where it is.
     let metadata = recoup_domain::text::Metadata::new([("k".to_owned(), "v".to_owned())].into()).unwrap();
-    let change = short.with_metadata(metadata, now()).unwrap();
+    let change = short.with_metadata(metadata, None, now()).unwrap();
     world.store.carry_out(&change).await.unwrap();
     *world.process.processor.short.lock().unwrap() = 0;
     world.run_for(HOUR * 12).await;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use admin::{AdminError, handle};
+use admin::AdminError;
 use lambda_runtime::Diagnostic;
 use recoup_domain::api_key::{ApiKey, Scope};
 use recoup_domain::ids::{AccountId, Environment, KeyId, Tenant};
@@ -15,7 +15,7 @@ use recoup_testing::seals::TestKey;
 use recoup_testing::{Fault, TestTable, fixtures};
 use serde_json::{Value, json};
 
-use crate::world::{Admin, admin};
+use crate::world::{Admin, admin, handle};
 
 const EVENT: &str = include_str!("../../../../tests/events/admin.json");
 

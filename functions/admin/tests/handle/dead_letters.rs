@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use admin::handle;
 use lambda_runtime::Diagnostic;
 use recoup_domain::delivery::Target;
 use recoup_domain::ids::{EndpointId, EventId, RefundId};
@@ -14,7 +13,7 @@ use recoup_testing::routes::RESOURCES;
 use recoup_testing::{TestTable, fixtures};
 use serde_json::{Value, json};
 
-use crate::world::{Admin, admin};
+use crate::world::{Admin, admin, handle};
 
 /// Stands in metadata: nobody but its owner may read it.
 const PRIVATE: &str = "born 1 April 1980";

@@ -5,6 +5,7 @@ mod administering;
 mod dead_letters;
 mod given_up;
 mod keys;
+mod ordering;
 mod reports;
 mod rotation;
 mod sealing;

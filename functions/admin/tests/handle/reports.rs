@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use admin::handle;
 use lambda_runtime::Diagnostic;
 use recoup_domain::ids::{AccountId, Environment, Tenant};
 use recoup_domain::report::{Finding, Mismatch, Remedy, Report};
@@ -13,7 +12,7 @@ use recoup_testing::reports::{clean_report, finding, report_with};
 use recoup_testing::{Fault, TestTable};
 use serde_json::{Value, json};
 
-use crate::world::{Admin, admin};
+use crate::world::{Admin, admin, handle};
 
 fn random() -> u128 {
     static LAST: AtomicU64 = AtomicU64::new(0);

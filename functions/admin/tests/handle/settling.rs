@@ -1,6 +1,6 @@
 //! `settle_refund`, `ask_now` and `clear_flag`: what a person may decide about a refund, and what not.
 
-use admin::{AdminError, handle};
+use admin::AdminError;
 use recoup_domain::refund::{Flag, Outcome, Refund, State};
 use recoup_ports::payments::{Payments, Register};
 use recoup_ports::refunds::{Refunds, Reserve};
@@ -10,7 +10,7 @@ use recoup_testing::TestTable;
 use recoup_testing::fixtures::{self, decided, eur, payment, tenant, wanted};
 use serde_json::{Value, json};
 
-use crate::world::{Admin, admin};
+use crate::world::{Admin, admin, handle};
 
 struct World {
     table: TestTable,

@@ -282,3 +282,27 @@ async fn metadata_of_a_new_refund_or_quote_have_a_bound_in_bytes() {
     world.assert_untouched(&plain()).await;
     assert_eq!(world.post(&asking(&body("x"))).await.status, 201);
 }
+
+#[tokio::test]
+async fn whoever_repeats_a_request_gets_the_refund_of_who_made_it() {
+    let world = World::with(&plain()).await;
+    let lambda = |name: &str| format!("/requestContext/authorizer/lambda/{name}");
+    let ask =
+        |key: &str| asking(&json!({ "payment_id": PAYMENT, "amount": 100 })).header("idempotency-key", key);
+    let other = |key: &str| {
+        let event = ask(key).with(&lambda("key_id"), fixtures::by_key().id.as_str());
+        event.with(&lambda("key_use"), "client").without(&lambda("key_name"))
+    };
+    let first = world.post(&ask("one")).await;
+    let by = json!({ "kind": "api_key", "id": "key_01j9x4n0q2s6fy8tm5vgb3wkzd", "name": "shop backend" });
+    assert_eq!(first.body["created_by"], by);
+    let again = world.post(&other("one")).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, Some("true")));
+    assert_eq!(again.body, first.body);
+    let made = world.post(&other("two")).await;
+    let client = json!({ "kind": "client", "id": fixtures::by_key().id.as_str(), "name": null });
+    assert_eq!(made.body["created_by"], client);
+    // The gateway may still keep what an authorizer of an earlier version said.
+    let made = world.post(&ask("three").without(&lambda("key_use"))).await;
+    assert_eq!((made.status, &made.body["created_by"]), (201, &Value::Null));
+}

@@ -37,6 +37,7 @@ async fn an_event_tells_its_deliveries_and_their_attempts_oldest_first() {
     let expected = json!({
         "id": event.id.as_str(), "object": "event", "type": "refund.initiated", "refund_id": refund.id.as_str(),
         "endpoint_id": null, "sequence": 1, "created_at": fixtures::now().rfc3339(),
+        "by": { "kind": "api_key", "id": fixtures::by_key().id.as_str(), "name": null },
         "data": serde_json::to_value(RefundView::of(&refund, &world.context.public_url)).unwrap(),
         "deliveries": [
             { "endpoint_id": one, "to": "endpoint", "status": "scheduled", "reason": null, "tries": 2,
@@ -92,6 +93,8 @@ async fn an_event_shows_its_refund_as_it_was_at_that_moment() {
         // What the body of the webhook had: only the number of the change grew since.
         assert_eq!((&read.body["type"], &read.body["data"]), (&json!(kind), &then), "{}", read.text);
         assert_eq!(read.body["sequence"], then["sequence"]);
+        let by = if kind == "refund.succeeded" { "processor" } else { "api_key" };
+        assert_eq!(read.body["by"]["kind"], by);
     }
     let notes = world.get(&format!("/v1/events?refund_id={}", first.id)).await;
     let notes: Vec<&Value> = data(&notes).iter().map(|event| &event["data"]["metadata"]["k"]).collect();
@@ -113,6 +116,7 @@ async fn an_endpoint_that_was_switched_off_is_an_event_without_a_refund() {
     let expected = json!(["endpoint.disabled", null, endpoint.as_str(), null, [], []]);
     assert_eq!(json!(fields.map(|field| read.body[field].clone())), expected);
     assert_eq!(read.body["data"]["disabled_reason"], "failing");
+    assert_eq!(read.body["by"], json!({ "kind": "recoup", "id": "recoup", "name": null }));
     assert_eq!(*data(&world.get("/v1/events?type=endpoint.disabled").await), [read.body]);
 }
 

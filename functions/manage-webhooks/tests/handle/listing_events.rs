@@ -184,7 +184,7 @@ async fn a_page_fits_into_an_answer_and_the_next_one_goes_on_behind_it() {
         let refund = world.refund(&format!("key-{number}"), number, None).await;
         let pairs = (0..50).map(|key| (key.to_string(), "é".repeat(500))).collect();
         let large = recoup_domain::text::Metadata::stored(pairs);
-        let change = refund.with_metadata(large, fixtures::later(1_000_u64.saturating_add(number)));
+        let change = refund.with_metadata(large, None, fixtures::later(1_000_u64.saturating_add(number)));
         let changed = world.moved(change.unwrap()).await;
         let event = Event::of_change(Some(&refund), &changed);
         world.record(&event).await;

@@ -104,3 +104,15 @@ async fn facts_moved_over_a_term_that_was_bent_meanwhile_do_not_cover_it_up() {
     recoup_ports::payments::Register::move_facts(&world.table.store(), &moved).await.unwrap();
     assert_eq!(world.sealed().await, Sealed::Broken);
 }
+
+#[tokio::test]
+async fn who_registered_a_payment_is_kept_shown_and_sealed() {
+    let world = World::saying(&json!({})).await;
+    let lambda = "/requestContext/authorizer/lambda";
+    let other = saying(&json!({"disputed": true})).with(&format!("{lambda}/key_name"), "back office");
+    let by = json!({ "kind": "api_key", "id": "key_01j9x4n0q2s6fy8tm5vgb3wkzd", "name": "shop backend" });
+    assert_eq!(world.put(&other).await.body["registered_by"], by);
+    assert_eq!(world.sealed().await, Sealed::Intact);
+    world.edit("REMOVE registered_by", None).await;
+    assert_eq!(world.sealed().await, Sealed::Broken);
+}

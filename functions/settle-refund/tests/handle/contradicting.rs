@@ -39,7 +39,8 @@ async fn a_success_after_a_failure_retakes_the_money_once_it_is_confirmed() {
     assert_eq!((&reply.body["outcome"], &reply.body["status"]), (&json!("applied"), &json!("succeeded")));
     let calls = world.table.take_calls();
     assert_eq!(calls.operations(), ["GetItem", "TransactWriteItems"]);
-    assert!(calls.read_units() <= 1.0 && calls.write_units() <= 4.0, "{calls}");
+    // With two ends in its history, and who made what, this refund's item has just passed 1 KB.
+    assert!(calls.read_units() <= 1.0 && calls.write_units() <= 6.0, "{calls}");
     let stored = world.refund(&refund).await;
     assert_eq!((&stored.version.state, stored.flag, stored.version.sequence), (&State::Succeeded, None, 3));
     let parts = world.payment().await.routing.unwrap().refundable;

@@ -119,7 +119,7 @@ async fn news_from_before_our_order_was_recorded_makes_a_cancel_too_late() {
     assert_eq!(told(&world.tell(&news(&refund, Word::Pending)).await), ("applied", "processing"));
     let store = world.table.store();
     assert_eq!(store.carry_out(&cancel).await.unwrap(), Settled::Overtaken);
-    assert_eq!(world.refund(&refund).await.withdraw(later(600)), Withdrawn::TooLate);
+    assert_eq!(world.refund(&refund).await.withdraw(None, later(600)), Withdrawn::TooLate);
     assert_eq!(world.left().await, 1_600);
 }
 

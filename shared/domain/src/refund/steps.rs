@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{BankReference, Change, Failure, Flag, Pending, Refund, State, Verdict, Version};
+use crate::by::By;
 use crate::money::Money;
 use crate::recovery::PartState;
 use crate::text::{Metadata, Text};
@@ -138,6 +139,14 @@ impl Move {
         self
     }
 
+    /// The same change, made by somebody; by Recoup itself, if nobody says.
+    pub(super) fn made_by(mut self, by: Option<By>) -> Self {
+        if let Some(change) = self.to.history.last_mut() {
+            change.by = by;
+        }
+        self
+    }
+
     /// The same change, which also schedules the question about the actors' parts, if one may be open.
     fn asking_for_parts(self, now: Timestamp) -> Self {
         // Not only those that look open: whoever asked for a part meanwhile did not change what this was decided on.
@@ -196,6 +205,14 @@ impl Refund {
     /// What an outcome makes of this refund; `None` of a repeat, and of an answer that a later one has overtaken. The
     /// write that follows is conditional on this very state.
     pub fn step(&self, outcome: Outcome, now: Timestamp) -> Option<Move> {
+        let by = match outcome.silence() {
+            None => By::processor(self.processor.name),
+            Some(_) => By::recoup(),
+        };
+        self.stepped(outcome, now).map(|change| change.made_by(Some(by)))
+    }
+
+    fn stepped(&self, outcome: Outcome, now: Timestamp) -> Option<Move> {
         match (&self.version.state, outcome) {
             (State::Initiated | State::Processing(_), Outcome::Succeeded { reference, bank_reference }) => {
                 Some(self.succeeded(reference, bank_reference, Amounts::Stay, now))
@@ -326,12 +343,12 @@ impl Refund {
     }
 
     /// Withdraws the refund. [`Withdrawn::TooLate`] once it was handed over: the money may be moving.
-    pub fn withdraw(&self, now: Timestamp) -> Withdrawn {
+    pub fn withdraw(&self, by: Option<By>, now: Timestamp) -> Withdrawn {
         match (&self.version.state, self.handed_over_at) {
             (State::Cancelled, _) => Withdrawn::Already,
             // A question can be put off before the hand-over.
             (State::Initiated | State::Processing(Pending::Busy | Pending::NotConfigured), None) => {
-                Withdrawn::Now(self.moved_to(State::Cancelled, Amounts::Return, now))
+                Withdrawn::Now(self.moved_to(State::Cancelled, Amounts::Return, now).made_by(by))
             }
             (State::Initiated | State::Processing(_) | State::Succeeded | State::Failed(_), _) => {
                 Withdrawn::TooLate
@@ -340,13 +357,13 @@ impl Refund {
     }
 
     /// The change to other metadata; `None` if they are the same.
-    pub fn with_metadata(&self, metadata: Metadata, now: Timestamp) -> Option<Move> {
+    pub fn with_metadata(&self, metadata: Metadata, by: Option<By>, now: Timestamp) -> Option<Move> {
         if metadata == self.version.metadata {
             return None;
         }
         let mut next = self.moved_to(self.version.state.clone(), Amounts::Stay, now);
         next.to.version.metadata = metadata;
-        Some(next)
+        Some(next.made_by(by))
     }
 
     fn processing(&self, pending: Pending, now: Timestamp) -> Option<Move> {
@@ -380,7 +397,7 @@ impl Refund {
         to.wait = self.wait.filter(|_| state.holds_money() || state == self.version.state);
         // What did not move in the end exceeds nothing.
         to.flag = self.flag.filter(|flag| *flag != Flag::ExceedsRefundable || state.failure().is_none());
-        to.history.push(Change { at, state: Some(state.clone()) });
+        to.history.push(Change { at, state: Some(state.clone()), by: Some(By::recoup()) });
         let forgotten = to.history.len().saturating_sub(Self::CHANGES_KEPT);
         to.history.drain(..forgotten);
         let sequence = self.version.sequence.saturating_add(1);

@@ -2,6 +2,7 @@
 
 use super::steps::{Amounts, Move};
 use super::{Failure, FailureCode, Refund, Said, State};
+use crate::by::By;
 use crate::payment::fact;
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -72,7 +73,8 @@ impl Refund {
                 return Judged::Contradicted("it has failed or was cancelled already");
             }
         };
-        Judged::Now(self.moved_to(state, amounts, verdict.at).ruled(verdict))
+        let by = By::admin(verdict.operator.clone());
+        Judged::Now(self.moved_to(state, amounts, verdict.at).made_by(Some(by)).ruled(verdict))
     }
 
     /// Whether its success is a person's word alone: nothing else has moved it since.

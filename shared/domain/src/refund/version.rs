@@ -1,6 +1,7 @@
 //! What can change about a refund, and what is kept of its changes.
 
 use super::{BankReference, FailureCode, Pending, Said};
+use crate::by::By;
 use crate::payment::fact;
 use crate::text::{Metadata, Text};
 use crate::time::Timestamp;
@@ -145,4 +146,6 @@ pub struct Change {
     pub at: Timestamp,
     /// Where the refund stood from then on; absent where only the time was kept.
     pub state: Option<State>,
+    /// Who made it; unknown where an earlier version wrote it.
+    pub by: Option<By>,
 }

@@ -1,6 +1,7 @@
 //! Events: their ids, what each tells, and the refund as it was.
 
 use proptest::prelude::*;
+use recoup_domain::by::By;
 use recoup_domain::event::{Event, EventType, Subject};
 use recoup_domain::ids::EventId;
 use recoup_domain::refund::{Outcome, Pending, Refund, State, Status, Version};
@@ -208,4 +209,20 @@ fn where_states_were_not_kept_no_end_is_believed_but_one_that_was() {
     }
     let forged = saying(&events()[1], failed, EventType::Failed);
     assert!(!today.bears_out(&forged));
+}
+
+#[test]
+fn an_event_that_names_another_than_made_the_change_is_not_borne_out() {
+    let life = life();
+    let today = life.last().unwrap();
+    for event in events() {
+        assert!(event.by.is_some());
+        let told = |by| today.bears_out(&Event { by, ..event.clone() });
+        assert!(!told(Some(By::admin(fixtures::text("mallory")))), "{event:?}");
+        // An earlier version recorded nobody.
+        assert!(told(None));
+    }
+    let mut earlier = today.clone();
+    earlier.created_by = None;
+    assert!(earlier.bears_out(&events()[0]));
 }

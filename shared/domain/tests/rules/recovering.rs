@@ -110,7 +110,7 @@ fn a_late_failure_asks_only_about_what_may_have_been_taken() {
 fn other_metadata_leave_the_question_about_parts_alone() {
     let paid = stepped(&apart(), succeeded());
     let metadata = Metadata::new([("k".to_owned(), "v".to_owned())].into()).unwrap();
-    let next = paid.with_metadata(metadata, later(9)).unwrap().into_refund();
+    let next = paid.with_metadata(metadata, None, later(9)).unwrap().into_refund();
     assert_eq!((next.wait, next.turn, &next.recovery), (paid.wait, paid.turn, &paid.recovery));
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use recoup_domain::by::By;
 use recoup_domain::refund::{
     Amounts, BankReference, BankReferenceKind, Change, Failure, FailureCode, Flag, Outcome, Pending, Refund,
     Said, State, Version, Withdrawn,
@@ -100,12 +101,18 @@ proptest! {
 
     #[test]
     fn every_change_counts_up_by_one_and_touches_nothing_that_was_agreed(refund in refund(), outcome in outcome(), at in 0_u64..20_000) {
-        let Some(change) = refund.step(outcome, later(at)) else { return Ok(()) };
+        let Some(change) = refund.step(outcome.clone(), later(at)) else { return Ok(()) };
         prop_assert_eq!(change.from(), &refund);
         let next = change.into_refund();
+        // Silence is nobody's word.
+        let by = if matches!(outcome, Outcome::Unknown | Outcome::Busy { .. } | Outcome::NotConfigured) {
+            By::recoup()
+        } else {
+            By::processor(refund.processor.name)
+        };
         prop_assert_eq!(next.version.sequence, refund.version.sequence + 1);
         prop_assert_eq!(next.version.updated_at, refund.version.updated_at.max(later(at)));
-        let kept = Change { at: next.version.updated_at, state: Some(next.version.state.clone()) };
+        let kept = Change { at: next.version.updated_at, state: Some(next.version.state.clone()), by: Some(by) };
         prop_assert_eq!(next.history.last(), Some(&kept));
         prop_assert_eq!(&next.version.metadata, &refund.version.metadata);
         let (flag, processor_amount) = (refund.flag, refund.processor_amount);
@@ -218,9 +225,9 @@ fn busy_is_not_unknown_and_never_makes_the_unknown_known() {
     assert_eq!(reason(&waiting, &busy), None);
     assert_eq!(reason(&waiting, &keyless), processing(Pending::NotConfigured));
     assert_eq!(reason(&waiting, &Outcome::Unknown), processing(Pending::OutcomeUnknown));
-    assert!(matches!(waiting.withdraw(later(0)), Withdrawn::Now(_)), "it was never handed over");
+    assert!(matches!(waiting.withdraw(None, later(0)), Withdrawn::Now(_)), "it was never handed over");
     let asked = Refund { handed_over_at: Some(later(0)), ..waiting };
-    assert_eq!(asked.withdraw(later(0)), Withdrawn::TooLate);
+    assert_eq!(asked.withdraw(None, later(0)), Withdrawn::TooLate);
 }
 
 #[test]

@@ -82,6 +82,12 @@ fn bent() -> Vec<(&'static str, Payment)> {
         ("no metadata", with(|it| it.facts.metadata = Metadata::default())),
         ("revision", with(|it| it.revision = 2)),
         ("created_at", with(|it| it.created_at = later(5))),
+        ("who registered it", with(|it| it.registered_by = Some(fixtures::by_key()))),
+        ("that it is known who registered it", {
+            let payment = Payment { registered_by: Some(fixtures::by_key()), ..whole() }.sealed(&key(1));
+            assert_eq!(payment.seal_under(&key(1)), Sealed::Intact);
+            Payment { registered_by: None, ..payment }
+        }),
         ("updated_at", with(|it| it.updated_at = later(5))),
         ("the seal itself", with(|it| it.seal = Some(Seal([0; 32])))),
         ("another payment's seal", with(|it| it.seal = fixtures::payment("p", 1).sealed(&key(1)).seal)),

@@ -181,7 +181,7 @@ impl Wish {
 /// The decision on a wish, under the id number `id`.
 pub(crate) fn judge(payment: &Payment, wanted: &Wanted, id: usize) -> Result<Reservation, Refusal> {
     let id = RefundId::from_bits(id as u128);
-    decide(payment, wanted, Identity { id, fingerprint: [0; 32], now: now() })
+    decide(payment, wanted, Identity { id, fingerprint: [0; 32], by: None, now: now() })
 }
 
 /// Anything a processor may say, at any time and any number of times.

@@ -190,7 +190,7 @@ impl Bench {
     /// As update-refund does it.
     async fn cancel(&self, key: &str) {
         let Ok(Some(refund)) = self.store.refund(&self.payment.tenant, &refund_id(key)).await else { return };
-        let Withdrawn::Now(change) = refund.withdraw(later(3)) else { return };
+        let Withdrawn::Now(change) = refund.withdraw(None, later(3)) else { return };
         let settled = self.store.carry_out(&change).await;
         assert!(!matches!(settled, Err(SettleError::Missing)), "the books lack something");
     }

@@ -1,6 +1,7 @@
 //! The largest of everything, within what DynamoDB takes: the test table refuses each request that AWS would.
 
-use recoup_domain::decide::{Reservation, decide};
+use recoup_domain::by::{By, ByKind};
+use recoup_domain::decide::{Identity, Reservation, decide};
 use recoup_domain::dispute::{DisputeStatus, DisputeWord, Disputes};
 use recoup_domain::ids::{ActorId, LineId, RefundId};
 use recoup_domain::money::WrittenAmount;
@@ -38,7 +39,7 @@ fn payment() -> Payment {
     let lines = (0..Payment::LINES_MAX).map(line).collect();
     let terms = Terms { amount: split.total(), routing: Some(split), lines, ..fixtures::terms(1) };
     let facts = Facts { metadata: metadata(), ..facts() };
-    Payment { facts, ..fixtures::registered("pay_1", terms) }
+    Payment { facts, registered_by: Some(by()), ..fixtures::registered("pay_1", terms) }
 }
 
 fn failure() -> Failure {
@@ -47,6 +48,10 @@ fn failure() -> Failure {
         message: text(&"ü".repeat(255)),
         said: Said::default(),
     }
+}
+
+fn by() -> By {
+    By { kind: ByKind::Processor, id: text(&"ü".repeat(64)), name: Some(text(&"ü".repeat(64))) }
 }
 
 /// Something of every actor and of every line, with every text, and a history of as many changes as are kept.
@@ -66,8 +71,8 @@ fn refund_of(payment: &Payment) -> Reservation {
         metadata: metadata(),
         ..wanted(payment, None)
     };
-    let reservation = decide(payment, &wish, identity("key")).unwrap();
-    let change = Change { at: later(1), state: Some(State::Failed(failure())) };
+    let reservation = decide(payment, &wish, Identity { by: Some(by()), ..identity("key") }).unwrap();
+    let change = Change { at: later(1), state: Some(State::Failed(failure())), by: Some(by()) };
     let history = vec![change; Refund::CHANGES_KEPT];
     Reservation { refund: Refund { history, ..reservation.refund }, ..reservation }
 }

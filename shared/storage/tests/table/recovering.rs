@@ -99,7 +99,7 @@ async fn who_settles_over_an_old_read_forgets_no_part_that_was_asked_for() {
 async fn metadata_that_change_meanwhile_take_neither_parts_nor_question_away() {
     let (bench, paid) = paid().await;
     let metadata = Metadata::new([("k".to_owned(), "v".to_owned())].into()).unwrap();
-    let change = paid.with_metadata(metadata, later(9)).unwrap();
+    let change = paid.with_metadata(metadata, None, later(9)).unwrap();
     let asked = marked(&paid);
     bench.store.record_parts(&paid, &asked).await.unwrap();
     assert_eq!(bench.store.carry_out(&change).await.unwrap(), Settled::Applied);
