@@ -8,13 +8,14 @@ async fn whoever_registers_refunds_and_settles_is_named() {
     let stack = Stack::running();
     let made = stack.admin(json!({ "command": "create_account", "name": "Who" })).await.unwrap();
     let of_it = json!({ "account_id": made["account_id"], "environment": "sandbox" });
-    let with = |fields: Value| {
+    let of_account = |fields: Value| {
         let mut command = of_it.clone();
         command.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         command
     };
-    let key = stack.admin(with(json!({ "command": "create_api_key", "name": "till 7" }))).await.unwrap();
-    let other = stack.admin(with(json!({ "command": "create_api_key" }))).await.unwrap();
+    let key =
+        stack.admin(of_account(json!({ "command": "create_api_key", "name": "till 7" }))).await.unwrap();
+    let other = stack.admin(of_account(json!({ "command": "create_api_key" }))).await.unwrap();
     let caller =
         |key: &Value| stack.with_authorization(Some(&format!("Bearer {}", key["secret"].as_str().unwrap())));
     let (till, other) = (caller(&key), caller(&other));
