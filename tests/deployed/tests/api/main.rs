@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod apart;
+mod attribution;
 mod bad_input;
 mod changes;
 mod credentials;
