@@ -1,6 +1,7 @@
 //! A refund: what never changes about it, what can (`version`), and how that changes (`steps`).
 
 mod origin;
+mod question;
 mod said;
 mod steps;
 mod verdict;
@@ -17,8 +18,9 @@ use crate::time::Timestamp;
 use crate::waiting::Wait;
 
 pub use origin::{External, Origin, OriginName};
+pub use question::Question;
 pub use said::{BankReference, BankReferenceKind, Said};
-pub use steps::{Amounts, Move, Outcome, Question, Withdrawn};
+pub use steps::{Amounts, Move, Outcome, Withdrawn};
 pub use verdict::{Judged, Ruling, Verdict};
 pub use version::{Change, Failure, State, Status, Version};
 
