@@ -99,6 +99,8 @@ fn start(tool: Tool, binary: &Path, endpoint: &str, api: &str) -> Child {
         ("WEBHOOK_JOBS_QUEUE_URL", "https://sqs.example.com/webhooks"),
         ("WEBHOOK_RETRIES_QUEUE_URL", "https://sqs.example.com/retries"),
         ("RELAY_DEAD_LETTER_QUEUE_URL", "https://sqs.example.com/dead"),
+        ("PROCESSOR_SECRETS_PREFIX", "recoup/"),
+        ("TERMS_SEAL_KEY_SECRET", "recoup-seal"),
         ("SECRETS_KEY_ID", "0dcaac19-7075-4870-bd1a-afee2af3cc81"),
     ]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
