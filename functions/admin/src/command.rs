@@ -10,7 +10,7 @@ use crate::secrets::Given;
 use crate::{AdminError, keys, refunds};
 
 /// A command, and who gives it.
-pub(crate) struct Ordered {
+pub(crate) struct Invocation {
     /// Its name.
     pub(crate) name: String,
     /// What is to be done.
@@ -19,7 +19,7 @@ pub(crate) struct Ordered {
     pub(crate) operator: Option<Text<64>>,
 }
 
-impl Ordered {
+impl Invocation {
     /// Reads a command. Whom Lambda itself names was authenticated, and is believed over what the command says.
     pub(crate) fn parse(event: LambdaEvent<Value>) -> Result<Self, AdminError> {
         let LambdaEvent { payload: mut fields, context } = event;

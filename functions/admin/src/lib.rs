@@ -39,7 +39,7 @@ use recoup_ports::{ReadError, WriteError, causes};
 use serde_json::Value;
 use thiserror::Error;
 
-use command::{Command, Ordered};
+use command::{Command, Invocation};
 
 /// What the function needs.
 pub struct Context<A, K, R, S, D, N, P> {
@@ -279,7 +279,7 @@ where
     S: Seal,
     P: CheckKeys,
 {
-    let Ordered { name, command, operator } = Ordered::parse(event)?;
+    let Invocation { name, command, operator } = Invocation::parse(event)?;
     let by = operator.as_ref().map(Text::as_str);
     tracing::info!(command.name = name, operator = by, "command given");
     match command {

@@ -186,6 +186,15 @@ enum Done {
     Unreadable,
 }
 
+impl From<ReadError> for Done {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(_) => Self::NotYet,
+            ReadError::Unreadable { .. } => Self::Unreadable,
+        }
+    }
+}
+
 async fn work<S: Settle + Sync, P: Processor, V, K>(
     context: &Context<S, P, V, K>,
     charges: &Charges,
@@ -254,10 +263,7 @@ async fn read<S: Settle, P, V, K>(
         }
         Err(error) => {
             tracing::error!(error = causes(&error), "the refund cannot be read");
-            Err(match error {
-                ReadError::Unavailable(_) => Done::NotYet,
-                ReadError::Unreadable { .. } => Done::Unreadable,
-            })
+            Err(error.into())
         }
     }
 }

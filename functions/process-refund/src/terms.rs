@@ -10,7 +10,7 @@ use recoup_ports::jobs::PaymentJob;
 use recoup_ports::payments::{KeepVerifications, Kept, Payments};
 use recoup_ports::processor::Processor;
 use recoup_ports::seal_keys::SealKeys;
-use recoup_ports::{ReadError, WriteError, causes};
+use recoup_ports::{WriteError, causes};
 
 use crate::charges::Charges;
 use crate::{Context, Done, STARTS_MAX};
@@ -67,10 +67,7 @@ async fn due(store: &impl Payments, job: &PaymentJob) -> Result<(Payment, Awaite
         }
         Err(error) => {
             tracing::error!(error = causes(&error), "the payment cannot be read");
-            Err(match error {
-                ReadError::Unavailable(_) => Done::NotYet,
-                ReadError::Unreadable { .. } => Done::Unreadable,
-            })
+            Err(error.into())
         }
     }
 }
@@ -106,7 +103,7 @@ async fn record<S: KeepVerifications, P, V, K: SealKeys>(
 ) -> Result<bool, WriteError> {
     let now = (context.now)();
     let is_clear = matches!(told, ChargeRead::Found(_) | ChargeRead::NoSuchCharge);
-    let kept = keep((&context.store, &context.seal_keys), payment, told, now).await?;
+    let kept = keep(&context.store, &context.seal_keys, payment, told, now).await?;
     if !matches!(kept.verification, Some(Verification::Awaited(_))) {
         tracing::info!(
             payment.verified = matches!(kept.verification, Some(Verification::Verified(_))),

@@ -59,7 +59,7 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
         let now = (self.reader.context.now)();
         let told = if payment.is_unverified() {
             let Context { store, seal_keys, .. } = self.reader.context;
-            keep((store, seal_keys), payment.clone(), read, now).await?
+            keep(store, seal_keys, payment.clone(), read, now).await?
         } else {
             read.told_of(payment.clone(), now)
         };
@@ -79,7 +79,8 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
     /// A total that differs and stays, once what was missed has entered the books.
     async fn total(&mut self, id: &PaymentId) -> Result<Option<Discrepancy<'static>>, ReconcileError> {
         let Some((payment, refunds, charge)) = self.settled(id).await? else { return Ok(None) };
-        let is_missed = Totals::of(&payment, &refunds, &charge).is_some_and(|totals| totals.lack_something());
+        let is_missed =
+            Totals::of(&payment, &refunds, &charge).is_some_and(|totals| totals.exceed_the_books());
         if !is_missed || !self.enter_missed(&payment).await? {
             return Ok(differing_total(&payment, &refunds, &charge));
         }
@@ -87,7 +88,7 @@ impl<S: Store, P: Processor + Sync, K: SealKeys + Sync> Run<'_, S, P, K> {
         let differing = differing_total(&payment, &refunds, &charge);
         if payment.is_unverified() {
             let Context { store, seal_keys, now, .. } = self.reader.context;
-            keep((store, seal_keys), payment, &ChargeRead::Found(charge), now()).await?;
+            keep(store, seal_keys, payment, &ChargeRead::Found(charge), now()).await?;
         }
         Ok(differing)
     }
@@ -143,7 +144,7 @@ impl Totals {
     }
 
     /// Whether more was refunded there than has left the payment here.
-    fn lack_something(&self) -> bool {
+    fn exceed_the_books(&self) -> bool {
         self.theirs.exceeds(self.taken)
     }
 }
@@ -165,7 +166,7 @@ fn left_with_refunds(payment: &Payment) -> Option<Money> {
 fn differing_total<'a>(payment: &Payment, refunds: &[Refund], charge: &Charge) -> Option<Discrepancy<'a>> {
     let totals = Totals::of(payment, refunds, charge)?;
     let Totals { theirs, succeeded, taken } = &totals;
-    if !succeeded.exceeds(*theirs) && !totals.lack_something() {
+    if !succeeded.exceeds(*theirs) && !totals.exceed_the_books() {
         return None;
     }
     let detail = format!(

@@ -131,7 +131,7 @@ impl Line {
             Ok(Done::Created) => ("created", None),
             Ok(Done::Updated) => ("updated", None),
             Ok(Done::Unchanged) => ("unchanged", None),
-            Err(problem) => ("refused", Some(problem.of_a_part())),
+            Err(problem) => ("refused", Some(problem.as_part())),
         };
         LineView { line: self.number, payment_id: self.id.clone(), outcome, problem }
     }

@@ -87,8 +87,8 @@ async fn register<S: Register + Refunds + Sync, K: SealKeys, C: ReadCharges, L>(
         (Done::Created, new) if wanted.amount().is_some() => shown(context, StatusCode::CREATED, &new).await,
         (Done::Created, new) => answer(context, caller, StatusCode::CREATED, &new).await,
         (Done::Updated | Done::Unchanged, payment) => {
-            let again = (&context.store, &context.seal_keys);
-            let payment = verify::again(again, &context.charges, payment, (context.now)()).await;
+            let Context { store, seal_keys, charges, now, .. } = context;
+            let payment = verify::again(store, seal_keys, charges, payment, now()).await;
             answer(context, caller, StatusCode::OK, &payment).await
         }
     }

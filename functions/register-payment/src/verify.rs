@@ -69,7 +69,8 @@ pub(crate) fn first(payment: Payment, read: &ChargeRead, now: Timestamp) -> Resu
 
 /// The payment, verified if it was not and its processor now says so. What goes wrong leaves it as it is.
 pub(crate) async fn again<S: KeepVerifications, K: SealKeys>(
-    (store, seal_keys): (&S, &K),
+    store: &S,
+    seal_keys: &K,
     charges: &impl ReadCharges,
     payment: Payment,
     now: Timestamp,
@@ -79,7 +80,7 @@ pub(crate) async fn again<S: KeepVerifications, K: SealKeys>(
     }
     let question = ChargeQuestion::new(&payment.tenant, &payment.processor);
     let told = read(charges, &question).await;
-    match keep((store, seal_keys), payment.clone(), &told, now).await {
+    match keep(store, seal_keys, payment.clone(), &told, now).await {
         Ok(payment) => payment,
         Err(error) => {
             tracing::error!(error = causes(&error), payment.id = %payment.id, "the processor's word was not kept");

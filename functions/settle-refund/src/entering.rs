@@ -83,7 +83,7 @@ async fn verify<S: Charges + KeepVerifications, K, P: Processor>(
     let question = ChargeQuestion::new(&payment.tenant, &payment.processor);
     let told = context.processor.read_charge(&question).await;
     let Ok(Some(payment)) = context.store.payment(&payment.tenant, &payment.id).await else { return };
-    if let Err(error) = keep((&context.store, &NoSealKey), payment, &told, (context.now)()).await {
+    if let Err(error) = keep(&context.store, &NoSealKey, payment, &told, (context.now)()).await {
         tracing::warn!(error = causes(&error), "the payment is verified by the next audit");
     }
 }

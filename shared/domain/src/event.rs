@@ -178,8 +178,8 @@ impl Refund {
         ids.map(|(sequence, change)| EventId::of_change(&self.tenant, &self.id, sequence, change.at))
     }
 
-    /// Whether the refund's own history says what an event says: at that time, a change to that state, made by the same. Metadata are not
-    /// compared, since no history keeps them.
+    /// Whether the refund's own history says what an event says: at that time, a change to that state, made by the same.
+    /// Metadata are not compared, since no history keeps them.
     ///
     /// Where that change's state was not kept, a state is believed that holds the amount, or that the refund is known to
     /// have been in: nobody is told of an end that never was.

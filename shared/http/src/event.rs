@@ -157,7 +157,8 @@ impl EventView {
             endpoint_id,
             sequence,
             created_at: event.at().rfc3339(),
-            by: event.by.as_ref().map(ByView::from),
+            // Whoever may not read a refund does not learn who changed it.
+            by: event.by.as_ref().filter(|_| data.is_some()).map(ByView::from),
             data,
             deliveries: deliveries(recorded),
             attempts: attempts(&recorded.deliveries),

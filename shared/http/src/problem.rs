@@ -232,7 +232,7 @@ impl Problem {
     }
 
     pub(crate) fn body(&self, instance: &str, request_id: &str) -> String {
-        let mut body = self.of_a_part();
+        let mut body = self.as_part();
         body.insert("type".into(), format!("urn:recoup:problem:{}", self.code.as_str()).into());
         body.insert("title".into(), self.code.title().into());
         body.insert("instance".into(), instance.into());
@@ -241,7 +241,7 @@ impl Problem {
     }
 
     /// The problem of one part of a request, whose answer is about all of them.
-    pub fn of_a_part(&self) -> Map<String, Value> {
+    pub fn as_part(&self) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("status".into(), self.code.status().as_u16().into());
         body.insert("detail".into(), self.detail.as_str().into());

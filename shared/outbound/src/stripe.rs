@@ -26,13 +26,13 @@ use recoup_ports::direct::KeysChecked;
 use recoup_ports::processor::{ANSWER_SECONDS_MAX, Listing, LookedUp, Processor};
 use recoup_ports::processor_keys::ProcessorKeys;
 use recoup_processors::stripe::{
-    API_VERSION, Beside, Order, Refusal, StripeAccess, StripeKey, StripeRefund, StripeRefunds,
+    API_VERSION, Beside, Order, Refusal, StripeAccess, StripeKey, StripeRefund, StripeRefunds, is_name,
 };
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
 use self::parts::for_account;
-use self::paths::{is_name, list_path};
+use self::paths::list_path;
 use crate::calls::Calls;
 use crate::unclear::Unclear;
 use crate::wordless::Wordless;

@@ -133,7 +133,8 @@ impl ChargeRead {
 /// payment's is not verified. What an earlier version registered was promised to be refundable without being compared:
 /// of that, only good news is kept. Terms that were told are sealed as those were that they take the place of.
 pub async fn keep(
-    (store, seal_keys): (&impl KeepVerifications, &impl SealKeys),
+    store: &impl KeepVerifications,
+    seal_keys: &impl SealKeys,
     payment: Payment,
     told: &ChargeRead,
     now: Timestamp,

@@ -92,8 +92,8 @@ pub trait Register: Payments + KeepVerifications {
     fn register(&self, payment: &Payment) -> impl Future<Output = Result<Registered, ReadError>> + Send;
 
     /// Writes a payment's corrected terms and its facts if the stored facts are still those of the revision before, and
-    /// nothing was refunded of it. The
-    /// payment's verification is written, too: what was said meanwhile was said of the terms before.
+    /// nothing was refunded of it. The payment's verification is written, too: what was said meanwhile was said of the
+    /// terms before.
     fn correct(&self, payment: &Payment) -> impl Future<Output = Result<Moved, WriteError>> + Send;
 
     /// Writes a payment's facts if the stored ones are still those of the revision before; touches no amount.

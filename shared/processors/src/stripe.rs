@@ -19,7 +19,7 @@ pub use event::UnverifiedEvent;
 pub(crate) use event::notification;
 pub use keys::{StripeAccess, StripeKey, StripeSigningSecret};
 pub(crate) use order::reference;
-pub use order::{Order, payment_parameter};
+pub use order::{Order, is_name, payment_parameter};
 pub(crate) use part::shape;
 pub use part::{ChargeOfRefund, PartOrder, Source, StripePart, StripeParts, named};
 pub use refund::{StripeRefund, StripeRefunds};

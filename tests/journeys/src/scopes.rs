@@ -58,6 +58,11 @@ impl Case {
         Self { payment: true, ..self }
     }
 
+    /// The name of the caller's key.
+    fn who(&self) -> &'static str {
+        if self.key.contains("/refunds") { OF_REFUND } else { OF_PAYMENT }
+    }
+
     /// The request of a caller with these scopes.
     pub(crate) fn event(&self, scopes: &[Scope]) -> Event {
         let scopes: Vec<&str> = scopes.iter().copied().map(Scope::as_str).collect();
@@ -75,6 +80,8 @@ impl Case {
             )
             .with("/rawQueryString", self.query.as_str())
             .with("/requestContext/authorizer/lambda/scopes", scopes.join(" "))
+            // Who did something is no less told of it than what was done.
+            .with("/requestContext/authorizer/lambda/key_name", self.who())
             .with("/headers/idempotency-key", self.path.replace('/', "-"));
         if self.key == IMPORT {
             event.json(&self.body).header("content-type", "application/x-ndjson")

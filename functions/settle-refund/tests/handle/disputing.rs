@@ -87,12 +87,7 @@ async fn an_inquiry_that_can_be_refunded_blocks_nothing_and_ends_as_nothing() {
 #[tokio::test]
 async fn a_lost_dispute_races_refunds_and_no_cent_is_lost() {
     let world = World::at_stripe().await;
-    let ours: Vec<_> = (0..4)
-        .map(|n| {
-            let wanted = fixtures::wanted_of(&world.payment, 0, &[(fixtures::SELLER, 300 + n)]);
-            fixtures::decided(&world.payment, &wanted, &format!("key-{n}"))
-        })
-        .collect();
+    let ours = world.decided(4);
     let store = world.table.store();
     let reserved = futures_util::future::join_all(ours.iter().map(|ours| store.reserve(ours)));
     let told = event("closed", "lost", 3_100, 1);

@@ -1,5 +1,6 @@
 //! Refunds that were made at Stripe without us: once in the books, and nothing below zero.
 
+use recoup_domain::decide::Reservation;
 use recoup_domain::enter::{Made, Reversal};
 use recoup_domain::ids::Tenant;
 use recoup_domain::payment::{Payment, ProcessorName, Terms};
@@ -44,6 +45,15 @@ impl World {
     /// With the getpaid payment, its charge claimed as its registration does.
     pub(crate) async fn at_stripe() -> Self {
         Self::of_charge(payment(ProcessorName::Stripe)).await
+    }
+
+    /// So many refunds of ours, decided side by side.
+    pub(crate) fn decided(&self, count: u64) -> Vec<Reservation> {
+        let decided = |(n, amount)| {
+            let wanted = fixtures::wanted_of(&self.payment, 0, &[(fixtures::SELLER, amount)]);
+            fixtures::decided(&self.payment, &wanted, &format!("key-{n}"))
+        };
+        (0..count).zip(300..).map(decided).collect()
     }
 
     /// The payment as registered while its processor did not answer.
@@ -139,12 +149,7 @@ async fn what_is_no_longer_refundable_is_named_and_stays_outside_the_sums() {
 #[tokio::test]
 async fn refunds_made_there_race_ours_and_no_cent_is_lost() {
     let world = World::at_stripe().await;
-    let ours: Vec<_> = (0..6)
-        .map(|n| {
-            let wanted = fixtures::wanted_of(&world.payment, 0, &[(fixtures::SELLER, 300 + n)]);
-            fixtures::decided(&world.payment, &wanted, &format!("key-{n}"))
-        })
-        .collect();
+    let ours = world.decided(6);
     let store = world.table.store();
     let reserved = futures_util::future::join_all(ours.iter().map(|ours| store.reserve(ours)));
     let events: Vec<Value> = (0..6).map(|n| made(&format!("re_{n}"), 200 + n, Word::Pending)).collect();

@@ -8,11 +8,10 @@ use recoup_domain::refund::Outcome;
 use recoup_domain::time::Timestamp;
 use recoup_ports::processor::{Listed, Listing};
 use recoup_ports::processor_keys::ProcessorKeys;
-use recoup_processors::stripe::{StripeKey, StripeRefunds};
+use recoup_processors::stripe::{StripeKey, StripeRefunds, is_name};
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
-use super::paths::is_name;
 use super::{No, PAGE_SIZE, Stripe};
 use crate::unclear::Unclear;
 

@@ -6,11 +6,12 @@ use recoup_domain::recovery::{Part, PartState, Taken};
 use recoup_domain::refund::{FailureCode, Refund, State};
 use recoup_domain::text::Text;
 use recoup_ports::processor_keys::ProcessorKeys;
-use recoup_processors::stripe::{ChargeOfRefund, PartOrder, Source, StripeKey, StripePart, StripeParts};
+use recoup_processors::stripe::{
+    ChargeOfRefund, PartOrder, Source, StripeKey, StripePart, StripeParts, is_name,
+};
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
-use super::paths::is_name;
 use super::{No, PAGE_SIZE, PAGES_MAX, Stripe};
 use crate::unclear::Unclear;
 use crate::wordless::Wordless;

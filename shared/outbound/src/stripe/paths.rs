@@ -14,8 +14,3 @@ pub(super) fn list_path(parameter: &str, payment: &str, after: Option<&str>) -> 
     }
     format!("v1/refunds?{}", query.finish())
 }
-
-/// Whether this can stand in a path: Stripe's names are letters, digits and `_`.
-pub(super) fn is_name(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}

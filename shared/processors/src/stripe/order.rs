@@ -94,7 +94,8 @@ pub fn payment_parameter(reference: &str) -> Option<&'static str> {
     }
 }
 
-pub(super) fn is_name(rest: &str) -> bool {
+/// Whether this can stand in a path: Stripe's names are letters, digits and `_`.
+pub fn is_name(rest: &str) -> bool {
     (1..=REFERENCE_MAX).contains(&rest.len())
         && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
